@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+#include "common/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+static int64_t
+clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int64_t
+clock_ms(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) / 1000000;
+}
+
+int64_t
+clock_us(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t
+clock_wall_ns(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+void
+random_bytes(void *out, unsigned long len)
+{
+	unsigned char *at = out;
+
+	while (len != 0) {
+		ssize_t n = getrandom(at, len, 0);
+
+		if (n > 0) {
+			at += n;
+			len -= (unsigned long)n;
+		} else if (errno != EINTR) {
+			abort();
+		}
+	}
+}
+
+int64_t
+backoff_next(struct backoff *b)
+{
+	uint64_t r;
+	int64_t span;
+
+	if (b->ceiling_ms == 0)
+		b->ceiling_ms = b->min_ms * 2;
+	if (b->ceiling_ms > b->max_ms)
+		b->ceiling_ms = b->max_ms;
+	span = b->ceiling_ms - b->min_ms + 1;
+	b->ceiling_ms *= 2;
+	random_bytes(&r, sizeof r);
+	return b->min_ms + (int64_t)(r % (uint64_t)span);
+}
+
+void
+backoff_reset(struct backoff *b)
+{
+	b->ceiling_ms = 0;
+}

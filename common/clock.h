@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* Time and random delays. */
+#ifndef ADIT_CLOCK_H
+#define ADIT_CLOCK_H
+
+#include <stdint.h>
+
+/* CLOCK_MONOTONIC in milliseconds and microseconds, for deadlines. */
+int64_t clock_ms(void);
+int64_t clock_us(void);
+
+/* CLOCK_REALTIME in nanoseconds, for people and captures. */
+int64_t clock_wall_ns(void);
+
+/* Exponential back-off with full jitter. */
+struct backoff {
+	int64_t min_ms, max_ms;
+	int64_t ceiling_ms; /* of the next delay; 0 before the first */
+};
+
+/* The next delay: uniform between min_ms and a ceiling that doubles at each
+ * call up to max_ms. */
+int64_t backoff_next(struct backoff *b);
+void backoff_reset(struct backoff *b);
+
+/* Fills out from the kernel's generator; it cannot fail on Linux >= 3.17
+ * once the system is up, and ends the process if it does. */
+void random_bytes(void *out, unsigned long len);
+
+#endif

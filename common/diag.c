@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+#include "common/diag.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { LINE_MAX_LEN = 1024 };
+
+static const char *diag_program = "adit";
+static enum diag_level diag_max = DIAG_NOTICE;
+
+void
+diag_init(const char *program)
+{
+	diag_program = program;
+	signal(SIGPIPE, SIG_IGN);
+}
+
+void
+diag_set_level(enum diag_level max)
+{
+	diag_max = max;
+}
+
+bool
+diag_shows(enum diag_level level)
+{
+	return level <= diag_max;
+}
+
+static bool
+is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f;
+}
+
+/* Copies with escapes.  Bytes above 0x7f pass in a line (they may be UTF-8 of
+ * the operator's own files), C1 controls in UTF-8 do not. */
+static size_t
+escape_line(char *out, size_t cap, const char *in)
+{
+	size_t n = 0;
+
+	for (; *in != '\0' && n + 5 < cap; in++) {
+		uint8_t c = (uint8_t)*in;
+		bool c1 = c == 0xc2 && (uint8_t)in[1] >= 0x80 &&
+		    (uint8_t)in[1] < 0xa0;
+
+		if ((is_plain(c) || c >= 0x80) && !c1)
+			out[n++] = (char)c;
+		else
+			n += (size_t)snprintf(out + n, cap - n, "\\x%02x", c);
+	}
+	return n;
+}
+
+static void
+diag_line(enum diag_level level, const char *format, va_list ap)
+{
+	static const char *const words[] = {"", "warning: ", "", "", "debug: "};
+	char text[LINE_MAX_LEN], line[LINE_MAX_LEN * 2];
+	size_t n;
+	ssize_t written;
+
+	if (!diag_shows(level))
+		return;
+	vsnprintf(text, sizeof text, format, ap);
+	n = (size_t)snprintf(line, sizeof line, "%s: %s", diag_program,
+	    words[level]);
+	n += escape_line(line + n, sizeof line - n - 1, text);
+	line[n++] = '\n';
+	written = write(STDERR_FILENO, line, n);
+	(void)written; /* there is nowhere left to complain */
+}
+
+#define DIAG_FUNCTION(name, level)                                            \
+	void                                                                  \
+	name(const char *format, ...)                                         \
+	{                                                                     \
+		va_list ap;                                                   \
+                                                                              \
+		va_start(ap, format);                                         \
+		diag_line(level, format, ap);                                 \
+		va_end(ap);                                                   \
+	}
+
+DIAG_FUNCTION(diag_error, DIAG_ERROR)
+DIAG_FUNCTION(diag_warning, DIAG_WARNING)
+DIAG_FUNCTION(diag_notice, DIAG_NOTICE)
+DIAG_FUNCTION(diag_info, DIAG_INFO)
+DIAG_FUNCTION(diag_debug, DIAG_DEBUG)
+
+const char *
+diag_quote(char *out, size_t cap, struct bytes in)
+{
+	size_t n = 0;
+
+	out[n++] = '\'';
+	for (size_t i = 0; i < in.len; i++) {
+		uint8_t c = in.ptr[i];
+		bool plain = is_plain(c) && c != '\'' && c != '\\';
+
+		if (n + 4 + 5 > cap) {
+			n += (size_t)snprintf(out + n, cap - n, "...");
+			break;
+		}
+		if (plain)
+			out[n++] = (char)c;
+		else
+			n += (size_t)snprintf(out + n, cap - n, "\\x%02x", c);
+	}
+	out[n++] = '\'';
+	out[n] = '\0';
+	return out;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/* Descriptors and small files.  Every descriptor made here is
+ * close-on-exec. */
+#ifndef ADIT_IO_H
+#define ADIT_IO_H
+
+#include <sys/types.h>
+
+#include "common/buf.h"
+#include "common/error.h"
+
+/* Each returns 0, or -1 with errno. */
+int io_set_nonblock(int fd, bool on);
+int io_set_cloexec(int fd, bool on);
+
+/* Closes *fd unless it is -1, and sets it to -1; errno is kept. */
+void io_close(int *fd);
+
+/* Writes all of in to a blocking descriptor.  Returns 0 or -1 with errno. */
+int io_write_all(int fd, struct bytes in);
+
+/* Reads a whole file of at most b's max bytes into b (appending).  Returns 0,
+ * or -1 with a text that names path. */
+int io_read_file(const char *path, struct buf *b, struct error *e);
+int io_read_fd(int fd, const char *name, struct buf *b, struct error *e);
+
+/* Replaces dir_fd/name by the bytes in: written to a temporary file in the
+ * same directory, synced, renamed, directory synced.  Returns 0, or -1 with a
+ * text. */
+int io_replace_file(int dir_fd, const char *name, struct bytes in, mode_t mode,
+    struct error *e);
+
+/* Creates the file path, which may not exist, with these bytes. */
+int io_create_file(const char *path, struct bytes in, mode_t mode,
+    struct error *e);
+
+/* Reads a secret, one line without white space and at most 4095 bytes, from
+ * a file that group and others cannot read, or from a descriptor.
+ * Returns 0, or -1 with a text that does not hold the secret. */
+int io_read_secret_file(const char *path, char out[static 4096],
+    struct error *e);
+int io_read_secret_fd(int fd, char out[static 4096], struct error *e);
+
+/* Tells a supervisor that the program serves: writes text and a newline to
+ * ready_fd and closes it (nothing if -1), and READY=1 to $NOTIFY_SOCKET
+ * (sd_notify(3)) if that is set. */
+void io_announce_ready(int ready_fd, const char *text);
+
+/* Sends "STOPPING=1" or another state line to $NOTIFY_SOCKET. */
+void io_notify(const char *state);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+#include "common/jsonw.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void
+jsonw_init(struct jsonw *w, struct buf *out)
+{
+	w->out = out;
+	w->failed = false;
+}
+
+static void
+put(struct jsonw *w, const char *s, size_t len)
+{
+	if (!w->failed && buf_add(w->out, bytes_of(s, len)) != 0)
+		w->failed = true;
+}
+
+/* A value or key that follows another needs a comma. */
+static void
+separate(struct jsonw *w)
+{
+	struct bytes b = buf_bytes(w->out);
+	char last = b.len == 0 ? '\n' : (char)b.ptr[b.len - 1];
+
+	if (strchr("{[:\n", last) == NULL)
+		put(w, ",", 1);
+}
+
+void
+jsonw_open(struct jsonw *w, char bracket)
+{
+	separate(w);
+	put(w, &bracket, 1);
+}
+
+void
+jsonw_close(struct jsonw *w, char bracket)
+{
+	put(w, &bracket, 1);
+}
+
+/* The length of the UTF-8 sequence at p, 0 if it is not valid (RFC 3629). */
+static size_t
+utf8_length(const uint8_t *p, size_t len)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2
+	    : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+	if (n == 0 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+static void
+put_escape(struct jsonw *w, uint8_t c)
+{
+	char text[8];
+
+	switch (c) {
+	case '"':
+		put(w, "\\\"", 2);
+		return;
+	case '\\':
+		put(w, "\\\\", 2);
+		return;
+	case '\n':
+		put(w, "\\n", 2);
+		return;
+	case '\r':
+		put(w, "\\r", 2);
+		return;
+	case '\t':
+		put(w, "\\t", 2);
+		return;
+	default:
+		put(w, text, (size_t)snprintf(text, sizeof text, "\\u%04x",
+		    c));
+	}
+}
+
+static bool
+needs_escape(uint8_t c)
+{
+	return c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
+}
+
+static void
+put_string(struct jsonw *w, struct bytes in)
+{
+	put(w, "\"", 1);
+	while (in.len != 0) {
+		size_t plain = 0, n = 1;
+
+		while (plain < in.len && !needs_escape(in.ptr[plain]) &&
+		    (n = utf8_length(in.ptr + plain, in.len - plain)) != 0)
+			plain += n;
+		put(w, (const char *)in.ptr, plain);
+		in = bytes_after(in, plain);
+		if (in.len == 0)
+			break;
+		if (needs_escape(in.ptr[0]))
+			put_escape(w, in.ptr[0]);
+		else
+			put(w, "\xef\xbf\xbd", 3);
+		in = bytes_after(in, 1);
+	}
+	put(w, "\"", 1);
+}
+
+void
+jsonw_bytes(struct jsonw *w, struct bytes value)
+{
+	separate(w);
+	put_string(w, value);
+}
+
+void
+jsonw_str(struct jsonw *w, const char *value)
+{
+	jsonw_bytes(w, bytes_cstr(value));
+}
+
+void
+jsonw_key(struct jsonw *w, const char *key)
+{
+	jsonw_str(w, key);
+	put(w, ":", 1);
+}
+
+void
+jsonw_int(struct jsonw *w, int64_t value)
+{
+	char text[24];
+
+	separate(w);
+	put(w, text, (size_t)snprintf(text, sizeof text, "%" PRId64, value));
+}
+
+void
+jsonw_bool(struct jsonw *w, bool value)
+{
+	separate(w);
+	put(w, value ? "true" : "false", value ? 4 : 5);
+}
+
+void
+jsonw_null(struct jsonw *w)
+{
+	separate(w);
+	put(w, "null", 4);
+}
+
+void
+jsonw_key_str(struct jsonw *w, const char *key, const char *value)
+{
+	jsonw_key(w, key);
+	jsonw_str(w, value);
+}
+
+void
+jsonw_key_int(struct jsonw *w, const char *key, int64_t value)
+{
+	jsonw_key(w, key);
+	jsonw_int(w, value);
+}
+
+bool
+jsonw_ok(const struct jsonw *w)
+{
+	return !w->failed;
+}

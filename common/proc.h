@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* Child processes: started by name through PATH, without a shell, with
+ * nothing inherited but the descriptors given. */
+#ifndef ADIT_PROC_H
+#define ADIT_PROC_H
+
+#include <sys/types.h>
+
+#include "common/error.h"
+
+/* Starts argv[0] with stdin and stdout as given (the caller keeps both),
+ * stderr shared, every signal at its default and unblocked, and all other
+ * descriptors closed.  The environment is the caller's without the names in
+ * drop_env, a NULL-terminated list.  The child gets SIGTERM if the caller
+ * dies.  Returns its pid, or -1 with a text and e->code EXIT_NOT_FOUND or
+ * EXIT_NOT_EXECUTABLE when the command could not be executed. */
+pid_t proc_start(char *const argv[], int stdin_fd, int stdout_fd,
+    const char *const drop_env[], struct error *e);
+
+/* The exit status that says what wait(2)'s status says: the child's own, or
+ * EXIT_SIGNAL plus the signal. */
+int proc_exit_status(int wait_status);
+
+#endif
