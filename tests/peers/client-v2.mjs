@@ -49,12 +49,14 @@ async function withPeer(use) {
 async function listen({ client, call }) {
 	let count = 0;
 	const watch = new Watch();
-	client.setNotificationHandler('notifications/tools/list_changed', () => {
+	const changed = 'notifications/tools/list_changed';
+	client.setNotificationHandler(changed, () => {
 		count++;
 		watch.changed();
 	});
 	const before = await call('adit_listeners', {});
-	const stream = await client.listen({ toolsListChanged: true });
+	const stream = await within(steps.SOON_MS,
+	    client.listen({ toolsListChanged: true }), 'no acknowledgement');
 	equal(stream.honoredFilter.toolsListChanged, true, 'filter');
 	for (let round = 1; round <= 3; round++) {
 		await call('test_trigger_tool_change', {});
@@ -74,7 +76,8 @@ const cases = {
 	discover: () => withPeer(async ({ client, transport }) => {
 		equal(client.getNegotiatedProtocolVersion(), REVISION,
 		    'revision');
-		equal(client.getServerVersion()?.name, 'adit-fixture', 'server');
+		equal(client.getServerVersion()?.name, 'adit-fixture',
+		    'server');
 		check(client.getDiscoverResult().supportedVersions
 		    .includes(REVISION), 'not offered');
 		equal(transport.sessionId, undefined, 'session');

@@ -9,6 +9,10 @@
 // INFO is left out: it counts events, not verdicts.  Exits 0 if everything the
 // revision requires passed, 1 if not, 4 if the suite gave no results.  The
 // suite's own output goes to a new directory in DIR, or is not kept.
+//
+// For a tunnel, URL is http://127.0.0.1:PORT/mcp of tls-originate.  A proxy
+// that routes by Host then needs routes for 127.0.0.1 and for evil.example.com
+// (the name dns-rebinding-protection forges) to the same upstream.
 
 import { spawn } from 'node:child_process';
 import {
@@ -16,7 +20,7 @@ import {
 	writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fail, load, options } from './peer.mjs';
 
 const tool = 'conformance';
@@ -68,10 +72,10 @@ function lines(out) {
 const out = mkdtempSync(join(opt.work ?? tmpdir(), 'conformance-'));
 const status = await start(out);
 const found = lines(out);
-if (found.length === 0)
-	fail(4, tool, opt.url, 'the suite gave no results',
-	    readFileSync(join(out, 'log'), 'utf8').trim().split('\n').at(-1));
-writeFileSync(opt.list, found.join('\n') + '\n');
+const log = readFileSync(join(out, 'log'), 'utf8').trim().split('\n');
 if (opt.work === undefined)
 	rmSync(out, { recursive: true });
+if (found.length === 0)
+	fail(4, tool, opt.url, 'the suite gave no results', log.at(-1));
+writeFileSync(opt.list, found.join('\n') + '\n');
 process.exit(status === 0 ? 0 : 1);

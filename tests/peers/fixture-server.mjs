@@ -24,6 +24,7 @@ const { hostHeaderValidation, originValidation, toNodeHandler } =
     load('@modelcontextprotocol/node');
 const z = load('zod');
 
+const STATIC_TEXT = 'This is the content of the static text resource.';
 const RETRY_MS = 100;	// what a client waits before it resumes a stream
 
 const tool = 'fixture-server';
@@ -40,7 +41,7 @@ function addResources(mcp) {
 	add('static-text', 'test://static-text', 'text/plain', uri => ({
 		contents: [{
 			uri: uri.href, mimeType: 'text/plain',
-			text: 'This is the content of the static text resource.',
+			text: STATIC_TEXT,
 		}],
 	}));
 	add('static-binary', 'test://static-binary', 'image/png', uri => ({
@@ -56,7 +57,8 @@ function addResources(mcp) {
 		contents: [{
 			uri: uri.href, mimeType: 'application/json',
 			text: JSON.stringify({
-				id, templateTest: true, data: `Data for ID: ${id}`,
+				id, templateTest: true,
+				data: `Data for ID: ${id}`,
 			}),
 		}],
 	}));
@@ -93,22 +95,23 @@ function addPrompts(mcp) {
 	}));
 	add('test_prompt_with_image', undefined, () => ({
 		messages: [
-			user(image), user(text('Please analyze the image above.')),
+			user(image),
+			user(text('Please analyze the image above.')),
 		],
 	}));
 	add('test_input_required_result_prompt', undefined, ctx => {
 		const { inputResponses } = ctx.mcpReq;
 		const context = acceptedContent(inputResponses, 'user_context');
 		if (context !== undefined)
-			return { messages: [user(text(`In ${context.context}`))] };
+			return {
+				messages: [user(text(`In ${context.context}`))],
+			};
 		return inputRequired({ inputRequests: {
 			user_context: inputRequired.elicit({
 				message: 'What context should the prompt use?',
-				requestedSchema: {
-					type: 'object',
-					properties: { context: { type: 'string' } },
-					required: ['context'],
-				},
+				requestedSchema: z.object({
+					context: z.string(),
+				}),
 			}),
 		} });
 	});

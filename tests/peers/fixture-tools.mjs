@@ -189,6 +189,10 @@ const ask = {
 		message: 'What is your name?',
 		requestedSchema: object({ name: string() }, ['name']),
 	}),
+	color: () => inputRequired.elicit({
+		message: 'What is your favorite color?',
+		requestedSchema: object({ color: string() }, ['color']),
+	}),
 	confirm: () => inputRequired.elicit({
 		message: 'Please confirm',
 		requestedSchema: object({ ok: { type: 'boolean' } }, ['ok']),
@@ -280,21 +284,12 @@ function addRounds(add, codec) {
 		const name = acceptedContent(replies, 'step1')?.name;
 		if (state?.round === 1 && name)
 			return inputRequired({
-				inputRequests: { step2: inputRequired.elicit({
-					message:
-					    'Step 2: What is your favorite color?',
-					requestedSchema: object(
-					    { color: string() }, ['color']),
-				}) },
+				inputRequests: { step2: ask.color() },
 				requestState: await codec.mint(
 				    { round: 2, name }),
 			});
 		return inputRequired({
-			inputRequests: { step1: inputRequired.elicit({
-				message: 'Step 1: What is your name?',
-				requestedSchema: object(
-				    { name: string() }, ['name']),
-			}) },
+			inputRequests: { step1: ask.name() },
 			requestState: await codec.mint({ round: 1 }),
 		});
 	});
@@ -308,7 +303,7 @@ function addCapabilities(add, mcp) {
 		const can = capabilities(mcp, ctx);
 		const inputRequests = {};
 		if (can.sampling)
-			inputRequests.question = ask.sample('A word, please', 50);
+			inputRequests.question = ask.sample('A word', 50);
 		if (can.elicitation)
 			inputRequests.user_name = ask.name();
 		if (Object.keys(inputRequests).length === 0 ||
@@ -316,7 +311,7 @@ function addCapabilities(add, mcp) {
 			return result(text('Nothing more to ask.'));
 		return inputRequired({ inputRequests });
 	});
-	// The SDK refuses the question for a client that did not declare sampling.
+	// The SDK refuses to ask a client that did not declare sampling.
 	add('test_missing_capability', 'Needs sampling', (_, ctx) => {
 		const word = sampled(ctx.mcpReq.inputResponses, 'question');
 		if (word !== undefined)
@@ -366,7 +361,7 @@ const schema2020 = {
 };
 
 function addSchemas(add) {
-	add('json_schema_2020_12_tool', 'Tool with JSON Schema 2020-12 features',
+	add('json_schema_2020_12_tool', 'Has a JSON Schema 2020-12',
 	    args => result(text(JSON.stringify(args))), schema2020);
 	add('test_headers', 'Mirrors an argument in a header',
 	    ({ region }) => result(text(`region ${region}`)),
@@ -415,8 +410,9 @@ function addOwn(add) {
 	    ({ message }) => result(text(message)),
 	    object({ message: string() }, ['message']));
 	add('adit_lockstep', 'Reports a step, then waits for its release',
-	    lockstep, object({ key, steps: integer, quiet: { type: 'boolean' } },
-	    ['key', 'steps']));
+	    lockstep, object({
+		key, steps: integer, quiet: { type: 'boolean' },
+	}, ['key', 'steps']));
 	add('adit_release', 'Releases the steps up to this one',
 	    ({ key: name, step }) => {
 		find(name).released = step;

@@ -43,9 +43,10 @@ cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$dir/" ||
 	fail "$dir: cannot copy the lock file"
 if ! (cd "$dir" && npm ci --prefer-offline) >"$dir/npm.log" 2>&1 9>&-
 then
-	fail "npm ci: $(grep -m1 'npm ERR!\|npm error' "$dir/npm.log" ||
-	    tail -n1 "$dir/npm.log") (see $dir/npm.log)"
+	reason=$(grep -m1 'reason:\|sha512' "$dir/npm.log" ||
+	    tail -n1 "$dir/npm.log")
+	fail "npm ci: $reason (log in $dir/npm.log)"
 fi
-ln -s "node_modules/node-linux-$arch/bin/node" "$dir/node" &&
-"$dir/node" --version >/dev/null || fail "$dir/node: does not run"
+ln -s "node_modules/node-linux-$arch/bin/node" "$dir/node"
+"$dir/node" --version >/dev/null 2>&1 || fail "$dir/node: does not run"
 echo "$stamp" >"$dir/stamp"
