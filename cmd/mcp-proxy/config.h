@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC */
+/* The configuration file of mcp-proxy, mcp-proxy.yaml(5): parsed once into
+ * values that cannot be wrong, with every problem found and told at its line
+ * and column. */
+#ifndef ADIT_MCP_PROXY_CONFIG_H
+#define ADIT_MCP_PROXY_CONFIG_H
+
+#include "cmd/mcp-proxy/guard.h"
+#include "common/sock.h"
+
+enum {
+	CONFIG_FILE_MAX = 1 << 20,
+	CONFIG_ROUTES_MAX = 4096,
+	CONFIG_PROBLEMS_MAX = 50,
+};
+
+/* Where the requests of one host go. */
+struct config_route {
+	char *name;    /* a full host, or a label before tunnel_domain;
+	                * lower case */
+	char *origin;  /* "https://docs.internal:8443", for logs */
+	char *host;    /* "docs.internal"; "::1" without brackets */
+	uint16_t port;
+	bool https;
+};
+
+struct config {
+	char *listen_addr;    /* "127.0.0.1:8080" or ":8080"; NULL: none */
+	int log_level;        /* an enum diag_level, or -1: not given */
+	int64_t shutdown_ms;
+	char *tunnel_domain;  /* lower case, no dot at either end; or NULL */
+	char *cert_file, *key_file;
+	bool allow_tls12;
+	struct config_route *routes; /* sorted by name */
+	size_t route_count;
+	struct guard guard;
+	char *ca_file;        /* trust for https upstreams, or NULL */
+	bool system_cas;
+	char *resolver;       /* "10.0.0.53:53", or NULL: the system's */
+	int64_t connect_ms;   /* name and connection, TLS included */
+	int64_t response_ms;  /* request sent to the head of the response;
+	                       * 0: no limit */
+	int64_t idle_ms;      /* a connection or response without a byte */
+	int64_t header_ms;    /* first byte of a request to its last header */
+	int64_t header_max;   /* bytes of a request's or response's head */
+	int64_t streams_max;  /* connections of agents at once */
+};
+
+/* What is wrong with a file: one line each, "proxy.yaml:7:3: text". */
+struct config_problems {
+	size_t count;      /* of text; more were found if cut */
+	bool cut;
+	char *text[CONFIG_PROBLEMS_MAX];
+};
+
+/* Reads the file.  Returns 0 and fills *ret, to be freed with config_done; or
+ * -1 with at least one problem.  problems is filled anew and is to be freed
+ * with config_problems_done in both cases.  Files that it names are not
+ * opened. */
+int config_load(const char *path, struct config *ret,
+    struct config_problems *problems);
+
+/* The same for text that was read from name. */
+int config_parse(const char *name, struct bytes text, struct config *ret,
+    struct config_problems *problems);
+
+void config_done(struct config *c);
+void config_problems_done(struct config_problems *p);
+
+/* The route of host, from a Host header without its port, in any case: by its
+ * whole name, else by what is left without ".tunnel_domain".  NULL: none. */
+const struct config_route *config_route(const struct config *c,
+    struct bytes host);
+
+#endif
