@@ -15,6 +15,9 @@ struct transport {
 	/* Returns the bytes taken, or -1 with errno (EAGAIN: none now).  more:
 	 * another write follows at once. */
 	ssize_t (*write)(void *self, struct bytes in, bool more);
+	/* Whether read may return bytes that read_fd does not announce; NULL:
+	 * never. */
+	bool (*has_pending)(const void *self);
 	/* Ends the connection and frees self. */
 	void (*close)(void *self);
 	void *self;
