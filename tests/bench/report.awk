@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: ISC
+
+# Reads `aims` and then the samples of a run (round, metric, peer, value, unit,
+# separated by tabs), prints the tables to stdout and, to the file named by
+# `json`, the same for machines.  `facts` holds "name=value" lines about the
+# machine for that file.
+
+BEGIN { OFS = "\t" }
+
+/^(#|$)/ { next }
+
+FILENAME == ARGV[1] {
+	aim[++aims] = $0
+	next
+}
+
+FILENAME == facts {
+	cut = index($0, "=")
+	fact[++fact_count] = quote(substr($0, 1, cut - 1)) ": " \
+		quote(substr($0, cut + 1))
+	next
+}
+
+{
+	split($0, f, "\t")
+	metric = f[2]; peer = f[3]
+	if (!(metric in unit)) {
+		metrics[++metric_count] = metric
+		unit[metric] = f[5]
+	}
+	if (!(peer in seen)) {
+		seen[peer] = 1
+		peers[++peer_count] = peer
+	}
+	value[metric, peer, f[1]] = f[4]
+	list[metric, peer] = list[metric, peer] " " f[4]
+	if (f[1] > rounds)
+		rounds = f[1]
+}
+
+END {
+	group_print("tunnels", "up")
+	group_print("reverse proxies", "c16")
+	aims_print()
+	json_print()
+}
+
+function quote(text)
+{
+	gsub(/[\\"]/, "\\\\&", text)
+	return "\"" text "\""
+}
+
+# The median of a blank-separated list, "" of an empty one.
+function median(text,    v, n, i, j, t)
+{
+	n = split(text, v, " ")
+	for (i = 2; i <= n; i++) {
+		t = v[i] + 0
+		for (j = i - 1; j > 0 && v[j] + 0 > t; j--)
+			v[j + 1] = v[j]
+		v[j + 1] = t
+	}
+	if (n == 0)
+		return ""
+	return n % 2 ? v[(n + 1) / 2] + 0 : (v[n / 2] + v[n / 2 + 1]) / 2
+}
+
+function show(x)
+{
+	if (x == "")
+		return "-"
+	return sprintf(x >= 100 || x == int(x) ? "%.0f" : "%.2f", x)
+}
+
+# The peers that have a value for `probe`, and every metric they have.
+function group_print(title, probe,    i, m, p, line)
+{
+	line = sprintf("%-11s %-9s", title == "tunnels" ? "tunnel" : "proxy",
+		"unit")
+	for (p = 1; p <= peer_count; p++)
+		if ((probe, peers[p]) in list)
+			line = line sprintf(" %10s", peers[p])
+	print line
+	for (i = 1; i <= metric_count; i++) {
+		m = metrics[i]
+		if (m != "foreign" && grouped(m, probe))
+			row_print(m, probe)
+	}
+	print ""
+}
+
+function grouped(m, probe,    p)
+{
+	for (p = 1; p <= peer_count; p++)
+		if (((probe, peers[p]) in list) && ((m, peers[p]) in list))
+			return 1
+	return 0
+}
+
+function row_print(m, probe,    p, line)
+{
+	line = sprintf("%-11s %-9s", m, unit[m])
+	for (p = 1; p <= peer_count; p++)
+		if ((probe, peers[p]) in list)
+			line = line sprintf(" %10s",
+				show(median(list[m, peers[p]])))
+	print line
+}
+
+# Ratios are taken within a round, where both ran next to each other.
+function ratio(m, peer, ref_m, ref,    r, text)
+{
+	for (r = 1; r <= rounds; r++)
+		if (((m, peer, r) in value) && value[ref_m, ref, r] > 0)
+			text = text " " value[m, peer, r] / value[ref_m, ref, r]
+	return median(text)
+}
+
+function aims_print(    i, n, f, x, met, verdict, what)
+{
+	printf "%-40s %9s  %-9s %s\n", "aim", "measured", "wanted", ""
+	for (i = 1; i <= aims; i++) {
+		n = split(aim[i], f, /[ \t]+/)
+		what = f[1] " of " f[2]
+		if (n == 4)
+			x = median(list[f[1], f[2]])
+		else {
+			x = ratio(f[1], f[2], n > 5 ? f[6] : f[1], f[5])
+			what = what " / " (n > 5 ? f[6] " of " : "") f[5]
+		}
+		met = f[3] == ">=" ? x >= f[4] : x <= f[4]
+		verdict = x == "" ? "not measured" : met ? "reached" : "missed"
+		printf "%-40s %9s  %-2s %-6s %s\n", what, show(x), f[3], f[4],
+			verdict
+		aim_json[i] = sprintf("{\"aim\": %s, \"op\": \"%s\", " \
+			"\"wanted\": %s, \"measured\": %s, \"result\": \"%s\"}",
+			quote(what), f[3], f[4], x == "" ? "null" : x, verdict)
+	}
+}
+
+function samples_json(m, p,    v, n, i, text)
+{
+	n = split(list[m, p], v, " ")
+	for (i = 1; i <= n; i++)
+		text = text (i > 1 ? ", " : "") v[i]
+	return sprintf("%s: {\"median\": %s, \"samples\": [%s]}",
+		quote(p), median(list[m, p]), text)
+}
+
+function json_print(    i, p, m, first)
+{
+	print "{" >json
+	for (i = 1; i <= fact_count; i++)
+		print "  " fact[i] "," >json
+	print "  \"metrics\": {" >json
+	for (i = 1; i <= metric_count; i++) {
+		m = metrics[i]
+		printf "    %s: {\"unit\": %s", quote(m), quote(unit[m]) >json
+		for (p = 1; p <= peer_count; p++)
+			if ((m, peers[p]) in list)
+				printf ",\n      %s",
+					samples_json(m, peers[p]) >json
+		print "}" (i < metric_count ? "," : "") >json
+	}
+	print "  },\n  \"aims\": [" >json
+	for (i = 1; i <= aims; i++)
+		print "    " aim_json[i] (i < aims ? "," : "") >json
+	print "  ]\n}" >json
+}
