@@ -4,24 +4,36 @@
 # make check      installs what is missing, builds, runs every test
 # make help       lists the rest
 
-MAKEFLAGS += -rR
+MAKEFLAGS += -rR --no-print-directory
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 
-CC ?= gcc
-ifeq ($(CC),cc)
+ifeq ($(origin CC),default)
 CC := gcc
 endif
+CC ?= gcc
 BUILD ?= build
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
-PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 20
 Q := $(if $(V),,@)
+say = $(if $(V),:,printf '  %-5s %s\n' $(1) $(2))
 
-TOOLS := tunnel-up tunnel-edge mcp-proxy frame-dump
+# A program is a directory of cmd/ with a main.c.
+TOOLS := $(patsubst cmd/%/main.c,%,$(wildcard cmd/*/main.c))
+
+# What each program links; nothing else.
+LIBS_tunnel-up := -lcurl -lssl -lcrypto -ljq -lev -lm
+LIBS_tunnel-edge := -lssl -lcrypto -ljq -lev -lm
+LIBS_mcp-proxy := -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm
+LIBS_frame-dump := -ljq -lev -lm
+# Tests link what they use of all of it.
+LIBS_TEST := -lcurl -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -30,39 +42,193 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion \
 	-Wdouble-promotion -Wswitch-enum -Wredundant-decls \
 	-Wframe-larger-than=32768 $(if $(WERROR),-Werror)
 HARDEN := -fno-common -fno-strict-aliasing -fPIE -fstack-protector-strong \
-	-fstack-clash-protection -fcf-protection=full
+	-fstack-clash-protection
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
-	-Wl,--gc-sections
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(HARDEN) $(FORTIFY) \
-	-ffunction-sections -fdata-sections $(CFLAGS)
+ifeq ($(shell uname -m),x86_64)
+HARDEN += -fcf-protection=full
+endif
+ifeq ($(findstring clang,$(CC)),)
+WARN += -Wformat-signedness -Wlogical-op -Wduplicated-cond \
+	-Wduplicated-branches -Wjump-misses-init -Wcast-align=strict \
+	-Wstringop-overflow=4
+HARDEN += -fzero-call-used-regs=used-gpr
+else
+# The macros of OpenSSL cast const away; gcc knows a system header.
+WARN += -Wno-cast-qual
+endif
+LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
+	-Wl,--as-needed -Wl,--gc-sections
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. $(WARN) \
+	$(HARDEN) $(FORTIFY) -ffunction-sections -fdata-sections $(CFLAGS)
 
-# What each tool links; nothing else.
-LIBS_tunnel-up := -lcurl -lssl -lcrypto -ljq -lev -lm
-LIBS_tunnel-edge := -lssl -lcrypto -ljq -lev -lm
-LIBS_mcp-proxy := -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm
-LIBS_frame-dump := -ljq -lev -lm
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZED := FORTIFY=-U_FORTIFY_SOURCE \
+	CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)'
 
 COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
-sources = $(wildcard cmd/$(1)/*.c)
-objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1)/*.c))
+BINARIES := $(TOOLS:%=$(BUILD)/bin/%)
+UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+SOURCES := $(wildcard common/*.c cmd/*/*.c tests/unit/*.c tests/fuzz/*.c)
 
 .PHONY: all
-all: $(TOOLS:%=$(BUILD)/bin/%)
+all: $(BINARIES) ## build the programs (the default)
+
+.PHONY: deps
+deps: ## install the Debian packages that make check needs
+	@tests/deps check
+
+.PHONY: demo
+demo: ## show the main job on this machine
+	@tests/deps demo
+	@$(MAKE) -j$(JOBS) all
+	@BIN=$(abspath $(BUILD)/bin) tests/demo
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(if $(V),,echo "  CC $<";) $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	@$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/libcommon.a: $(COMMON)
+%.a:
+	@mkdir -p $(@D)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+$(BUILD)/libcommon.a: $(COMMON)
+
+link = $(CC) $(CFLAGS) $(LDHARDEN) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+
+# lib<tool>.a is the program without its main, for tests.
 define tool
+$(BUILD)/lib$(1).a: $(filter-out %/main.o,$(call objects,$(1)))
 $(BUILD)/bin/$(1): $(call objects,$(1)) $(BUILD)/libcommon.a
 	@mkdir -p $$(@D)
-	$$(Q)$$(if $$(V),,echo "  LD $$@";) $$(CC) $$(CFLAGS) $$(LDHARDEN) \
-		-o $$@ $$(filter %.o,$$^) $(BUILD)/libcommon.a $$(LIBS_$(1))
+	@$$(call say,LD,$$@)
+	$$(Q)$$(link) $$(LIBS_$(1))
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool,$(t))))
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# A test that includes "cmd/<tool>/x.h" links that program's modules.
+CMD_USES := $(shell awk -F'[/"]' '/^.include "cmd\//{print FILENAME ":" $$3}' \
+	$(wildcard tests/unit/*.c tests/fuzz/*.c) /dev/null)
+archives = $(patsubst $(1):%,$(BUILD)/lib%.a,$(filter $(1):%,$(CMD_USES))) \
+	$(BUILD)/libcommon.a
+
+define test_program
+$(BUILD)/$(1): $(BUILD)/$(1).o $(2) $(call archives,$(1).c)
+	@$$(call say,LD,$$@)
+	$$(Q)$$(link) $(3) $$(LIBS_TEST)
+endef
+$(foreach t,$(UNIT:$(BUILD)/%=%),$(eval $(call test_program,$(t))))
+# FUZZER is clang's engine; without it driver.c replays files.
+$(foreach t,$(FUZZ:$(BUILD)/%=%),$(eval $(call test_program,$(t),$(if \
+	$(FUZZER),,$(BUILD)/tests/fuzz/driver.o),$(FUZZER))))
+
+.PHONY: test-programs
+test-programs: $(UNIT) $(FUZZ)
+
+.PHONY: check
+check: ## run every test
+	@tests/deps check
+	@rm -rf $(BUILD)/tap
+	@$(MAKE) -j$(JOBS) all test-programs
+	@status=0; \
+	$(MAKE) -k -j$(JOBS) lint check-unit fuzz-replay || status=1; \
+	$(MAKE) check-e2e || status=1; \
+	tests/tap --sum $(BUILD)/tap || status=1; \
+	exit $$status
+
+.PHONY: check-unit
+check-unit: $(UNIT:%=%.run) ## run the unit and property tests
+$(UNIT:%=%.run): %.run: %
+	@tests/tap $(BUILD)/tap/$(*F) $<
+
+.PHONY: fuzz-replay
+fuzz-replay: $(FUZZ:%=%.replay) ## run the fuzz targets over their corpora
+$(FUZZ:%=%.replay): %.replay: %
+	@tests/tap $(BUILD)/tap/$(*F) $< tests/fuzz/corpus/$(*F:fuzz_%=%)
+
+# TESTS=tests/e2e/x.bats runs one file, FILTER='regular expression' its tests.
+TESTS ?= $(sort $(wildcard tests/e2e/*.bats))
+.PHONY: check-e2e
+check-e2e: all ## run the end-to-end tests
+	@BIN=$(abspath $(BUILD)/bin) tests/tap --live $(BUILD)/tap/e2e \
+		bats --tap --timing --jobs $(JOBS) --no-parallelize-within-files \
+		$(if $(FILTER),--filter '$(FILTER)') $(TESTS)
+
+.PHONY: asan
+asan: ## run the tests with AddressSanitizer and UBSan
+	@tests/deps check
+	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/asan $(SANITIZED) all test-programs
+	@rm -rf $(BUILD)/asan/tap
+	@status=0; \
+	$(MAKE) -k -j$(JOBS) BUILD=$(BUILD)/asan $(SANITIZED) check-unit \
+		fuzz-replay || status=1; \
+	$(MAKE) BUILD=$(BUILD)/asan $(SANITIZED) check-e2e || status=1; \
+	tests/tap --sum $(BUILD)/asan/tap || status=1; \
+	exit $$status
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZ_SECONDS (20) with clang's libFuzzer
+	@tests/deps fuzz
+	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/fuzz CC=clang FUZZER=-fsanitize=fuzzer \
+		FORTIFY=-U_FORTIFY_SOURCE \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(SANITIZE)' \
+		$(FUZZ:$(BUILD)/%=$(BUILD)/fuzz/%)
+	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS) $(TARGET)
+
+.PHONY: bench
+bench: all ## measure against other programs (see tests/bench/run)
+	@BUILD=$(abspath $(BUILD)) BIN=$(abspath $(BUILD)/bin) tests/bench/run
+
+.PHONY: lint
+lint: ## compile with every warning as an error, check the style
+	@tests/tap $(BUILD)/tap/lint tests/lint/run $(BUILD)/lint
+
+.PHONY: objects
+objects: $(SOURCES:%.c=$(BUILD)/%.o)
+
+.PHONY: analyze
+analyze: ## run gcc's and clang's analyzers
+	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/analyze WERROR=1 \
+		CFLAGS='-O1 -g -fanalyzer' objects
+	@tests/lint/scan $(BUILD)/analyze
+
+.PHONY: cover
+cover: ## measure which lines and branches the tests reach
+	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/cover CFLAGS='-O0 -g --coverage' \
+		FORTIFY=-U_FORTIFY_SOURCE all test-programs
+	@find $(BUILD)/cover -name '*.gcda' -delete
+	@$(MAKE) -k -j$(JOBS) BUILD=$(BUILD)/cover CFLAGS='-O0 -g --coverage' \
+		FORTIFY=-U_FORTIFY_SOURCE check-unit fuzz-replay check-e2e; true
+	@tests/lint/cover $(BUILD)/cover
+
+MANPAGES := $(wildcard man/*.[1-8])
+COMPLETIONS := $(wildcard completions/*)
+man_target = $(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir \
+	$(1))
+
+.PHONY: install
+install: all ## install below DESTDIR and PREFIX (/usr/local)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(COMPDIR)
+	install -m 755 $(BINARIES) $(DESTDIR)$(BINDIR)
+	$(if $(COMPLETIONS),install -m 644 $(COMPLETIONS) $(DESTDIR)$(COMPDIR))
+	$(foreach m,$(MANPAGES),install -D -m 644 $(m) $(call man_target,$(m)) &&) :
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(BINARIES:$(BUILD)/bin/%=$(DESTDIR)$(BINDIR)/%) \
+		$(COMPLETIONS:completions/%=$(DESTDIR)$(COMPDIR)/%) \
+		$(foreach m,$(MANPAGES),$(call man_target,$(m)))
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST) | sort -u
+
+-include $(shell find $(BUILD) -path '$(BUILD)/*/tap' -prune -o \
+	-name '*.d' -print 2>/dev/null)

@@ -39,7 +39,8 @@ int buf_add(struct buf *b, struct bytes in);
 int buf_add_str(struct buf *b, const char *s);
 int buf_format(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-int buf_vformat(struct buf *b, const char *format, va_list ap);
+int buf_vformat(struct buf *b, const char *format, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
 /* Drops n bytes, at most buf_len, from the front. */
 void buf_drop(struct buf *b, size_t n);

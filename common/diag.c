@@ -56,7 +56,7 @@ escape_line(char *out, size_t cap, const char *in)
 	return n;
 }
 
-static void
+static __attribute__((format(printf, 2, 0))) void
 diag_line(enum diag_level level, const char *format, va_list ap)
 {
 	static const char *const words[] = {"", "warning: ", "", "", "debug: "};

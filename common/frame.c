@@ -228,20 +228,23 @@ frame_put_mark(uint8_t out[static FRAME_MARK_LEN], const struct frame_mark *m)
 }
 
 static const char *
-number_name(unsigned v, const char *format)
+number_name(const char *what, unsigned v)
 {
 	static char text[16];
 
-	snprintf(text, sizeof text, format, v);
+	snprintf(text, sizeof text, "%s-%u", what, v);
 	return text;
 }
 
 const char *
 frame_type_name(uint8_t type)
 {
+	static char text[8];
+
 	if (type < sizeof rules / sizeof rules[0] && rules[type].name != NULL)
 		return rules[type].name;
-	return number_name(type, "0x%02x");
+	snprintf(text, sizeof text, "0x%02x", type);
+	return text;
 }
 
 const char *
@@ -256,7 +259,7 @@ frame_code_name(uint16_t code)
 
 	if (code != 0 && code < sizeof names / sizeof names[0])
 		return names[code];
-	return number_name(code, "code-%u");
+	return number_name("code", code);
 }
 
 const char *
@@ -269,5 +272,5 @@ frame_blame_name(uint8_t blame)
 
 	if (blame != 0 && blame < sizeof names / sizeof names[0])
 		return names[blame];
-	return number_name(blame, "blame-%u");
+	return number_name("blame", blame);
 }

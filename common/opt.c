@@ -146,7 +146,7 @@ static int
 set_number(struct parser *p, const struct opt *o, const char *name,
     const char *value)
 {
-	int64_t *field = (int64_t *)((char *)p->settings + o->offset);
+	int64_t *field = (void *)((char *)p->settings + o->offset);
 	int r;
 
 	if (o->kind == OPT_NUMBER)
@@ -173,7 +173,7 @@ static int
 set_field(struct parser *p, const struct opt *o, const char *name,
     const char *value)
 {
-	char *field = (char *)p->settings + o->offset;
+	void *field = (char *)p->settings + o->offset;
 
 	if (o->kind == OPT_FLAG) {
 		*(bool *)field = true;
@@ -186,7 +186,7 @@ set_field(struct parser *p, const struct opt *o, const char *name,
 		*(const char **)field = value;
 		return 0;
 	case OPT_LIST:
-		return list_add(p, (struct opt_list *)field, name, value);
+		return list_add(p, field, name, value);
 	case OPT_FLAG:
 	case OPT_NUMBER:
 	case OPT_SIZE:
