@@ -33,8 +33,8 @@ struct guard {
 /* Makes g allow private addresses. */
 void guard_init(struct guard *g);
 
-/* Adds "10.0.0.0/8", "10.1.2.3", "fd12::/16" or "::1" and sets GUARD_LISTED.
- * Returns 0, or -1 with a text. */
+/* Adds "10.0.0.0/8", "10.1.2.3", "fd12::/16" or "::1" and sets GUARD_LISTED;
+ * bits after the prefix are ignored.  Returns 0, or -1 with a text. */
 int guard_add(struct guard *g, const char *range, struct error *e);
 
 /* Returns 0 if a may be dialed, or -1 with a text such as "127.0.0.1 is not

@@ -28,8 +28,8 @@ void resolve_exit(void);
 
 /* Starts to resolve host, a name or an address.  server: "address:port" of
  * the DNS server to ask, or NULL for those of resolv.conf(5).  done is called
- * once, from the loop and never from inside this function; the query is gone
- * when it is called.  Returns the query, or NULL with a text. */
+ * once, from the loop and never from inside this function, and the query is
+ * then over: no resolve_cancel.  Returns the query, or NULL with a text. */
 struct resolve *resolve_start(struct ev_loop *loop, const char *server,
     const char *host, uint16_t port, resolve_done *done, void *user,
     struct error *e);
