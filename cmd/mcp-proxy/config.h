@@ -22,6 +22,7 @@ struct config_route {
 	char *host;    /* "docs.internal"; "::1" without brackets */
 	uint16_t port;
 	bool https;
+	unsigned line, column; /* of the upstream in the file */
 };
 
 struct config {
@@ -46,7 +47,8 @@ struct config {
 	int64_t streams_max;  /* connections of agents at once */
 };
 
-/* What is wrong with a file: one line each, "proxy.yaml:7:3: text". */
+/* What is wrong with a file: one line each, "proxy.yaml:7:3: text", or
+ * "proxy.yaml: text" where something is missing. */
 struct config_problems {
 	size_t count;      /* of text; more were found if cut */
 	bool cut;
