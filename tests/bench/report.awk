@@ -32,6 +32,8 @@ FILENAME == facts {
 		seen[peer] = 1
 		peers[++peer_count] = peer
 	}
+	if (metric != "foreign")
+		member[group_of(metric), peer] = 1
 	value[metric, peer, f[1]] = f[4]
 	list[metric, peer] = list[metric, peer] " " f[4]
 	if (f[1] > rounds)
@@ -39,8 +41,9 @@ FILENAME == facts {
 }
 
 END {
-	group_print("tunnels", "up")
-	group_print("reverse proxies", "c16")
+	group_print("tunnel")
+	group_print("proxy")
+	foreign_print()
 	aims_print()
 	json_print()
 }
@@ -73,39 +76,42 @@ function show(x)
 	return sprintf(x >= 100 || x == int(x) ? "%.0f" : "%.2f", x)
 }
 
-# The peers that have a value for `probe`, and every metric they have.
-function group_print(title, probe,    i, m, p, line)
+function group_of(metric)
 {
-	line = sprintf("%-11s %-9s", title == "tunnels" ? "tunnel" : "proxy",
-		"unit")
+	return metric ~ /^(c[0-9]+|sse)(_|$)/ ? "proxy" : "tunnel"
+}
+
+function row_print(group, name, of_unit, metric,    p, line)
+{
+	line = sprintf("%-11s %-9s", name, of_unit)
 	for (p = 1; p <= peer_count; p++)
-		if ((probe, peers[p]) in list)
-			line = line sprintf(" %10s", peers[p])
+		if ((group, peers[p]) in member)
+			line = line sprintf(" %10s", metric == "" ? peers[p] : \
+				show(median(list[metric, peers[p]])))
 	print line
+}
+
+function group_print(group,    i, m, any)
+{
+	for (i = 1; i <= peer_count; i++)
+		any += (group, peers[i]) in member
+	if (any == 0)
+		return
+	row_print(group, group, "unit", "")
 	for (i = 1; i <= metric_count; i++) {
 		m = metrics[i]
-		if (m != "foreign" && grouped(m, probe))
-			row_print(m, probe)
+		if (m != "foreign" && group_of(m) == group)
+			row_print(group, m, unit[m], m)
 	}
 	print ""
 }
 
-function grouped(m, probe,    p)
+function foreign_print(    p, all)
 {
 	for (p = 1; p <= peer_count; p++)
-		if (((probe, peers[p]) in list) && ((m, peers[p]) in list))
-			return 1
-	return 0
-}
-
-function row_print(m, probe,    p, line)
-{
-	line = sprintf("%-11s %-9s", m, unit[m])
-	for (p = 1; p <= peer_count; p++)
-		if ((probe, peers[p]) in list)
-			line = line sprintf(" %10s",
-				show(median(list[m, peers[p]])))
-	print line
+		all = all list["foreign", peers[p]]
+	printf "cores used by anything else, median over all runs: %s\n\n",
+		show(median(all))
 }
 
 # Ratios are taken within a round, where both ran next to each other.
