@@ -604,7 +604,7 @@ pump(struct chan *c)
 {
 	struct chan_stream *s;
 
-	while (c->out_len < CHAN_LOW && c->send_credit != 0 &&
+	while (c->out_len < c->high / 2 && c->send_credit != 0 &&
 	    (s = ring_take(c)) != NULL) {
 		if (!s->waiting)
 			continue;
@@ -674,7 +674,7 @@ chan_output_drop(struct chan *c, size_t n)
 			c->out_last = NULL;
 		block_give(c, b);
 	}
-	if (c->ring_first == NULL || c->out_len >= CHAN_LOW)
+	if (c->ring_first == NULL || c->out_len >= c->high / 2)
 		return;
 	enter(c);
 	pump(c);
@@ -702,6 +702,7 @@ chan_init(struct chan *c, bool initiator, const struct chan_limits *own,
 	c->user = user;
 	c->initiator = initiator;
 	c->next_id = initiator ? 1 : 2;
+	c->high = CHAN_HIGH_MAX;
 	c->own = *own;
 	set_default(&c->own.frame, FRAME_LIMIT_DEFAULT);
 	set_default(&c->own.window, CHAN_WINDOW_DEFAULT);
@@ -833,7 +834,7 @@ sendable(struct chan *c, struct chan_stream *s)
 		n = s->send_credit;
 	if (n > c->send_credit)
 		n = c->send_credit;
-	if (n != 0 && c->out_len < CHAN_HIGH &&
+	if (n != 0 && c->out_len < c->high &&
 	    (c->ring_first == NULL || c->turn == s))
 		return n;
 	s->waiting = true;

@@ -6,7 +6,7 @@
  * descriptors or TLS.
  *
  * Memory: a stream that nobody reads holds at most its window; output holds
- * at most CHAN_HIGH of DATA.  Handlers may call any function here, also for
+ * at most CHAN_HIGH_MAX of DATA.  Handlers may call any function here, also for
  * the stream they are called for; a stream that they reset stays readable
  * until the handler returns. */
 #ifndef ADIT_CHAN_H
@@ -25,8 +25,8 @@ enum {
 	CHAN_WINDOW_GROWN = 4 << 20,  /* how far we grow a stream's window */
 	CHAN_CONNECTION_ABSENT = 64 << 20,
 	CHAN_CONNECTION_DEFAULT = 256 << 20,
-	CHAN_HIGH = 512 << 10,  /* DATA waits outside when this is queued */
-	CHAN_LOW = 256 << 10,   /* and goes on below this */
+	CHAN_HIGH_MIN = 64 << 10, /* DATA waits outside when so much is */
+	CHAN_HIGH_MAX = 512 << 10, /* queued, and goes on below half of it */
 	CHAN_OUT_MAX = 4 << 20, /* queued control frames of a dead peer */
 	CHAN_PINGS_MAX = 16,
 };
@@ -118,6 +118,7 @@ struct chan {
 	const struct chan_stream *turn; /* whose turn in the ring it is */
 	struct chan_block *out_first, *out_last, *spare;
 	size_t out_len;
+	size_t high;           /* CHAN_HIGH_MIN to CHAN_HIGH_MAX, free to set */
 	uint64_t bytes_in, bytes_out; /* payload of DATA */
 };
 

@@ -12,13 +12,14 @@
 #include "common/io.h"
 #include "common/json.h"
 #include "common/jsonw.h"
-#include "common/str.h"
+#include "common/sock.h"
 
 enum {
 	IN_LEN = 256 << 10,       /* read at once */
 	READS_PER_TURN = 4,       /* then others have their turn */
 	FLUSH_PER_TURN = 2 << 20, /* bytes written before others do */
 	LINGER_MS = 1000,         /* to write the last GOAWAY */
+	QUEUE_MS = 50,            /* of output at the rate of the transport */
 };
 
 /* ---- descriptors as a transport ---- */
@@ -168,6 +169,42 @@ on_wake(struct chan *c)
 	queue_dirty((struct hop *)c);
 }
 
+/* Keeps what the kernel holds unsent near twice our own queue; less than
+ * a factor of two is not worth a system call. */
+static void
+limit_unsent(struct hop *h)
+{
+	uint32_t want = 2 * (uint32_t)h->chan.high;
+
+	if (want > h->unsent_max / 2 && want < h->unsent_max * 2)
+		return;
+	h->unsent_max = want;
+	sock_set_unsent_max(h->transport.write_fd, want);
+}
+
+/* The transport is full.  What it took since it last was says how fast it
+ * is, and so how much may be queued for a new frame not to wait long. */
+static void
+wait_writable(struct hop *h)
+{
+	int64_t now = clock_us(), spent = now - h->blocked_us;
+	uint64_t high;
+
+	if (h->blocked_us != 0 && spent > 0) {
+		high = (uint64_t)h->written * QUEUE_MS * 1000 /
+		    (uint64_t)spent;
+		if (high < CHAN_HIGH_MIN)
+			high = CHAN_HIGH_MIN;
+		if (high > CHAN_HIGH_MAX)
+			high = CHAN_HIGH_MAX;
+		h->chan.high = (h->chan.high * 3 + (size_t)high) / 4;
+		limit_unsent(h);
+	}
+	h->blocked_us = now;
+	h->written = 0;
+	ev_io_start(h->loop->ev, &h->writer);
+}
+
 static void
 flush(struct hop *h)
 {
@@ -178,6 +215,7 @@ flush(struct hop *h)
 		ssize_t n;
 
 		if (out.len == 0) {
+			h->blocked_us = 0;
 			ev_io_stop(h->loop->ev, &h->writer);
 			if (h->state == HOP_FLUSHING)
 				go_down(h, &h->why);
@@ -191,9 +229,10 @@ flush(struct hop *h)
 		    h->chan.out_len > out.len);
 		if (n > 0) {
 			budget -= (size_t)n;
+			h->written += (size_t)n;
 			chan_output_drop(&h->chan, (size_t)n);
 		} else if (n == -1 && errno == EAGAIN) {
-			ev_io_start(h->loop->ev, &h->writer);
+			wait_writable(h);
 			return;
 		} else {
 			link_lost(h, FRAME_ABORTED, strerror(errno));
@@ -371,6 +410,7 @@ hop_start(struct hop *h, struct hop_loop *loop, const struct transport *t,
 		t->close(t->self);
 		return -1;
 	}
+	limit_unsent(h);
 	start_watchers(h);
 	queue_dirty(h);
 	return 0;

@@ -66,6 +66,9 @@ struct hop {
 	ev_io reader, writer;
 	ev_timer keepalive, linger;
 	int64_t heard_ms;    /* when the peer last sent anything */
+	int64_t blocked_us;  /* when output last had to wait, 0: never */
+	size_t written;      /* since then */
+	uint32_t unsent_max; /* of the socket, follows chan.high */
 	uint8_t *in;         /* bytes that are not a whole frame yet */
 	size_t in_len, in_size;
 	bool queued;         /* in loop->dirty */

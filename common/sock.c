@@ -246,6 +246,12 @@ sock_set_nodelay(int fd)
 }
 
 void
+sock_set_unsent_max(int fd, uint32_t bytes)
+{
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
+void
 sock_set_abort(int fd)
 {
 	struct linger l = {.l_onoff = 1, .l_linger = 0};

@@ -56,6 +56,11 @@ int sock_accept(int listener, struct sock_addr *ret_peer);
 /* Sets TCP_NODELAY; not an error on other sockets. */
 void sock_set_nodelay(int fd);
 
+/* Lets a TCP socket hold at most so many bytes that are not yet sent, so that
+ * what is written next does not wait long behind them (TCP_NOTSENT_LOWAT,
+ * tcp(7)); not an error on other sockets. */
+void sock_set_unsent_max(int fd, uint32_t bytes);
+
 /* Makes the next close(fd) send a reset instead of a clean end. */
 void sock_set_abort(int fd);
 
