@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # How each measured peer is started.  start_NAME DIR starts one instance whose
 # files live in DIR, sets PEER_PORT to the loopback port that load is put on
@@ -50,7 +50,7 @@ start_ssh()
 
 	port=$(load port)
 	PEER_PORT=$(load port)
-	# A relative path is refused by sshd, and root needs this directory.
+	# Run by root, sshd wants its empty directory, which boot makes.
 	((EUID != 0)) || mkdir -p /run/sshd
 	cat >"$dir/sshd.conf" <<-EOF
 		Port $port
@@ -65,7 +65,7 @@ start_ssh()
 	EOF
 	/usr/sbin/sshd -D -e -f "$dir/sshd.conf" 2>"$dir/sshd.log" &
 	sshd=$!
-	port_wait "$port"
+	port_wait "$port" "$dir/sshd.log"
 	ssh -F none -N -T -p "$port" -i "$work/keys/ssh_user" \
 		-o IdentityAgent=none -o IdentitiesOnly=yes \
 		-o StrictHostKeyChecking=accept-new \
@@ -77,22 +77,26 @@ start_ssh()
 }
 
 # dropbear takes authorized keys from the account's home directory only, so
-# it runs in a mount namespace of its own where that is ours.
+# it runs in a mount namespace of its own where that is ours.  Without root
+# that takes a user namespace to mount in and one to be ourselves again.
 start_dropbear()
 {
-	local dir=$1 port server private=(unshare -m)
+	local dir=$1 port server private=(unshare -m) self=()
 
-	((EUID == 0)) || private=(unshare --map-current-user -m)
+	if ((EUID != 0)); then
+		private=(unshare -r -m)
+		self=(unshare "--map-user=$EUID" "--map-group=$(id -g)")
+	fi
 	port=$(load port)
 	PEER_PORT=$(load port)
 	# shellcheck disable=SC2016
 	"${private[@]}" sh -c \
 		'mount --bind "$1" "$2" && shift 2 && exec "$@"' sh \
-		"$work/keys/home" ~ \
+		"$work/keys/home" ~ "${self[@]}" \
 		/usr/sbin/dropbear -F -E -s -m -r "$work/keys/dropbear_host" \
 		-P "$dir/pid" -p "127.0.0.1:$port" 2>"$dir/dropbear.log" &
 	server=$!
-	port_wait "$port"
+	port_wait "$port" "$dir/dropbear.log"
 	HOME=$dir dbclient -y -y -N -T -i "$work/keys/dropbear_user" \
 		-p "$port" -R "127.0.0.1:$PEER_PORT:127.0.0.1:$backend_port" \
 		"$(id -un)@127.0.0.1" 2>"$dir/dbclient.log" &
