@@ -227,15 +227,6 @@ frame_put_mark(uint8_t out[static FRAME_MARK_LEN], const struct frame_mark *m)
 	out[12] = m->direction;
 }
 
-static const char *
-number_name(const char *what, unsigned v)
-{
-	static char text[16];
-
-	snprintf(text, sizeof text, "%s-%u", what, v);
-	return text;
-}
-
 const char *
 frame_type_name(uint8_t type)
 {
@@ -256,10 +247,12 @@ frame_code_name(uint16_t code)
 		"unauthorized", "revoked", "replaced", "no-route", "no-link",
 		"denied",
 	};
+	static char text[16];
 
 	if (code != 0 && code < sizeof names / sizeof names[0])
 		return names[code];
-	return number_name("code", code);
+	snprintf(text, sizeof text, "code-%u", code);
+	return text;
 }
 
 const char *
@@ -269,8 +262,10 @@ frame_blame_name(uint8_t blame)
 		NULL, "client", "edge", "link", "connector", "proxy", "policy",
 		"dns", "connect", "tls", "upstream", "sandbox",
 	};
+	static char text[16];
 
 	if (blame != 0 && blame < sizeof names / sizeof names[0])
 		return names[blame];
-	return number_name("blame", blame);
+	snprintf(text, sizeof text, "blame-%u", blame);
+	return text;
 }

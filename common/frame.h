@@ -131,7 +131,8 @@ void frame_put_mark(uint8_t out[static FRAME_MARK_LEN],
     const struct frame_mark *m);
 
 /* Names as in adit-frame(5); "0x7f" and the like for what it does not know.
- * Static storage, overwritten by the next call for an unknown one. */
+ * Static storage, one per function, overwritten by its next call for an unknown
+ * one. */
 const char *frame_type_name(uint8_t type);
 const char *frame_code_name(uint16_t code);
 const char *frame_blame_name(uint8_t blame);
