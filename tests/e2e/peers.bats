@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# shellcheck disable=SC2153,SC2154 # set by the helpers
+
+# The official SDKs' clients, real MCP servers and the conformance suite,
+# through the whole path.
+
+load helpers.bash
+load tunnel.bash
+
+PEERS=${PEERS:-$ROOT/build/peers}
+
+setup_file()
+{
+	"${BASH_SOURCE[0]%/*}/../peers/install.sh" \
+		"${PEERS:-${BATS_TEST_DIRNAME%/*/*}/build/peers}"
+}
+
+peer()
+{
+	"$ROOT/tests/peers/run" "$PEERS" "$@"
+}
+
+# start_server SCRIPT [OPTION...]: a real MCP server sets UPSTREAM.
+start_server()
+{
+	start_ready server "$ROOT/tests/peers/run" "$PEERS" "$@" --ready-fd 9
+	UPSTREAM=${READY[server]}
+}
+
+start_path_to_server()
+{
+	make_tunnel
+	start_edge
+	make_proxy "$UPSTREAM"
+	start_connector connector -- "$BIN/mcp-proxy" --config "$T/proxy.yaml"
+}
+
+# client SCRIPT: all its cases through the tunnel; none may fail.
+client()
+{
+	NODE_EXTRA_CA_CERTS=$T/certs/ca.crt run_tool 0 peer "$1" \
+		--url "https://$NAME:$AGENTS/mcp" \
+		--connect "127.0.0.1:$AGENTS" all
+	[[ $output != *'not ok'* ]]
+	[[ $output == *'ok '* ]]
+}
+
+@test "the SDK's 1.x client works with the reference server" {
+	start_server everything.mjs
+	start_path_to_server
+	client client-v1.mjs
+}
+
+@test "the SDK's 1.x client works with a server of the 2.x SDK" {
+	start_server fixture-server.mjs --allow-host "$NAME"
+	start_path_to_server
+	client client-v1.mjs
+}
+
+@test "the SDK's 2.x client works in the stateless revision 2026-07-28" {
+	start_server fixture-server.mjs --allow-host "$NAME"
+	start_path_to_server
+	client client-v2.mjs
+}
+
+# conform REVISION: the suite's results direct and through the tunnel are the
+# same, check by check.
+conform()
+{
+	local port
+
+	start_server fixture-server.mjs --allow-host "$NAME"
+	start_path_to_server
+	start_ready originate "$ROOT/tests/peers/run" "$PEERS" \
+		tls-originate.mjs --connect "127.0.0.1:$AGENTS" \
+		--servername "$NAME" --ca "$T/certs/ca.crt" --ready-fd 9
+	port=${READY[originate]}
+	run_tool 0 peer conformance.mjs --revision "$1" \
+		--url "http://127.0.0.1:$UPSTREAM/mcp" --list "$T/direct"
+	run_tool 0 peer conformance.mjs --revision "$1" \
+		--url "http://127.0.0.1:$port/mcp" --list "$T/tunnel"
+	[[ -s $T/direct ]]
+	diff "$T/direct" "$T/tunnel"
+}
+
+@test "conformance 2025-11-25 is the same through the tunnel" {
+	conform 2025-11-25
+}
+
+@test "conformance 2026-07-28 is the same through the tunnel" {
+	conform 2026-07-28
+}
