@@ -142,6 +142,16 @@ link_lost(struct hop *h, enum frame_code code, const char *text)
 	go_down(h, &why);
 }
 
+/* After a read or write that failed with errno. */
+static void
+transport_failed(struct hop *h)
+{
+	bool own_text = errno == EPROTO && h->transport.error != NULL;
+
+	link_lost(h, FRAME_ABORTED, own_text
+	    ? h->transport.error(h->transport.self) : strerror(errno));
+}
+
 void
 hop_close(struct hop *h, enum frame_code code, enum frame_blame blame,
     const char *text)
@@ -167,6 +177,15 @@ static void
 on_wake(struct chan *c)
 {
 	queue_dirty((struct hop *)c);
+}
+
+/* The loop has other work first.  What was queued while h was flushed must
+ * not bring it back before the loop has looked around. */
+static void
+write_later(struct hop *h)
+{
+	unqueue(h);
+	ev_io_start(h->loop->ev, &h->writer);
 }
 
 /* Keeps what the kernel holds unsent near twice our own queue; less than
@@ -202,7 +221,7 @@ wait_writable(struct hop *h)
 	}
 	h->blocked_us = now;
 	h->written = 0;
-	ev_io_start(h->loop->ev, &h->writer);
+	write_later(h);
 }
 
 static void
@@ -222,7 +241,7 @@ flush(struct hop *h)
 			return;
 		}
 		if (budget < out.len) {
-			ev_io_start(h->loop->ev, &h->writer);
+			write_later(h);
 			return;
 		}
 		n = h->transport.write(h->transport.self, out,
@@ -235,7 +254,7 @@ flush(struct hop *h)
 			wait_writable(h);
 			return;
 		} else {
-			link_lost(h, FRAME_ABORTED, strerror(errno));
+			transport_failed(h);
 		}
 	}
 }
@@ -322,7 +341,7 @@ on_readable(struct ev_loop *ev, ev_io *w, int revents)
 		}
 		if (n == -1) {
 			if (errno != EAGAIN)
-				link_lost(h, FRAME_ABORTED, strerror(errno));
+				transport_failed(h);
 			return;
 		}
 		h->heard_ms = clock_ms();

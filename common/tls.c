@@ -630,6 +630,12 @@ transport_has_pending(const void *self)
 	return tls_has_pending(self);
 }
 
+static const char *
+transport_error(const void *self)
+{
+	return tls_error(self);
+}
+
 static void
 transport_close(void *self)
 {
@@ -643,6 +649,7 @@ tls_transport(struct tls *t, struct transport *ret)
 	*ret = (struct transport){
 		.read = transport_read, .write = transport_write,
 		.has_pending = transport_has_pending,
+		.error = transport_error,
 		.close = transport_close, .self = t,
 		.read_fd = t->fd, .write_fd = t->fd,
 	};

@@ -18,6 +18,8 @@ struct transport {
 	/* Whether read may return bytes that read_fd does not announce; NULL:
 	 * never. */
 	bool (*has_pending)(const void *self);
+	/* The text for an errno of EPROTO, or NULL. */
+	const char *(*error)(const void *self);
 	/* Ends the connection and frees self. */
 	void (*close)(void *self);
 	void *self;
