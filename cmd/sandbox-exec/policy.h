@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+/* What a sandbox may do: the outcome of defaults, policy file and options,
+ * with every value checked.  It says what, never how: confine.h and gate.h
+ * enforce it.  Nothing in it comes from the workspace. */
+#ifndef ADIT_SANDBOX_POLICY_H
+#define ADIT_SANDBOX_POLICY_H
+
+#include <sys/types.h>
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "common/opt.h"
+
+enum {
+	POLICY_PATHS_MAX = 256,
+	POLICY_ALLOW_MAX = 256,
+	POLICY_ENV_MAX = 128,
+	POLICY_FILE_MAX = 1 << 20,
+	POLICY_DIGEST_LEN = 64, /* hex of SHA-256 */
+};
+
+/* How a host path appears inside. */
+enum policy_access {
+	POLICY_RO,      /* read and execute */
+	POLICY_RW,      /* also write */
+	POLICY_TMPFS,   /* an empty private directory, size-limited */
+	POLICY_OVERLAY, /* writes go to an upper directory */
+	POLICY_MASK,    /* a glob: matching files look empty, directories too */
+};
+
+struct policy_path {
+	enum policy_access access;
+	char *host;   /* absolute; the glob for POLICY_MASK */
+	char *inside; /* absolute; the same unless "host:inside" was given */
+	int64_t size; /* POLICY_TMPFS: bytes, 0 for the default */
+};
+
+enum policy_net {
+	POLICY_NET_NONE,  /* nothing but its own loopback */
+	POLICY_NET_ALLOW, /* through the gate, by the allow list */
+	POLICY_NET_HOST,  /* the host's network */
+};
+
+/* One entry of the allow list: a name, "*.name", an address or a range. */
+struct policy_allow {
+	enum { ALLOW_NAME, ALLOW_SUBDOMAINS, ALLOW_RANGE } kind;
+	char *name;      /* canonical: lower case, no trailing dot; not for
+			  * ALLOW_RANGE */
+	uint8_t ip[16];  /* ALLOW_RANGE: IPv4 as ::ffff:a.b.c.d */
+	uint8_t bits;    /* 0 to 128 */
+	uint16_t port;   /* 0: 80 and 443 for names, any for ranges */
+	bool opaque;     /* no TLS or HTTP is asked for ("tcp:" prefix) */
+};
+
+enum policy_home { POLICY_HOME_PRIVATE, POLICY_HOME_REAL };
+
+struct policy_limits {
+	int64_t mem, cpu_milli, pids, time_ms, fsize, out; /* 0: none */
+	int64_t files;  /* open descriptors */
+	int64_t tmpfs;  /* bytes of each private directory */
+};
+
+/* What must be enforced for anything to run: bits. */
+enum policy_require {
+	REQUIRE_NAMESPACES = 1,
+	REQUIRE_NET = 2,
+	REQUIRE_LIMITS = 4,
+	REQUIRE_LANDLOCK = 8,
+	REQUIRE_SECCOMP = 16,
+	REQUIRE_FULL = 31,
+};
+
+struct policy {
+	struct policy_path paths[POLICY_PATHS_MAX]; /* in order; later wins */
+	size_t path_count;
+	bool default_files;  /* the host's /usr, /etc essentials, read-only */
+	bool default_masks;  /* credentials; see sandbox-exec(1) */
+	bool protect;        /* repositories' hooks, start-up files */
+	enum policy_home home;
+	char *workdir;       /* inside; NULL: the caller's if it is visible */
+	enum policy_net net;
+	struct policy_allow allow[POLICY_ALLOW_MAX];
+	size_t allow_count;
+	char *env[POLICY_ENV_MAX + 1]; /* "NAME=value", NULL-terminated */
+	size_t env_count;
+	int fds[16];         /* inherited on purpose */
+	size_t fd_count;
+	struct policy_limits limits;
+	unsigned require;    /* enum policy_require bits */
+	char *hostname;
+	char digest[POLICY_DIGEST_LEN + 1]; /* of the canonical JSON */
+};
+
+void policy_init(struct policy *p); /* the defaults */
+void policy_done(struct policy *p);
+
+/* Appends the policy as canonical JSON: what --explain shows and the digest
+ * is made of.  Returns 0, or -1 with ENOBUFS. */
+int policy_format(const struct policy *p, struct buf *out);
+
+#endif
