@@ -244,10 +244,10 @@ test_unknown(void)
 static void
 test_values_wrong(void)
 {
-	expect(TLS ROUTES "listen_addr: 8080\n", "f:3:14: listen_addr: 8080: "
-	    "not host:port; must be as :8080 or 127.0.0.1:8080\n");
+	expect(TLS ROUTES "listen_addr: 8080\n", "f:3:14: listen_addr: '8080': "
+	    "must be as :8080 or 127.0.0.1:8080\n");
 	expect(TLS ROUTES "listen_addr: proxy.example:1\n", "f:3:14: "
-	    "listen_addr: proxy.example:1: the host must be an address, "
+	    "listen_addr: 'proxy.example:1': the host must be an address, "
 	    "localhost or empty\n");
 	expect(TLS ROUTES "log_level: loud\n", "f:3:12: log_level: 'loud': "
 	    "must be debug, info, warn or error\n");
@@ -295,7 +295,7 @@ test_upstream_wrong(void)
 	    "f:3:35: upstream.disable_ip_validation: 'maybe': must be true or "
 	    "false\n");
 	expect(TLS ROUTES "upstream: {resolver: dns.example}\n",
-	    "f:3:22: upstream.resolver: dns.example: must be the address of a "
+	    "f:3:22: upstream.resolver: 'dns.example': must be the address of a "
 	    "DNS server, as 10.0.0.53:53\n");
 }
 
