@@ -531,6 +531,7 @@ pump(struct chan *c)
 			continue;
 		s->waiting = false;
 		c->turn = s;
+		c->turn_left = QUANTUM;
 		c->events->writable(c->user, s);
 		c->turn = NULL;
 	}
@@ -739,7 +740,7 @@ sendable(struct chan *c, struct chan_stream *s)
 	if (n > c->send_credit)
 		n = c->send_credit;
 	if (n != 0 && c->out.len < c->high &&
-	    (c->ring_first == NULL || c->turn == s))
+	    (c->ring_first == NULL || (c->turn == s && c->turn_left != 0)))
 		return n;
 	s->waiting = true;
 	/* Without credit of its own, WINDOW puts it into the ring. */
@@ -783,6 +784,8 @@ chan_commit(struct chan *c, struct chan_stream *s, uint16_t channel, size_t n)
 	s->send_credit -= (uint32_t)n;
 	c->send_credit -= (uint32_t)n;
 	c->bytes_out += n;
+	if (c->turn == s)
+		c->turn_left -= n < c->turn_left ? n : c->turn_left;
 	out_commit(c, FRAME_HEADER_LEN + n);
 }
 
@@ -796,11 +799,6 @@ chan_send(struct chan *c, struct chan_stream *s, uint16_t channel,
 		size_t cap, n = in.len - sent;
 		uint8_t *at;
 
-		if (sent >= QUANTUM && c->ring_first != NULL) {
-			s->waiting = true;
-			ring_add(c, s);
-			break;
-		}
 		at = chan_reserve(c, s, &cap);
 		if (at == NULL)
 			break;

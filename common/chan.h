@@ -119,6 +119,7 @@ struct chan {
 	struct idmap streams;
 	struct chan_stream *ring_first, *ring_last, *dead;
 	const struct chan_stream *turn; /* whose turn in the ring it is */
+	size_t turn_left;      /* bytes that it may still send */
 	struct blocks out;
 	size_t high;           /* CHAN_HIGH_MIN to CHAN_HIGH_MAX, free to set */
 	uint64_t bytes_in, bytes_out; /* payload of DATA */

@@ -41,6 +41,7 @@ test_title(bool good, const char *file, int line, const char *format,
 	printf("\n");
 	if (!good)
 		printf("# %s:%d\n", file, line);
+	fflush(stdout); /* a crash must not take it away */
 	return good;
 }
 
