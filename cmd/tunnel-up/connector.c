@@ -88,13 +88,15 @@ static void
 announce(struct connector *c)
 {
 	const struct slot *up = find_up(c);
+	char line[HOP_DOMAIN_MAX + 16];
 
 	if (c->ready || up == NULL || local_chan(&c->local) == NULL)
 		return;
 	c->ready = true;
 	diag_notice("ready: domain=%s", up->domain[0] == '\0' ? "-"
 	    : up->domain);
-	io_announce_ready((int)c->settings->ready_fd, up->domain);
+	str_format(line, sizeof line, "domain=%s", up->domain);
+	io_announce_ready((int)c->settings->ready_fd, line);
 }
 
 /* Something came up, went down or stopped. */
@@ -155,6 +157,7 @@ drain(struct connector *c)
 	ev_prepare_start(c->loop.ev, &c->sweep);
 	for (size_t i = 0; i < slot_count(c); i++)
 		slot_drain(&c->slots[i]);
+	local_retire(&c->local);
 	on_changed(c);
 }
 

@@ -150,9 +150,15 @@ credentials_open(struct credentials *c, const struct settings *s,
 int
 credentials_refresh(struct credentials *c, struct error *e)
 {
-	if (reread_token(c, e) != 0)
-		return -1;
-	return note_files(c) ? read_tls(c, e) : 0;
+	bool failed = reread_token(c, e) != 0 ||
+	    (note_files(c) && read_tls(c, e) != 0);
+	bool known = failed && str_eq(e->text, c->complaint.text);
+
+	if (!failed)
+		c->complaint.text[0] = '\0';
+	else if (!known)
+		c->complaint = *e;
+	return failed && !known ? -1 : 0;
 }
 
 void

@@ -18,6 +18,7 @@ struct credentials {
 	char *token;             /* "" when a certificate is shown */
 	struct tls_context *tls;
 	struct stat seen[CREDENTIALS_FILES]; /* ca, cert, key when read */
+	struct error complaint;  /* of the last credentials_refresh */
 };
 
 /* Reads everything.  The token from the environment is wiped there.  Returns
@@ -26,7 +27,7 @@ int credentials_open(struct credentials *c, const struct settings *s,
     struct error *e);
 
 /* Reads again what may have changed.  Returns 0, or -1 with a text; what was
- * read before then stays in use. */
+ * read before then stays in use.  A failure that goes on is told once. */
 int credentials_refresh(struct credentials *c, struct error *e);
 
 /* Wipes the token. */

@@ -60,8 +60,8 @@ on_hop_down(void *user, const struct frame_reason *why)
 	else
 		failure_set(&f, (enum frame_code)why->code,
 		    (enum frame_blame)why->blame, "%s: %s",
-		    l->hop.chan.phase == CHAN_ACCEPTED ? "link lost"
-		    : "greeting", why->code == FRAME_ABORTED &&
+		    l->state >= LINK_UP ? "link lost" : "greeting",
+		    why->code == FRAME_ABORTED &&
 		    tls[0] != '\0' ? tls : text[0] != '\0' ? text : code);
 	f.permanent = l->told && failure_is_permanent(f.code);
 	link_fail(l, &f);

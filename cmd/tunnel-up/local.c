@@ -87,7 +87,7 @@ static void
 ended(struct local *l)
 {
 	ev_timer_stop(l->settings.loop->ev, &l->timer);
-	if (l->stopping) {
+	if (l->retired) {
 		l->state = LOCAL_STOPPED;
 	} else if (is_final(l)) {
 		l->exit_status = proc_exit_status(l->wait_status);
@@ -371,15 +371,20 @@ local_chan(struct local *l)
 }
 
 void
+local_retire(struct local *l)
+{
+	l->retired = true;
+	if (l->state == LOCAL_WAITING)
+		ended(l);
+}
+
+void
 local_stop(struct local *l)
 {
-	if (l->stopping || l->state == LOCAL_STOPPED)
-		return;
 	l->stopping = true;
+	local_retire(l);
 	if (l->connected)
 		hop_close(&l->hop, FRAME_DRAINING, BLAME_CONNECTOR, "");
-	else if (l->pid == 0)
-		ended(l);
 }
 
 void

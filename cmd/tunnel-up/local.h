@@ -36,6 +36,7 @@ struct local {
 	enum local_step step;
 	bool connected; /* hop is in use */
 	bool greeted;   /* its HELLO came, this time */
+	bool retired;   /* not started again */
 	bool stopping;
 	struct hop hop;
 	pid_t pid;      /* of the child, 0: none */
@@ -54,6 +55,9 @@ int local_start(struct local *l, const struct local_settings *settings,
 
 /* Where streams can be opened, or NULL. */
 struct chan *local_chan(struct local *l);
+
+/* Once it has ended by itself, it is not started again. */
+void local_retire(struct local *l);
 
 /* Ends the hop in good order, waits for the child, then makes it end. */
 void local_stop(struct local *l);

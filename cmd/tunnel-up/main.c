@@ -189,6 +189,9 @@ main(int argc, char **argv)
 	if (check_settings(&s, &e) != 0 ||
 	    proxy_choose(s.proxy, getenv, &proxy, &e) != 0)
 		return opt_usage_error(&command, &e);
+	if (s.proxy != NULL && proxy_has_credentials(s.proxy))
+		diag_warning("--proxy: every user can read a password in an "
+		    "argument; put the URL into https_proxy");
 	if (credentials_open(&credentials, &s, &e) != 0) {
 		diag_error("%s", e.text);
 		credentials_close(&credentials);

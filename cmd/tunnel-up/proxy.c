@@ -99,7 +99,7 @@ proxy_choose(const char *option, char *(*lookup)(const char *name),
 		return 0;
 	if (check_scheme(source, scheme, (size_t)scheme_len, ret, e) != 0)
 		return -1;
-	if (host[strspn(host, "/:")] == '\0')
+	if (strcspn(host, "/:?#") == 0)
 		return error_set(e, "%s: no host in the proxy URL", source);
 	if (str_format(ret->url, sizeof ret->url, "%.*s://%s", scheme_len,
 	    scheme, authority) != 0)
