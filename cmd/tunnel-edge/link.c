@@ -173,7 +173,12 @@ on_down(void *user, const struct frame_reason *why)
 {
 	struct link *l = user;
 	struct edge *e = l->edge;
+	const struct frame_reason drained = {.code = FRAME_DRAINING,
+	    .blame = BLAME_CONNECTOR};
 
+	/* It closes once it is done; what it broke off, streams tell. */
+	if (l->state == LINK_DRAINING && why->code == FRAME_ABORTED)
+		why = &drained;
 	if (is_up(l))
 		log_down(l, l->tunnel->conf->name, why);
 	else if (l->state != LINK_CLOSED)
@@ -391,7 +396,9 @@ on_goaway(void *user, const struct frame_reason *why, uint32_t last)
 	char text[FRAME_TEXT_MAX + 1];
 
 	(void)last;
-	if (why->code == FRAME_DRAINING && is_up(l)) {
+	if (l->state == LINK_DRAINING && why->code == FRAME_DRAINING)
+		return;
+	if (l->state == LINK_UP && why->code == FRAME_DRAINING) {
 		l->state = LINK_DRAINING;
 		diag_notice("link draining: tunnel=%s link=%llu peer=%s "
 		    "streams=%zu", l->tunnel->conf->name,
