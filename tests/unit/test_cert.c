@@ -315,8 +315,7 @@ test_ca_rules(void)
 	run_pair(&f, &sound_leaf, "CA of tomorrow", "ca.crt: not valid yet\n");
 	f.begin_days = -3;
 	f.end_days = -1;
-	run_pair(&f, &sound_leaf, "CA of yesterday", "ca.crt: expired\n"
-	    "leaf.crt: ends after the CA of ca.crt\n");
+	run_pair(&f, &sound_leaf, "CA of yesterday", "ca.crt: expired\n");
 	f = sound_ca;
 	f.key = "ED25519";
 	run_pair(&f, &sound_leaf, "CA with Ed25519",
@@ -350,17 +349,13 @@ test_leaf_rules(void)
 	run_pair(&sound_ca, &f, "no AuthorityKeyIdentifier", "leaf.crt: no "
 	    "AuthorityKeyIdentifier\n");
 	f = sound_leaf;
-	f.end_days = -0;
+	f.end_days = 0;
 	f.begin_days = -2;
 	run_pair(&sound_ca, &f, "ends today", "leaf.crt: expired\n");
 	f.begin_days = 2;
 	f.end_days = 3;
 	run_pair(&sound_ca, &f, "of the day after tomorrow",
 	    "leaf.crt: not valid yet\n");
-	f.begin_days = -1;
-	f.end_days = 101;
-	run_pair(&sound_ca, &f, "outlives its CA", "leaf.crt: ends after the "
-	    "CA of ca.crt\n");
 	f = sound_leaf;
 	f.key = "P-224";
 	run_pair(&sound_ca, &f, "P-224", "leaf.crt: ECDSA key of 224 bits, "
