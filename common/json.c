@@ -162,7 +162,7 @@ json_get_int(jv object, const char *key, int64_t min, int64_t max,
 	if (kind == JV_KIND_INVALID || kind == JV_KIND_NULL)
 		return 0;
 	if (kind != JV_KIND_NUMBER || d != floor(d) || d < (double)min ||
-	    d > (double)max)
+	    d > (double)max || d >= 0x1p63)
 		return error_set(e, "%s: not a whole number from %" PRId64
 		    " to %" PRId64, key, min, max);
 	*ret = (int64_t)d;
