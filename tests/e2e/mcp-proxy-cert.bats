@@ -16,7 +16,8 @@ sha() { sha256sum "$T/d/$1"; }
 # days_left PATH N: cert check has said so; a second may have passed since.
 days_left()
 {
-	[[ $output == *"$1: $2 days left"* || $output == *"$1: $(($2 - 1)) days left"* ]]
+	[[ $output == *"$1: $2 days left"* ||
+		$output == *"$1: $(($2 - 1)) days left"* ]]
 }
 
 @test "cert make makes a CA and a certificate that openssl verifies" {
@@ -66,7 +67,8 @@ days_left()
 	cert 0 make --dir "$T/d" --domain t.example --key rsa4096 --days 7
 	[[ $(openssl x509 -in "$T/d/tls.crt" -noout -text) == \
 		*"Public-Key: (4096 bit)"* ]]
-	cert 0 check --cert "$T/d/tls.crt" --key "$T/d/tls.key" --ca "$T/d/ca.crt"
+	cert 0 check --cert "$T/d/tls.crt" --key "$T/d/tls.key" \
+		--ca "$T/d/ca.crt"
 	days_left "$T/d/tls.crt" 7
 }
 
@@ -94,7 +96,8 @@ days_left()
 	cert 0 make --dir "$T/e" --domain t.example
 	cert 1 check --cert "$T/d/tls.crt" --key "$T/e/tls.key" \
 		--ca "$T/e/ca.crt" --domain other.example
-	eq "$(printf '%s\n' "${lines[@]:0:4}")" "$T/d/tls.crt: no name covers hosts of other.example, \
+	eq "$(printf '%s\n' "${lines[@]:0:4}")" \
+		"$T/d/tls.crt: no name covers hosts of other.example, \
 such as *.other.example
 $T/d/tls.crt: not signed directly by the CA of $T/e/ca.crt
 $T/d/tls.crt: AuthorityKeyIdentifier is not the SubjectKeyIdentifier of \

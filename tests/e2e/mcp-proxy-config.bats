@@ -50,7 +50,8 @@ call()
 	shift
 	curl --silent --show-error --max-time "$DEADLINE" \
 		--cacert "$T/certs/ca.crt" --write-out '\n%{http_code}\n' \
-		--resolve "$host:$PORT:127.0.0.1" "$@" "https://$host:$PORT/x?y=1"
+		--resolve "$host:$PORT:127.0.0.1" "$@" \
+		"https://$host:$PORT/x?y=1"
 }
 
 # answered STATUS PATTERN: what call printed.
@@ -95,6 +96,25 @@ answered()
 	write_config "routes: {docs: 'http://10.0.0.5:8080'}"
 	run_tool 0 "$BIN/mcp-proxy" --config "$T/proxy.yaml" --check
 	eq "$output$stderr" ""
+}
+
+# The Nth literal block of the manual page's EXAMPLES.
+example()
+{
+	awk -v n="$1" '/^\.Sh / {on = $2 == "EXAMPLES"}
+		on && /^\.Bd/ {block++; next}
+		/^\.Ed/ {on = on && block < n}
+		on && block == n' "$ROOT/man/mcp-proxy.yaml.5"
+}
+
+@test "the examples of mcp-proxy.yaml(5) pass --check" {
+	cp "$T/certs/ca.crt" "$T/certs/internal-ca.crt"
+	cd "$T/certs"
+	for n in 1 2; do
+		example "$n" | sed "s|/etc/adit|$T/certs|" >"$T/example.yaml"
+		[[ $(<"$T/example.yaml") == *routes:* ]]
+		run_tool 0 "$BIN/mcp-proxy" --config "$T/example.yaml" --check
+	done
 }
 
 @test "a loopback upstream is refused unless it is listed" {
@@ -148,7 +168,8 @@ answered()
 	wait_port 127.0.0.2 "$UPSTREAM"
 	start_dns "rebind.test=127.0.0.1;127.0.0.2;169.254.169.254;$(
 		)127.0.0.2,127.0.0.1"
-	write_config "routes: {docs: 'http://rebind.test:$UPSTREAM'}" "upstream:" \
+	write_config "routes: {docs: 'http://rebind.test:$UPSTREAM'}" \
+		"upstream:" \
 		"  resolver: 127.0.0.1:$DNS" \
 		"  allowed_ips: [127.0.0.1, 169.254.0.0/16]"
 	start_proxy
@@ -185,7 +206,8 @@ sse_open()
 @test "an answer that is too long for UDP is fetched over TCP" {
 	start_upstream
 	start_dns "large.test=tcp:127.0.0.1"
-	write_config "routes: {docs: 'http://large.test:$UPSTREAM'}" "upstream:" \
+	write_config "routes: {docs: 'http://large.test:$UPSTREAM'}" \
+		"upstream:" \
 		"  resolver: 127.0.0.1:$DNS" "  allowed_ips: [127.0.0.1]"
 	start_proxy
 	run call docs.t.example
