@@ -261,7 +261,7 @@ set_up(struct connector *c, const struct connector_settings *settings,
 		.loop = &c->loop, .path = s->connect, .command = s->command,
 		.drop_env = settings->drop_env,
 		.streams = (uint32_t)slot_count(c) * CHAN_STREAMS_DEFAULT,
-		.changed = on_changed, .user = c,
+		.ping_ms = s->ping_ms, .changed = on_changed, .user = c,
 	};
 
 	e->code = EXIT_FAILED;

@@ -178,9 +178,9 @@ on_hello(void *user, struct bytes json)
 		return;
 	l->state = LOCAL_UP;
 	l->greeted = true;
+	l->hop.settings.patient = false;
 	retry_worked(&l->retry, clock_ms());
-	diag_notice("local up: name=%s pid=%ld", local_name(l),
-	    (long)l->pid);
+	diag_notice("local up: name=%s", local_name(l));
 	l->settings.changed(l->settings.user);
 }
 
@@ -240,8 +240,10 @@ static int
 start_hop(struct local *l, int fd, struct error *e)
 {
 	struct hop_settings hop = {
-		.initiator = true, .events = &events, .down = on_hop_down,
-		.user = l,
+		.initiator = true, .ping_ms = l->settings.ping_ms,
+		.events = &events, .down = on_hop_down, .user = l,
+		/* How long a child takes to start is its own affair. */
+		.patient = l->settings.command != NULL,
 	};
 	struct hop_peer self = {
 		.name = "tunnel-up", .version = ADIT_VERSION_STRING};

@@ -22,6 +22,7 @@ struct local_settings {
 	char *const *command;        /* NULL-terminated, or NULL */
 	const char *const *drop_env; /* not for the child */
 	uint32_t streams;            /* of all links together */
+	int64_t ping_ms;
 	/* It came up, went down or stopped.  Not from inside local_start. */
 	void (*changed)(void *user);
 	void *user;

@@ -79,6 +79,8 @@ check_token(const struct settings *s, struct error *e)
 	if (given == 0 && s->token_env == NULL)
 		return error_set(e, "no token: give --token-file, "
 		    "--token-fd, TUNNEL_UP_TOKEN or --cert");
+	if (given == 0 && s->token_env[0] == '\0')
+		return error_set(e, "TUNNEL_UP_TOKEN: empty");
 	if ((s->cert != NULL) != (s->key != NULL))
 		return error_set(e, "--cert and --key go together");
 	if (s->token_fd != -1 && fcntl((int)s->token_fd, F_GETFD) == -1)

@@ -30,6 +30,8 @@ usage_error()
 
 	usage_error 'no --edge' --check
 	usage_error 'no token' "${edge[@]}" -- true
+	TUNNEL_UP_TOKEN='' usage_error 'TUNNEL_UP_TOKEN: empty' "${edge[@]}" \
+		-- true
 	usage_error 'no local side' "${edge[@]}" "${token[@]}"
 	usage_error '--connect and a command' "${edge[@]}" "${token[@]}" \
 		--connect x -- true
@@ -223,6 +225,9 @@ usage_error()
 	result '.code + "/" + .blame' refused/connect
 	result .text 'connect: 127.0.0.1:1: Connection refused'
 	result .permanent false
+	run_tool 4 "$BIN/tunnel-up" --check --edge '[::1]:1' \
+		--token-file "$T/token"
+	[[ $stderr == *'[::1]:1: connect: [::1]:1: '* ]]
 	run_tool 4 "$BIN/tunnel-up" --check --edge no-such-host.invalid:1 \
 		--token-file "$T/token"
 	RESULT=$output
@@ -459,6 +464,13 @@ failures()
 	wait_line up 'link up:'
 }
 
+@test "a connector that was replaced waits for the longest delay" {
+	start_edge
+	start_up --backoff-max 40s "${PROXY_CHILD[@]}"
+	order goaway replaced
+	wait_line up 'refused by the edge: replaced: .*, retrying in 40.0 s'
+}
+
 @test "one edge that refuses for good does not end the link to another" {
 	start_edge
 	start_up --edge 127.0.0.1:1 "${PROXY_CHILD[@]}"
@@ -533,6 +545,28 @@ failures()
 	exec 7<&-
 }
 
+@test "a local program that stops answering is replaced" {
+	start_edge
+	start_up --ping 200ms "${PROXY_CHILD[@]}"
+	kill -STOP "$(sed -n 's/^pid //p' "$T/up.err")"
+	wait_line up 'node: killed by signal 9, retrying'
+	wait_until echo_works
+}
+
+@test "a local program may take its time before HELLO" {
+	mkfifo "$T/gate"
+	start_edge
+	start_up_bg --ping 50ms -- sh -c "read -r _ <'$T/gate'
+		exec node '$FAKES/fake-proxy.mjs'"
+	wait_line up 'link up:'
+	agent_open
+	wait_until grep -q '"code":"unreachable","blame":"proxy"' "$T/edge.out"
+	agent_close
+	echo >"$T/gate"
+	wait_until echo_works
+	run ! grep -q retrying "$T/up.err"
+}
+
 # ---- the end ----
 
 @test "SIGTERM lets a stream end, refuses new ones, and is status 0" {
@@ -597,6 +631,28 @@ failures()
 	wait_line up 'retrying'
 	stop up TERM 5
 	eq "$STATUS" 0
+}
+
+@test "SIGTERM ends a dial that hangs" {
+	start_edge mode=tcp
+	start_up_bg "${PROXY_CHILD[@]}"
+	wait_until edge_event connected 1
+	stop up TERM 5
+	eq "$STATUS" 0
+}
+
+@test "a local program that ends while draining is not started again" {
+	start_edge
+	start_up "${PROXY_CHILD[@]}" die-on=die
+	agent_open
+	agent_says hello
+	kill -TERM "${PID[up]}"
+	wait_line up 'draining: streams=1'
+	echo die >&"$AGENT_FD"
+	wait_exit up
+	eq "$STATUS" 0
+	eq "$(grep -c '^pid ' "$T/up.err")" 1
+	agent_close
 }
 
 @test "the supervisor is told about readiness and the end" {
