@@ -11,7 +11,8 @@
 //   bytes=N         random bytes that follow it
 //   end=            half (default): ends its direction once all has come
 //                   back; at-once: as soon as all is sent; reset: resets when
-//                   the first bytes come; none
+//                   the first bytes come; again: sends one byte more when
+//                   they come, and does not end; none
 //   read=no         never reads
 //   count=N         so many connections at once
 //   ready-fd=       gets "open=N" once all have got bytes back
@@ -116,6 +117,8 @@ function run() {
 			back.push(b);
 			if (opts.end === 'reset')
 				socket.resetAndDestroy();
+			else if (opts.end === 'again' && back.length === 1)
+				socket.write('x');
 			else if (received >= bytes.length &&
 			    (opts.end ?? 'half') === 'half')
 				socket.end();

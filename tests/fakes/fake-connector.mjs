@@ -11,7 +11,7 @@
 //                     hold                 neither answers nor gives credit
 //                     reset:CODE:BLAME     resets on OPEN
 //                     break:CODE:BLAME     answers the first bytes with one
-//                                          byte and a reset
+//                                          byte, the next with a reset
 //                     source:N             sends N zero bytes and ends
 //   hello=no        it says nothing after TLS
 //   ready-fd=       gets "control=PORT" once the edge has accepted it, or has
@@ -31,6 +31,7 @@ const [mode, ...modeArgs] = (opts.mode ?? 'echo').split(':');
 const colon = opts.edge.lastIndexOf(':');
 let hop = null;
 let server = null;
+const answered = new Set();
 
 function log(event) {
 	fs.writeSync(1, `${JSON.stringify(event)}\n`);
@@ -64,10 +65,13 @@ function onOpen(stream, json) {
 function onData(stream, bytes) {
 	if (mode === 'echo')
 		hop.data(stream, bytes);
-	if (mode === 'break') {
-		hop.data(stream, bytes.subarray(0, 1));
+	if (mode !== 'break')
+		return;
+	if (answered.has(stream))
 		resetStream(stream);
-	}
+	else
+		hop.data(stream, bytes.subarray(0, 1));
+	answered.add(stream);
 }
 
 function onEnd(stream) {
