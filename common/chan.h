@@ -127,7 +127,8 @@ struct chan {
 
 /* Makes an end that has queued the preamble.  own: what we grant; zero
  * members get defaults; connection_window is raised, and streams lowered where
- * that is not enough, to keep the promise of adit-frame(5), CREDIT.  events and user are kept by reference. */
+ * that is not enough, to keep the promise of adit-frame(5), CREDIT.  events and
+ * user are kept by reference. */
 void chan_init(struct chan *c, bool initiator, const struct chan_limits *own,
     const struct chan_events *events, void *user);
 

@@ -31,7 +31,7 @@ static uint64_t test_seed = 0x9e3779b97f4a7c15;
 
 #define TEST_UNUSED __attribute__((unused))
 
-TEST_UNUSED static bool
+__attribute__((unused, format(printf, 4, 0))) static bool
 test_title(bool good, const char *file, int line, const char *format,
     va_list ap)
 {
