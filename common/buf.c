@@ -63,16 +63,18 @@ buf_reserve(struct buf *b, size_t n)
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if (b->size - b->tail >= n && b->mem != NULL)
+	if (b->mem != NULL && b->size - b->tail >= n)
 		return b->mem + b->tail;
-	if (b->size - len >= n && b->head >= b->size / 2) {
+	if (b->mem != NULL && b->size - len >= n &&
+	    (b->head >= b->size / 2 || b->size >= b->max)) {
 		buf_compact(b);
 		return b->mem + b->tail;
 	}
-	while (size - len < n)
+	/* Grows even where moving the bytes would do: a queue that is nearly
+	 * full would move them again for every few that leave. */
+	while (size == b->size || size - len < n)
 		size = size > b->max / 2 ? b->max : size * 2;
-	if (b->mem != NULL)
-		buf_compact(b);
+	buf_compact(b);
 	mem = realloc(b->mem, size);
 	if (mem == NULL)
 		return NULL;
@@ -119,7 +121,9 @@ buf_vformat(struct buf *b, const char *format, va_list ap)
 	va_end(again);
 	if (n < 0)
 		return -1;
+	b->max++; /* for the NUL that does not stay */
 	at = buf_reserve(b, (size_t)n + 1);
+	b->max--;
 	if (at == NULL)
 		return -1;
 	vsnprintf((char *)at, (size_t)n + 1, format, ap);

@@ -270,12 +270,7 @@ add_names(X509 *cert, const struct cert_request *q, struct error *e)
 		GENERAL_NAME *g;
 		bool ip;
 
-		if (!is_name(q->names[i], &ip)) {
-			error_set(e, "'%.80s': no DNS name, *.name or address",
-			    q->names[i]);
-			e->code = EINVAL;
-			goto out;
-		}
+		is_name(q->names[i], &ip);
 		g = new_general_name(q->names[i], ip);
 		if (g == NULL || sk_GENERAL_NAME_push(names, g) == 0) {
 			GENERAL_NAME_free(g);
@@ -291,6 +286,23 @@ add_names(X509 *cert, const struct cert_request *q, struct error *e)
 out:
 	GENERAL_NAMES_free(names);
 	return r;
+}
+
+static int
+check_request(const struct cert_request *q, struct error *e)
+{
+	bool ip;
+
+	e->code = 0;
+	for (size_t i = 0; i < q->name_count; i++) {
+		if (is_name(q->names[i], &ip))
+			continue;
+		error_set(e, "'%.80s': no DNS name, *.name or address",
+		    q->names[i]);
+		e->code = EINVAL;
+		return -1;
+	}
+	return 0;
 }
 
 static int
@@ -312,11 +324,14 @@ int
 cert_make_server(const struct cert_pem *ca, const struct cert_request *q,
     struct cert_pem *ret, struct error *e)
 {
-	X509 *ca_cert = parse_cert(ca->cert), *cert = NULL;
-	EVP_PKEY *ca_key = parse_key(ca->key), *key = NULL;
+	X509 *ca_cert, *cert = NULL;
+	EVP_PKEY *ca_key, *key = NULL;
 	int r = -1;
 
-	e->code = 0;
+	if (check_request(q, e) != 0)
+		return -1;
+	ca_cert = parse_cert(ca->cert);
+	ca_key = parse_key(ca->key);
 	if (ca_cert == NULL || ca_key == NULL) {
 		fail(e, "the CA is no certificate and key in PEM");
 		goto out;

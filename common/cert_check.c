@@ -204,9 +204,6 @@ check_issuer(struct checker *c, X509 *cert, X509 *ca, const char *ca_path)
 	    ASN1_OCTET_STRING_cmp(subject_id, issuer_id) != 0)
 		report(c, "AuthorityKeyIdentifier is not the "
 		    "SubjectKeyIdentifier of %s", ca_path);
-	if (ASN1_TIME_compare(X509_get0_notAfter(cert),
-	    X509_get0_notAfter(ca)) > 0)
-		report(c, "ends after the CA of %s", ca_path);
 	ERR_clear_error();
 }
 

@@ -6,72 +6,18 @@
 #include <stdlib.h>
 
 enum {
-	BLOCK_LEN = 4 * (FRAME_LIMIT_DEFAULT + FRAME_HEADER_LEN),
 	PAYLOAD_ROOM_MIN = 4096, /* start a new block rather than cut less */
 	QUANTUM = 65536,         /* of one stream when others wait */
-	RUN_HEADER_LEN = 8,      /* channel and length of waiting bytes */
+	RUN_OVERHEAD = 8,        /* memory of a one-byte frame beside it */
 	CREDIT_STEP_MAX = 1 << 20,
 };
-
-struct chan_block {
-	struct chan_block *next;
-	size_t head, tail;
-	uint8_t bytes[BLOCK_LEN];
-};
-
-/* ---- output queue ---- */
-
-static struct chan_block *
-block_take(struct chan *c)
-{
-	struct chan_block *b = c->spare;
-
-	c->spare = NULL;
-	if (b == NULL)
-		b = malloc(sizeof *b);
-	if (b == NULL)
-		return NULL;
-	b->next = NULL;
-	b->head = b->tail = 0;
-	return b;
-}
-
-static void
-block_give(struct chan *c, struct chan_block *b)
-{
-	if (c->spare == NULL)
-		c->spare = b;
-	else
-		free(b);
-}
-
-/* Room for len bytes in one piece at the end of the queue, or NULL. */
-static uint8_t *
-out_reserve(struct chan *c, size_t len)
-{
-	struct chan_block *b = c->out_last;
-
-	assert(len <= BLOCK_LEN);
-	if (b != NULL && BLOCK_LEN - b->tail >= len)
-		return b->bytes + b->tail;
-	b = block_take(c);
-	if (b == NULL)
-		return NULL;
-	if (c->out_last == NULL)
-		c->out_first = b;
-	else
-		c->out_last->next = b;
-	c->out_last = b;
-	return b->bytes;
-}
 
 static void
 out_commit(struct chan *c, size_t len)
 {
-	bool was_empty = c->out_len == 0;
+	bool was_empty = c->out.len == 0;
 
-	c->out_last->tail += len;
-	c->out_len += len;
+	blocks_commit(&c->out, len);
 	if (was_empty && c->wake != NULL)
 		c->wake(c);
 }
@@ -82,8 +28,8 @@ static void
 out_frame(struct chan *c, uint8_t type, uint32_t stream, struct bytes payload)
 {
 	struct frame f = {.type = type, .stream = stream};
-	uint8_t *at = c->out_len > CHAN_OUT_MAX
-	    ? NULL : out_reserve(c, FRAME_HEADER_LEN + payload.len);
+	uint8_t *at = c->out.len > CHAN_OUT_MAX ? NULL
+	    : blocks_reserve(&c->out, FRAME_HEADER_LEN + payload.len);
 
 	if (at == NULL) {
 		c->overflow = true;
@@ -117,14 +63,8 @@ out_window(struct chan *c, uint32_t stream, uint32_t credit)
 struct bytes
 chan_output(const struct chan *c)
 {
-	const struct chan_block *b = c->out_first;
-
-	if (b == NULL)
-		return bytes_of(NULL, 0);
-	return bytes_of(b->bytes + b->head, b->tail - b->head);
+	return blocks_bytes(&c->out);
 }
-
-/* ---- life of streams ---- */
 
 static void
 enter(struct chan *c)
@@ -141,6 +81,7 @@ leave(struct chan *c)
 		struct chan_stream *s = c->dead;
 
 		c->dead = s->next;
+		runs_reset(&s->rx);
 		free(s);
 	}
 }
@@ -207,7 +148,7 @@ stream_new(struct chan *c, uint32_t id)
 	s->send_credit = c->peer.window;
 	s->window = s->recv_credit = c->own.window;
 	s->returned_us = c->now_us;
-	buf_init(&s->rx, (size_t)CHAN_WINDOW_GROWN * (1 + RUN_HEADER_LEN));
+	runs_init(&s->rx, (size_t)CHAN_WINDOW_MAX * (1 + RUN_OVERHEAD));
 	if (is_own_id(c, id))
 		c->own_count++;
 	else
@@ -233,7 +174,6 @@ stream_drop(struct chan *c, struct chan_stream *s)
 	else
 		c->peer_count--;
 	c->pool += s->window - c->own.window;
-	buf_reset(&s->rx);
 	s->dead = true;
 	s->next = c->dead;
 	c->dead = s;
@@ -255,8 +195,6 @@ close_if_ended(struct chan *c, struct chan_stream *s)
 	    s->receiving == CHAN_ENDED)
 		stream_closed(c, s, NULL);
 }
-
-/* ---- credit for what we receive ---- */
 
 /* How much consumed credit is gathered before the connection's WINDOW. */
 static uint32_t
@@ -310,23 +248,6 @@ consumed(struct chan *c, struct chan_stream *s, size_t n)
 	return_credit(c, (uint32_t)n);
 }
 
-/* ---- bytes that arrived ---- */
-
-/* Keeps bytes that the owner did not take, as runs of one channel. */
-static int
-rx_add(struct chan_stream *s, uint16_t channel, struct bytes in)
-{
-	uint8_t *at = buf_reserve(&s->rx, RUN_HEADER_LEN + in.len);
-
-	if (at == NULL)
-		return -1;
-	be32_put(at, channel);
-	be32_put(at + 4, (uint32_t)in.len);
-	memcpy(at + RUN_HEADER_LEN, in.ptr, in.len);
-	buf_commit(&s->rx, RUN_HEADER_LEN + in.len);
-	return 0;
-}
-
 static void
 deliver_end(struct chan *c, struct chan_stream *s)
 {
@@ -335,69 +256,69 @@ deliver_end(struct chan *c, struct chan_stream *s)
 	close_if_ended(c, s);
 }
 
+/* Offers bytes to the owner.  Returns how many it used. */
+static size_t
+offer(struct chan *c, struct chan_stream *s, uint16_t channel,
+    struct bytes in)
+{
+	size_t n;
+
+	s->offering = true;
+	s->again = false;
+	n = c->events->data(c->user, s, channel, in);
+	s->offering = false;
+	assert(n <= in.len);
+	return n;
+}
+
 static int
 deliver(struct chan *c, struct chan_stream *s, uint16_t channel,
     struct bytes in)
 {
 	size_t n;
 
-	if (buf_len(&s->rx) != 0)
-		return rx_add(s, channel, in);
-	n = c->events->data(c->user, s, channel, in);
+	if (!runs_is_empty(&s->rx))
+		return runs_add(&s->rx, channel, in);
+	n = offer(c, s, channel, in);
 	if (s->dead)
 		return 0;
-	assert(n <= in.len);
 	consumed(c, s, n);
 	if (n == in.len)
 		return 0;
-	return rx_add(s, channel, bytes_after(in, n));
-}
-
-/* Drops n bytes of the run at the front, which has len. */
-static void
-rx_drop(struct chan_stream *s, uint32_t len, size_t n)
-{
-	uint8_t *run = s->rx.mem + s->rx.head;
-	uint32_t channel = be32_get(run);
-
-	if (n == len) {
-		buf_drop(&s->rx, RUN_HEADER_LEN + n);
-		return;
-	}
-	buf_drop(&s->rx, n);
-	run += n;
-	be32_put(run, channel);
-	be32_put(run + 4, len - (uint32_t)n);
+	if (runs_add(&s->rx, channel, bytes_after(in, n)) != 0)
+		return -1;
+	if (s->again && n != 0)
+		chan_resume(c, s);
+	return 0;
 }
 
 void
 chan_resume(struct chan *c, struct chan_stream *s)
 {
+	if (s->offering) {
+		s->again = true;
+		return;
+	}
 	enter(c);
-	while (!s->dead && buf_len(&s->rx) != 0) {
-		struct bytes rx = buf_bytes(&s->rx);
-		uint32_t len = be32_get(rx.ptr + 4);
-		size_t n = c->events->data(c->user, s,
-		    (uint16_t)be32_get(rx.ptr),
-		    bytes_of(rx.ptr + RUN_HEADER_LEN, len));
+	while (!s->dead && !runs_is_empty(&s->rx)) {
+		uint16_t channel;
+		struct bytes run = runs_first(&s->rx, &channel);
+		size_t n = offer(c, s, channel, run);
 
 		if (s->dead)
 			break;
-		assert(n <= len);
-		rx_drop(s, len, n);
+		runs_drop(&s->rx, n);
 		consumed(c, s, n);
-		if (n < len)
+		if (n == 0 || (n < run.len && !s->again))
 			break;
 	}
-	if (!s->dead && buf_len(&s->rx) == 0) {
-		buf_reset(&s->rx);
+	if (!s->dead && runs_is_empty(&s->rx)) {
+		runs_reset(&s->rx);
 		if (s->receiving == CHAN_ENDING)
 			deliver_end(c, s);
 	}
 	leave(c);
 }
-
-/* ---- frames that arrived ---- */
 
 static int
 on_hello(struct chan *c, const struct frame *f, struct error *e)
@@ -574,7 +495,7 @@ on_stream_frame(struct chan *c, const struct frame *f, struct error *e)
 		if (s == NULL)
 			return 0;
 		s->receiving = CHAN_ENDING;
-		if (buf_len(&s->rx) == 0)
+		if (runs_is_empty(&s->rx))
 			deliver_end(c, s);
 		return 0;
 	default:
@@ -604,12 +525,13 @@ pump(struct chan *c)
 {
 	struct chan_stream *s;
 
-	while (c->out_len < c->high / 2 && c->send_credit != 0 &&
+	while (c->out.len < c->high / 2 && c->send_credit != 0 &&
 	    (s = ring_take(c)) != NULL) {
 		if (!s->waiting)
 			continue;
 		s->waiting = false;
 		c->turn = s;
+		c->turn_left = QUANTUM;
 		c->events->writable(c->user, s);
 		c->turn = NULL;
 	}
@@ -637,7 +559,7 @@ chan_input(struct chan *c, struct bytes in, int64_t now_us, struct error *e)
 
 	c->now_us = now_us;
 	enter(c);
-	while (n > 0) {
+	while (n > 0 && c->phase != CHAN_FAILED) {
 		struct frame f;
 
 		if (c->phase == CHAN_SILENT) {
@@ -657,31 +579,21 @@ chan_input(struct chan *c, struct bytes in, int64_t now_us, struct error *e)
 	if (n == 0)
 		pump(c);
 	leave(c);
+	if (c->phase == CHAN_FAILED)
+		return (ssize_t)in.len;
 	return n < 0 ? -1 : (ssize_t)used;
 }
 
 void
 chan_output_drop(struct chan *c, size_t n)
 {
-	struct chan_block *b = c->out_first;
-
-	assert(b != NULL && n <= b->tail - b->head);
-	b->head += n;
-	c->out_len -= n;
-	if (b->head == b->tail) {
-		c->out_first = b->next;
-		if (c->out_first == NULL)
-			c->out_last = NULL;
-		block_give(c, b);
-	}
-	if (c->ring_first == NULL || c->out_len >= c->high / 2)
+	blocks_drop(&c->out, n);
+	if (c->ring_first == NULL || c->out.len >= c->high / 2)
 		return;
 	enter(c);
 	pump(c);
 	leave(c);
 }
-
-/* ---- what the owner asks for ---- */
 
 static void
 set_default(uint32_t *field, uint32_t value)
@@ -695,7 +607,7 @@ chan_init(struct chan *c, bool initiator, const struct chan_limits *own,
     const struct chan_events *events, void *user)
 {
 	uint8_t preamble[FRAME_PREAMBLE_LEN], *at;
-	uint64_t promised;
+	uint32_t most, promised;
 
 	memset(c, 0, sizeof *c);
 	c->events = events;
@@ -709,15 +621,16 @@ chan_init(struct chan *c, bool initiator, const struct chan_limits *own,
 	set_default(&c->own.connection_window, CHAN_CONNECTION_DEFAULT);
 	set_default(&c->own.streams, CHAN_STREAMS_DEFAULT);
 	/* Our own streams and the peer's both get a first window. */
-	promised = 2ULL * c->own.streams * c->own.window + CREDIT_STEP_MAX;
+	most = (UINT32_MAX - CREDIT_STEP_MAX) / (2 * c->own.window);
+	if (c->own.streams > most)
+		c->own.streams = most;
+	promised = 2 * c->own.streams * c->own.window + CREDIT_STEP_MAX;
 	if (c->own.connection_window < promised)
-		c->own.connection_window = promised > UINT32_MAX
-		    ? UINT32_MAX : (uint32_t)promised;
+		c->own.connection_window = promised;
 	c->recv_credit = c->own.connection_window;
-	c->pool = c->own.connection_window > promised
-	    ? c->own.connection_window - promised : 0;
+	c->pool = c->own.connection_window - promised;
 	frame_put_preamble(preamble, FRAME_KIND_HOP);
-	at = out_reserve(c, sizeof preamble);
+	at = blocks_reserve(&c->out, sizeof preamble);
 	if (at == NULL) {
 		c->overflow = true;
 		return;
@@ -736,15 +649,7 @@ chan_done(struct chan *c)
 	c->depth = 1;
 	leave(c);
 	idmap_done(&c->streams);
-	while (c->out_first != NULL) {
-		struct chan_block *b = c->out_first;
-
-		c->out_first = b->next;
-		free(b);
-	}
-	free(c->spare);
-	c->spare = c->out_last = NULL;
-	c->out_len = 0;
+	blocks_done(&c->out);
 }
 
 void
@@ -834,8 +739,8 @@ sendable(struct chan *c, struct chan_stream *s)
 		n = s->send_credit;
 	if (n > c->send_credit)
 		n = c->send_credit;
-	if (n != 0 && c->out_len < c->high &&
-	    (c->ring_first == NULL || c->turn == s))
+	if (n != 0 && c->out.len < c->high &&
+	    (c->ring_first == NULL || (c->turn == s && c->turn_left != 0)))
 		return n;
 	s->waiting = true;
 	/* Without credit of its own, WINDOW puts it into the ring. */
@@ -847,21 +752,21 @@ sendable(struct chan *c, struct chan_stream *s)
 uint8_t *
 chan_reserve(struct chan *c, struct chan_stream *s, size_t *ret_cap)
 {
-	const struct chan_block *b = c->out_last;
-	size_t cap = sendable(c, s), room;
+	size_t cap = sendable(c, s), room = blocks_room(&c->out);
 	uint8_t *at;
 
 	if (cap == 0)
 		return NULL;
-	room = b == NULL ? 0 : BLOCK_LEN - b->tail;
 	if (room < FRAME_HEADER_LEN + PAYLOAD_ROOM_MIN)
-		room = BLOCK_LEN;
+		room = BLOCKS_PIECE_MAX;
 	if (cap > room - FRAME_HEADER_LEN)
 		cap = room - FRAME_HEADER_LEN;
-	at = out_reserve(c, FRAME_HEADER_LEN +
+	at = blocks_reserve(&c->out, FRAME_HEADER_LEN +
 	    (cap < PAYLOAD_ROOM_MIN ? cap : PAYLOAD_ROOM_MIN));
-	if (at == NULL)
+	if (at == NULL) {
+		c->overflow = true;
 		return NULL;
+	}
 	*ret_cap = cap;
 	return at + FRAME_HEADER_LEN;
 }
@@ -874,11 +779,13 @@ chan_commit(struct chan *c, struct chan_stream *s, uint16_t channel, size_t n)
 
 	if (n == 0)
 		return;
-	frame_put_header(c->out_last->bytes + c->out_last->tail, &f,
+	frame_put_header(blocks_reserve(&c->out, FRAME_HEADER_LEN), &f,
 	    (uint32_t)n);
 	s->send_credit -= (uint32_t)n;
 	c->send_credit -= (uint32_t)n;
 	c->bytes_out += n;
+	if (c->turn == s)
+		c->turn_left -= n < c->turn_left ? n : c->turn_left;
 	out_commit(c, FRAME_HEADER_LEN + n);
 }
 
@@ -892,11 +799,6 @@ chan_send(struct chan *c, struct chan_stream *s, uint16_t channel,
 		size_t cap, n = in.len - sent;
 		uint8_t *at;
 
-		if (sent >= QUANTUM && c->ring_first != NULL) {
-			s->waiting = true;
-			ring_add(c, s);
-			break;
-		}
 		at = chan_reserve(c, s, &cap);
 		if (at == NULL)
 			break;
@@ -912,7 +814,7 @@ int
 chan_send_event(struct chan *c, struct chan_stream *s, struct bytes json)
 {
 	if (json.len < 2 || json.len > c->peer.frame ||
-	    json.len > BLOCK_LEN - FRAME_HEADER_LEN) {
+	    json.len > BLOCKS_PIECE_MAX - FRAME_HEADER_LEN) {
 		errno = EMSGSIZE;
 		return -1;
 	}
@@ -927,6 +829,7 @@ chan_end(struct chan *c, struct chan_stream *s)
 	if (s->dead || s->sending != CHAN_OPEN)
 		return;
 	s->sending = CHAN_ENDED;
+	s->waiting = false;
 	ring_remove(c, s);
 	enter(c);
 	out_frame(c, FRAME_END, s->id, bytes_of(NULL, 0));
@@ -955,7 +858,7 @@ chan_fail(struct chan *c, const struct frame_reason *why)
 	struct chan_stream *s;
 
 	enter(c);
-	c->draining = c->peer_draining = true;
+	c->phase = CHAN_FAILED;
 	while ((s = idmap_any(&c->streams)) != NULL)
 		stream_closed(c, s, why);
 	leave(c);

@@ -7,15 +7,17 @@
  *
  * Memory: a stream that nobody reads holds at most its window; output holds
  * at most CHAN_HIGH_MAX of DATA.  Handlers may call any function here, also for
- * the stream they are called for; a stream that they reset stays readable
- * until the handler returns. */
+ * the stream they are called for; a stream that they reset, and the bytes that
+ * they were given, stay readable until the handler returns. */
 #ifndef ADIT_CHAN_H
 #define ADIT_CHAN_H
 
+#include "common/blocks.h"
 #include "common/buf.h"
 #include "common/error.h"
 #include "common/frame.h"
 #include "common/idmap.h"
+#include "common/runs.h"
 
 enum {
 	CHAN_STREAMS_DEFAULT = 1024,
@@ -49,12 +51,14 @@ struct chan_stream {
 	bool dead;      /* closed; freed when the outermost call returns */
 	bool waiting;   /* the owner wants chan_events.writable */
 	bool in_ring;
+	bool offering;  /* chan_events.data runs */
+	bool again;     /* and chan_resume was called in it */
 	uint32_t send_credit;
 	uint32_t window;       /* what we grant at most */
 	uint32_t recv_credit;  /* what the peer may still send */
 	uint32_t unreturned;   /* consumed, credit not yet sent back */
 	int64_t returned_us;   /* when credit was last sent back */
-	struct buf rx;         /* runs of bytes that wait for the owner */
+	struct runs rx;        /* what waits for the owner */
 	struct chan_stream *next; /* in the ring or the list of dead */
 };
 
@@ -83,14 +87,13 @@ struct chan_events {
 	    const struct frame_reason *why);
 };
 
-struct chan_block;
-
 /* How far the peer has introduced itself. */
 enum chan_phase {
 	CHAN_SILENT,   /* nothing came */
 	CHAN_GREETED,  /* its preamble */
 	CHAN_NAMED,    /* its HELLO */
 	CHAN_ACCEPTED, /* chan_set_peer was called: streams can open */
+	CHAN_FAILED,   /* chan_fail was called: nothing is told any more */
 };
 
 struct chan {
@@ -116,15 +119,16 @@ struct chan {
 	struct idmap streams;
 	struct chan_stream *ring_first, *ring_last, *dead;
 	const struct chan_stream *turn; /* whose turn in the ring it is */
-	struct chan_block *out_first, *out_last, *spare;
-	size_t out_len;
+	size_t turn_left;      /* bytes that it may still send */
+	struct blocks out;
 	size_t high;           /* CHAN_HIGH_MIN to CHAN_HIGH_MAX, free to set */
 	uint64_t bytes_in, bytes_out; /* payload of DATA */
 };
 
 /* Makes an end that has queued the preamble.  own: what we grant; zero
- * members get defaults; connection_window is raised to keep the promise of
- * adit-frame(5), CREDIT.  events and user are kept by reference. */
+ * members get defaults; connection_window is raised, and streams lowered where
+ * that is not enough, to keep the promise of adit-frame(5), CREDIT.  events and
+ * user are kept by reference. */
 void chan_init(struct chan *c, bool initiator, const struct chan_limits *own,
     const struct chan_events *events, void *user);
 
@@ -184,7 +188,8 @@ void chan_reset(struct chan *c, struct chan_stream *s, enum frame_code code,
 /* Offers the bytes that wait for s's owner again. */
 void chan_resume(struct chan *c, struct chan_stream *s);
 
-/* The connection is gone: closes every stream with why. */
+/* The connection is gone: closes every stream with why.  Input is swallowed
+ * from then on. */
 void chan_fail(struct chan *c, const struct frame_reason *why);
 
 #endif

@@ -36,22 +36,39 @@ is_plain(uint8_t c)
 	return c >= 0x20 && c < 0x7f;
 }
 
-/* Copies with escapes.  Bytes above 0x7f pass in a line (they may be UTF-8 of
- * the operator's own files), C1 controls in UTF-8 do not. */
+/* How many of the bytes at in can be shown as they are: one of ASCII, or a
+ * character in UTF-8 (it may be of the operator's own files) that is no
+ * C1 control; 0 if none. */
+static size_t
+plain_length(const uint8_t *in)
+{
+	size_t n = in[0] < 0x80 ? 1 : in[0] < 0xc2 ? 0 : in[0] < 0xe0 ? 2
+	    : in[0] < 0xf0 ? 3 : in[0] < 0xf5 ? 4 : 0;
+
+	if (n == 1)
+		return is_plain(in[0]) ? 1 : 0;
+	if (in[0] == 0xc2 && in[1] < 0xa0)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((in[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return n;
+}
+
 static size_t
 escape_line(char *out, size_t cap, const char *in)
 {
 	size_t n = 0;
 
-	for (; *in != '\0' && n + 5 < cap; in++) {
-		uint8_t c = (uint8_t)*in;
-		bool c1 = c == 0xc2 && (uint8_t)in[1] >= 0x80 &&
-		    (uint8_t)in[1] < 0xa0;
+	while (*in != '\0' && n + 5 < cap) {
+		size_t len = plain_length((const uint8_t *)in);
 
-		if ((is_plain(c) || c >= 0x80) && !c1)
-			out[n++] = (char)c;
-		else
-			n += (size_t)snprintf(out + n, cap - n, "\\x%02x", c);
+		if (len == 0)
+			n += (size_t)snprintf(out + n, cap - n, "\\x%02x",
+			    (uint8_t)*in++);
+		for (; len != 0; len--)
+			out[n++] = *in++;
 	}
 	return n;
 }

@@ -245,7 +245,7 @@ flush(struct hop *h)
 			return;
 		}
 		n = h->transport.write(h->transport.self, out,
-		    h->chan.out_len > out.len);
+		    h->chan.out.len > out.len);
 		if (n > 0) {
 			budget -= (size_t)n;
 			h->written += (size_t)n;

@@ -102,11 +102,11 @@ idmap_remove(struct idmap *m, uint32_t id)
 }
 
 void *
-idmap_any(const struct idmap *m)
+idmap_any(struct idmap *m)
 {
-	for (size_t i = 0; m->count != 0 && i < m->size; i++) {
-		if (m->entries[i].id != 0)
-			return m->entries[i].value;
-	}
-	return NULL;
+	if (m->count == 0)
+		return NULL;
+	while (m->entries[m->cursor & (m->size - 1)].id == 0)
+		m->cursor++;
+	return m->entries[m->cursor & (m->size - 1)].value;
 }

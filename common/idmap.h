@@ -16,6 +16,7 @@ struct idmap {
 	struct idmap_entry *entries;
 	size_t size; /* a power of two, or 0 */
 	size_t count;
+	size_t cursor; /* where idmap_any looks first */
 };
 
 /* A zeroed idmap is empty.  done frees the table, not the values. */
@@ -28,7 +29,8 @@ int idmap_add(struct idmap *m, uint32_t id, void *value);
 void *idmap_get(const struct idmap *m, uint32_t id);
 void idmap_remove(struct idmap *m, uint32_t id);
 
-/* The value of some entry, NULL when empty. */
-void *idmap_any(const struct idmap *m);
+/* The value of some entry, NULL when empty.  Removing each costs time in
+ * proportion to their number. */
+void *idmap_any(struct idmap *m);
 
 #endif

@@ -9,31 +9,54 @@
 
 #include "common/str.h"
 
-/* libjq's parser recurses nowhere, but freeing a value does; so depth is
- * bounded before it sees the bytes. */
-static int
-check_depth(struct bytes in, struct error *e)
+/* What the scan below has just passed. */
+enum scan { SCAN_BETWEEN, SCAN_WORD, SCAN_STRING, SCAN_VALUE };
+
+static bool
+is_space(uint8_t c)
 {
-	bool string = false;
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Checks what libjq does badly.  Its parser recurses nowhere, but freeing a
+ * value does, so depth is bounded; and version 1.6 loses the memory of a value
+ * that follows another without a separator. */
+static int
+check_shape(struct bytes in, struct error *e)
+{
+	enum scan at = SCAN_BETWEEN;
 	int depth = 0;
 
 	for (size_t i = 0; i < in.len; i++) {
 		uint8_t c = in.ptr[i];
+		bool opens = c == '{' || c == '[';
 
-		if (string) {
+		if (at == SCAN_STRING) {
 			if (c == '\\')
 				i++;
 			else if (c == '"')
-				string = false;
-		} else if (c == '"') {
-			string = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > JSON_DEPTH_MAX)
-				return error_set(e, "JSON nested deeper than "
-				    "%d", JSON_DEPTH_MAX);
-		} else if (c == '}' || c == ']') {
-			depth--;
+				at = SCAN_VALUE;
+			continue;
 		}
+		if (is_space(c)) {
+			at = at == SCAN_WORD ? SCAN_VALUE : at;
+		} else if (c == ',' || c == ':') {
+			at = SCAN_BETWEEN;
+		} else if (c == '}' || c == ']') {
+			at = SCAN_VALUE;
+			depth--;
+		} else if (at == SCAN_VALUE || (at == SCAN_WORD &&
+		    (opens || c == '"'))) {
+			return error_set(e, "JSON: no separator between "
+			    "values");
+		} else {
+			at = opens ? SCAN_BETWEEN : c == '"' ? SCAN_STRING
+			    : SCAN_WORD;
+			depth += opens ? 1 : 0;
+		}
+		if (depth > JSON_DEPTH_MAX)
+			return error_set(e, "JSON nested deeper than %d",
+			    JSON_DEPTH_MAX);
 	}
 	return 0;
 }
@@ -58,7 +81,7 @@ json_parse(struct bytes in, jv *ret, struct error *e)
 
 	if (in.len > INT_MAX)
 		return error_set(e, "JSON: too long");
-	if (check_depth(in, e) != 0)
+	if (check_shape(in, e) != 0)
 		return -1;
 	parser = jv_parser_new(0);
 	jv_parser_set_buf(parser, (const char *)in.ptr, (int)in.len, 0);
@@ -139,7 +162,7 @@ json_get_int(jv object, const char *key, int64_t min, int64_t max,
 	if (kind == JV_KIND_INVALID || kind == JV_KIND_NULL)
 		return 0;
 	if (kind != JV_KIND_NUMBER || d != floor(d) || d < (double)min ||
-	    d > (double)max)
+	    d > (double)max || d >= 0x1p63)
 		return error_set(e, "%s: not a whole number from %" PRId64
 		    " to %" PRId64, key, min, max);
 	*ret = (int64_t)d;

@@ -15,7 +15,8 @@ struct parser {
 	const struct opt_command *command;
 	int argc;
 	char **argv;
-	int at;
+	int at;       /* the next word */
+	int operands; /* that stand directly before it */
 	void *settings;
 	struct error *e;
 	int verbose;
@@ -269,6 +270,50 @@ take_cluster(struct parser *p, const char *word)
 	return 0;
 }
 
+/* Moves the words from begin to p->at before the operands in front of them. */
+static void
+move_before_operands(struct parser *p, int begin)
+{
+	for (; p->operands != 0 && begin < p->at; begin++) {
+		char *word = p->argv[begin];
+
+		memmove(p->argv + begin - p->operands + 1,
+		    p->argv + begin - p->operands,
+		    (size_t)p->operands * sizeof *p->argv);
+		p->argv[begin - p->operands] = word;
+	}
+}
+
+/* Takes the words up to the end of options.  Returns 0 or -1. */
+static int
+take_words(struct parser *p)
+{
+	while (p->at < p->argc && !p->done) {
+		int begin = p->at;
+		const char *word = p->argv[p->at];
+		bool end = str_eq(word, "--");
+		int r = 0;
+
+		if (word[0] != '-' || word[1] == '\0') {
+			if (!p->command->intermixed)
+				break;
+			p->at++;
+			p->operands++;
+			continue;
+		}
+		p->at++;
+		if (!end)
+			r = word[1] == '-' ? take_long(p, word)
+					   : take_cluster(p, word);
+		if (r != 0)
+			return -1;
+		move_before_operands(p, begin);
+		if (end)
+			break;
+	}
+	return 0;
+}
+
 static int
 take_environment(struct parser *p)
 {
@@ -303,24 +348,12 @@ opt_parse(const struct opt_command *command, int argc, char **argv, int first,
 		.settings = settings, .e = e,
 	};
 
-	if (take_environment(&p) != 0)
+	if (take_environment(&p) != 0 || take_words(&p) != 0)
 		return OPT_INVALID;
-	while (p.at < argc && !p.done) {
-		const char *word = argv[p.at];
-
-		if (word[0] != '-' || word[1] == '\0')
-			break;
-		p.at++;
-		if (str_eq(word, "--"))
-			break;
-		if ((word[1] == '-' ? take_long(&p, word)
-		    : take_cluster(&p, word)) != 0)
-			return OPT_INVALID;
-	}
 	if (p.done)
 		return OPT_DONE;
 	set_level(&p);
-	*ret_operand = p.at;
+	*ret_operand = p.at - p.operands;
 	return OPT_RUN;
 }
 

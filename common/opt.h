@@ -4,8 +4,9 @@
  * same rows.  -h -V -v -q are built in.
  *
  * Long options take "--name value" or "--name=value" and are never
- * abbreviated; short ones cluster; the first operand or "--" ends options.  A
- * repeated option: the last wins, OPT_LIST appends. */
+ * abbreviated; short ones cluster; "--" ends options, and so does the first
+ * operand unless the command is intermixed.  A repeated option: the last wins,
+ * OPT_LIST appends. */
 #ifndef ADIT_OPT_H
 #define ADIT_OPT_H
 
@@ -46,6 +47,7 @@ struct opt_command {
 	const char *operands; /* for the synopsis: "-- COMMAND ...", or "" */
 	const char *purpose;  /* one sentence */
 	const struct opt *opts;
+	bool intermixed; /* options may follow operands: none is a command */
 };
 
 enum opt_result {
@@ -55,7 +57,8 @@ enum opt_result {
 };
 
 /* Parses the environment, then argv[first] and on.  Sets diag's level for -v
- * and -q.  *ret_operand is the index of the first operand (argc if none).
+ * and -q.  *ret_operand is the index of the first operand (argc if none); of
+ * an intermixed command, operands were moved behind the options.
  * Strings in settings point into argv or the environment. */
 enum opt_result opt_parse(const struct opt_command *command, int argc,
     char **argv, int first, void *settings, int *ret_operand,

@@ -35,6 +35,8 @@ sock_parse_hostport(const char *text, uint16_t default_port,
 		end = strchr(text, ']');
 		if (end == NULL)
 			return error_set(e, "%s: '[' without ']'", text);
+		if (end == begin)
+			return error_set(e, "%s: '[]' without an address", text);
 		colon = end + 1;
 	} else {
 		colon = strchr(text, ':');

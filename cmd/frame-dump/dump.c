@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "dump.h"
+#include "cmd/frame-dump/dump.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -46,8 +46,6 @@ is_wanted(struct dump *d, const struct record *r)
 {
 	const struct frame *f = &r->frame;
 
-	if (f->type == FRAME_MARK) /* concerns every stream */
-		return true;
 	if (d->stream != DUMP_ANY_STREAM &&
 	    (f->stream != d->stream || f->type == FRAME_GOAWAY))
 		return false;
@@ -91,13 +89,10 @@ add_frame(struct buf *out, const struct frame *f)
 	return 0;
 }
 
-/* Frames left out by choice do not count as dropped, but what was dropped
- * before them does not get lost. */
 static int
 add_record(struct dump *d, const struct record *r, struct error *e)
 {
 	uint8_t payload[FRAME_MARK_LEN];
-	struct frame_mark m = r->mark;
 	struct frame mark = {
 		.type = FRAME_MARK,
 		.payload = bytes_of(payload, sizeof payload),
@@ -106,10 +101,7 @@ add_record(struct dump *d, const struct record *r, struct error *e)
 	if (!r->marked)
 		return error_set(e, "%s: the input has no times and "
 		    "directions to record", d->capture.name);
-	m.dropped = d->dropped < DUMP_NOTE ? (uint32_t)d->dropped
-	    : DUMP_NOTE - 1;
-	d->dropped = 0;
-	frame_put_mark(payload, &m);
+	frame_put_mark(payload, &r->mark);
 	if (add_frame(&d->capture.buf, &mark) != 0)
 		return full(&d->capture, e);
 	if (r->frame.type != FRAME_MARK &&
@@ -138,17 +130,29 @@ show_note(const struct record *r)
 	diag_warning("%.*s", len, (const char *)r->frame.payload.ptr);
 }
 
+static uint32_t
+dropped_count(const struct dump *d)
+{
+	return d->dropped < DUMP_NOTE ? (uint32_t)d->dropped : DUMP_NOTE - 1;
+}
+
 static enum verdict
-take_record(struct dump *d, const struct record *r, struct error *e)
+take_record(struct dump *d, struct record *r, struct error *e)
 {
 	if (d->tap && r->mark.dropped == DUMP_NOTE) {
 		show_note(r);
 		return VERDICT_GO_ON;
 	}
+	if (d->statistics)
+		d->stats.dropped += r->mark.dropped;
+	/* What was dropped before frames that are left out by choice is told
+	 * with the next one that is not. */
 	d->dropped += r->mark.dropped;
+	r->mark.dropped = dropped_count(d);
 	d->last_ns = r->mark.time_ns;
 	if (!is_wanted(d, r))
 		return VERDICT_GO_ON;
+	d->dropped = 0;
 	if (d->statistics)
 		stats_add(&d->stats, r);
 	if (add_line(d, r, e) != 0)
@@ -201,7 +205,7 @@ take_end(struct dump *d, const struct reader *reader, const char *name,
 		return VERDICT_ENOUGH;
 	r = (struct record){
 		.marked = true,
-		.mark.time_ns = d->last_ns,
+		.mark = {.time_ns = d->last_ns, .dropped = dropped_count(d)},
 		.frame.type = FRAME_MARK,
 	};
 	return add_record(d, &r, e) != 0 ? VERDICT_ERROR : VERDICT_ENOUGH;

@@ -4,10 +4,10 @@
 #ifndef FRAME_DUMP_DUMP_H
 #define FRAME_DUMP_DUMP_H
 
-#include "filter.h"
-#include "output.h"
-#include "print.h"
-#include "stats.h"
+#include "cmd/frame-dump/filter.h"
+#include "cmd/frame-dump/output.h"
+#include "cmd/frame-dump/print.h"
+#include "cmd/frame-dump/stats.h"
 
 /* What the lines look like. */
 enum dump_format {
@@ -36,7 +36,7 @@ struct dump {
 	struct stats stats;
 	struct buf json;         /* the line that the filter sees */
 	uint64_t previous_ns;    /* time of the line before */
-	uint64_t dropped;        /* to be told in the next MARK written */
+	uint64_t dropped;        /* since the last frame that was shown */
 	uint64_t last_ns;        /* time of the record before */
 	int64_t shown;
 	bool filter_failed;      /* and was reported */

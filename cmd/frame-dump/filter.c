@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "filter.h"
+#include "cmd/frame-dump/filter.h"
 
 #include <errno.h>
 #include <stdlib.h>

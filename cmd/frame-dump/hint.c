@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "hint.h"
+#include "cmd/frame-dump/hint.h"
 
 enum {
 	TLS_RECORD_HEADER_LEN = 5,

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dump.h"
-#include "tap.h"
+#include "cmd/frame-dump/dump.h"
+#include "cmd/frame-dump/tap.h"
 
 #include "common/diag.h"
 #include "common/exit.h"

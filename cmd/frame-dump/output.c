@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "output.h"
+#include "cmd/frame-dump/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

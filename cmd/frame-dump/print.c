@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-#include "print.h"
+#include "cmd/frame-dump/print.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "hint.h"
+#include "cmd/frame-dump/hint.h"
 
 #include "common/diag.h"
 #include "common/json.h"

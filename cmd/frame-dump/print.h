@@ -5,7 +5,7 @@
 #ifndef FRAME_DUMP_PRINT_H
 #define FRAME_DUMP_PRINT_H
 
-#include "read.h"
+#include "cmd/frame-dump/read.h"
 
 #include "common/buf.h"
 

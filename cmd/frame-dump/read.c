@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "read.h"
+#include "cmd/frame-dump/read.h"
 
 #include <inttypes.h>
 

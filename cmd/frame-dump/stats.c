@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "stats.h"
+#include "cmd/frame-dump/stats.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -74,7 +74,6 @@ stats_add(struct stats *s, const struct record *r)
 
 	if (r->marked) {
 		s->marked = true;
-		s->dropped += r->mark.dropped;
 		if (s->first_ns == 0)
 			s->first_ns = r->mark.time_ns;
 		s->last_ns = r->mark.time_ns;

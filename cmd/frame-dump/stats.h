@@ -3,7 +3,7 @@
 #ifndef FRAME_DUMP_STATS_H
 #define FRAME_DUMP_STATS_H
 
-#include "read.h"
+#include "cmd/frame-dump/read.h"
 
 #include "common/buf.h"
 #include "common/idmap.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tap.h"
+#include "cmd/frame-dump/tap.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dump.h"
-#include "read.h"
+#include "cmd/frame-dump/dump.h"
+#include "cmd/frame-dump/read.h"
 
 #include "common/clock.h"
 #include "common/diag.h"

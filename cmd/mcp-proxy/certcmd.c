@@ -73,17 +73,17 @@ static const struct opt check_opts[] = {
 static const struct opt_command make_command = {
 	"mcp-proxy", "cert make", "",
 	"Makes a CA, or uses the one there is, and a server certificate.",
-	make_opts,
+	make_opts, true,
 };
 
 static const struct opt_command renew_command = {
 	"mcp-proxy", "cert renew", "",
-	"Makes tls.crt and tls.key anew if they end soon.", renew_opts,
+	"Makes tls.crt and tls.key anew if they end soon.", renew_opts, true,
 };
 
 static const struct opt_command check_command = {
 	"mcp-proxy", "cert check", "",
-	"Checks a certificate against the rules of tunnels.", check_opts,
+	"Checks a certificate against the rules of tunnels.", check_opts, true,
 };
 
 static const struct opt_command *const commands[] = {

@@ -7,19 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/mcp-proxy/duration.h"
 #include "cmd/mcp-proxy/origin.h"
+#include "cmd/mcp-proxy/value.h"
 #include "cmd/mcp-proxy/yamldoc.h"
 #include "common/diag.h"
 #include "common/io.h"
-#include "common/num.h"
 
 enum {
 	PATH_LEN = 128, /* "upstream.tls.ca_file" and its like */
 	QUOTED_LEN = 80,
 	TEXT_LEN = 384,
 	LINE_LEN = 700,
-	DNS_PORT = 53,
 	SECOND = 1000,
 	MINUTE = 60 * SECOND,
 	HOUR = 60 * MINUTE,
@@ -39,64 +37,70 @@ struct loader {
 struct key;
 
 /* Takes the value of the key at path. */
-typedef void take_value(struct loader *l, const char *path,
+typedef void take_key(struct loader *l, const char *path,
     const struct key *key, const struct yamldoc_node *value);
 
 struct key {
 	const char *name; /* NULL ends a table */
-	take_value *take;
+	take_key *take;
+	value_parse *parse;      /* for take_value and its like */
 	size_t offset;           /* of the field in struct config */
-	int64_t min, max;        /* of a number or a duration */
+	struct value_limits limits;
 	const struct key *below; /* the keys of a map */
 };
 
-static take_value take_map, take_text, take_bool, take_duration, take_number,
-    take_size, take_listen, take_level, take_domain, take_version, take_routes,
-    take_ranges, take_unguarded, take_server;
+static take_key take_map, take_value, take_domain, take_routes, take_ranges,
+    take_unguarded;
 
-#define FIELD(name) offsetof(struct config, name)
+#define VALUE(name, parse, field, min, max) \
+	{name, take_value, parse, offsetof(struct config, field), {min, max}, \
+	    NULL}
+#define TAKEN(name, take, parse, field) \
+	{name, take, parse, offsetof(struct config, field), {0, 0}, NULL}
+#define MAP(name, keys) {name, take_map, NULL, 0, {0, 0}, keys}
+#define END {NULL, NULL, NULL, 0, {0, 0}, NULL}
 
 static const struct key tls_keys[] = {
-	{"cert_file", take_text, FIELD(cert_file), 0, 0, NULL},
-	{"key_file", take_text, FIELD(key_file), 0, 0, NULL},
-	{"min_version", take_version, FIELD(allow_tls12), 0, 0, NULL},
-	{NULL, NULL, 0, 0, 0, NULL},
+	VALUE("cert_file", value_text, cert_file, 0, 0),
+	VALUE("key_file", value_text, key_file, 0, 0),
+	VALUE("min_version", value_version, allow_tls12, 0, 0),
+	END,
 };
 
 static const struct key upstream_tls_keys[] = {
-	{"ca_file", take_text, FIELD(ca_file), 0, 0, NULL},
-	{"include_system_cas", take_bool, FIELD(system_cas), 0, 0, NULL},
-	{NULL, NULL, 0, 0, 0, NULL},
+	VALUE("ca_file", value_text, ca_file, 0, 0),
+	VALUE("include_system_cas", value_bool, system_cas, 0, 0),
+	END,
 };
 
 static const struct key upstream_keys[] = {
-	{"allowed_ips", take_ranges, 0, 0, 0, NULL},
-	{"disable_ip_validation", take_unguarded, 0, 0, 0, NULL},
-	{"tls", take_map, 0, 0, 0, upstream_tls_keys},
-	{"connect_timeout", take_duration, FIELD(connect_ms), 1, HOUR, NULL},
-	{"response_timeout", take_duration, FIELD(response_ms), 0, DAY, NULL},
-	{"resolver", take_server, FIELD(resolver), 0, 0, NULL},
-	{NULL, NULL, 0, 0, 0, NULL},
+	TAKEN("allowed_ips", take_ranges, NULL, guard),
+	TAKEN("disable_ip_validation", take_unguarded, value_bool, guard),
+	MAP("tls", upstream_tls_keys),
+	VALUE("connect_timeout", value_duration, connect_ms, 1, HOUR),
+	VALUE("response_timeout", value_duration, response_ms, 0, DAY),
+	VALUE("resolver", value_server, resolver, 0, 0),
+	END,
 };
 
 static const struct key limits_keys[] = {
-	{"idle_timeout", take_duration, FIELD(idle_ms), SECOND, 7 * DAY, NULL},
-	{"header_timeout", take_duration, FIELD(header_ms), 1, HOUR, NULL},
-	{"header_size", take_size, FIELD(header_max), 1 << 10, 1 << 20, NULL},
-	{"streams", take_number, FIELD(streams_max), 1, 1 << 20, NULL},
-	{NULL, NULL, 0, 0, 0, NULL},
+	VALUE("idle_timeout", value_duration, idle_ms, SECOND, 7 * DAY),
+	VALUE("header_timeout", value_duration, header_ms, 1, HOUR),
+	VALUE("header_size", value_size, header_max, 1 << 10, 1 << 20),
+	VALUE("streams", value_number, streams_max, 1, 1 << 20),
+	END,
 };
 
 static const struct key top_keys[] = {
-	{"listen_addr", take_listen, FIELD(listen_addr), 0, 0, NULL},
-	{"log_level", take_level, FIELD(log_level), 0, 0, NULL},
-	{"shutdown_timeout", take_duration, FIELD(shutdown_ms), 0, DAY, NULL},
-	{"tunnel_domain", take_domain, FIELD(tunnel_domain), 0, 0, NULL},
-	{"tls", take_map, 0, 0, 0, tls_keys},
-	{"routes", take_routes, 0, 0, 0, NULL},
-	{"upstream", take_map, 0, 0, 0, upstream_keys},
-	{"limits", take_map, 0, 0, 0, limits_keys},
-	{NULL, NULL, 0, 0, 0, NULL},
+	VALUE("listen_addr", value_listen, listen_addr, 0, 0),
+	VALUE("log_level", value_level, log_level, 0, 0),
+	VALUE("shutdown_timeout", value_duration, shutdown_ms, 0, DAY),
+	TAKEN("tunnel_domain", take_domain, value_domain, tunnel_domain),
+	MAP("tls", tls_keys),
+	TAKEN("routes", take_routes, NULL, routes),
+	MAP("upstream", upstream_keys),
+	MAP("limits", limits_keys),
+	END,
 };
 
 /* Adds a problem at a place in the file; line 0: nowhere. */
@@ -150,17 +154,6 @@ join_path(char out[static PATH_LEN], const char *above, const char *name)
 	safe[len - 1] = '\0';
 	str_format(out, PATH_LEN, "%s%s%s", above, above[0] == '\0' ? "" : ".",
 	    safe + 1);
-}
-
-static void
-set_text(struct loader *l, const struct yamldoc_node *value, size_t offset,
-    const char *text)
-{
-	char **field = (char **)((char *)l->config + offset);
-
-	*field = strdup(text);
-	if (*field == NULL)
-		complain(l, value->at, "out of memory");
 }
 
 /* Whether value is a text that is not empty; if not, it was told. */
@@ -284,181 +277,40 @@ take_map(struct loader *l, const char *path, const struct key *key,
 }
 
 static void
-take_text(struct loader *l, const char *path, const struct key *key,
-    const struct yamldoc_node *value)
+parse_value(struct loader *l, const char *path, const struct key *key,
+    const struct yamldoc_node *value, void *ret)
 {
-	if (is_text(l, path, value))
-		set_text(l, value, key->offset, value->text);
-}
-
-/* Reads the words that YAML 1.1 has for a truth value. */
-static bool
-parse_bool(struct loader *l, const char *path,
-    const struct yamldoc_node *value, bool *ret)
-{
-	static const char *const words[] = {
-		"false", "true", "no", "yes", "off", "on",
-	};
-	char quoted[QUOTED_LEN];
-
-	if (!is_text(l, path, value))
-		return false;
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-		if (str_eq_nocase(value->text, words[i])) {
-			*ret = i % 2 != 0;
-			return true;
-		}
-	}
-	complain(l, value->at, "%s: %s: must be true or false", path,
-	    quote(value->text, quoted));
-	return false;
-}
-
-static void
-take_bool(struct loader *l, const char *path, const struct key *key,
-    const struct yamldoc_node *value)
-{
-	parse_bool(l, path, value, (bool *)((char *)l->config + key->offset));
-}
-
-static void
-take_duration(struct loader *l, const char *path, const struct key *key,
-    const struct yamldoc_node *value)
-{
-	int64_t *field = (int64_t *)((char *)l->config + key->offset);
 	char quoted[QUOTED_LEN];
 	struct error e;
 
-	if (is_text(l, path, value) && duration_parse(value->text, key->min,
-	    key->max, field, &e) != 0)
+	if (is_text(l, path, value) &&
+	    key->parse(value->text, key->limits, ret, &e) != 0)
 		complain(l, value->at, "%s: %s: %s", path,
 		    quote(value->text, quoted), e.text);
 }
 
 static void
-take_number(struct loader *l, const char *path, const struct key *key,
+take_value(struct loader *l, const char *path, const struct key *key,
     const struct yamldoc_node *value)
 {
-	int64_t *field = (int64_t *)((char *)l->config + key->offset);
-	char quoted[QUOTED_LEN];
-
-	if (is_text(l, path, value) &&
-	    num_parse(value->text, key->min, key->max, field) != 0)
-		complain(l, value->at, "%s: %s: must be a whole number from "
-		    "%lld to %lld", path, quote(value->text, quoted),
-		    (long long)key->min, (long long)key->max);
+	parse_value(l, path, key, value, (char *)l->config + key->offset);
 }
 
-static void
-take_size(struct loader *l, const char *path, const struct key *key,
-    const struct yamldoc_node *value)
-{
-	int64_t *field = (int64_t *)((char *)l->config + key->offset);
-	char quoted[QUOTED_LEN];
-
-	if (is_text(l, path, value) &&
-	    num_parse_size(value->text, key->min, key->max, field) != 0)
-		complain(l, value->at, "%s: %s: must be a size such as 64k, "
-		    "from %lldk to %lldk", path, quote(value->text, quoted),
-		    (long long)key->min >> 10, (long long)key->max >> 10);
-}
-
-static void
-take_listen(struct loader *l, const char *path, const struct key *key,
-    const struct yamldoc_node *value)
-{
-	char host[SOCK_HOST_MAX], text[SOCK_HOST_MAX + 16];
-	struct sock_addr a;
-	uint16_t port;
-	struct error e;
-
-	if (!is_text(l, path, value))
-		return;
-	if (sock_parse_hostport(value->text, 0, host, &port, &e) != 0) {
-		complain(l, value->at, "%s: %s; must be as :8080 or "
-		    "127.0.0.1:8080", path, e.text);
-		return;
-	}
-	if (str_eq_nocase(host, "localhost"))
-		str_format(host, sizeof host, "127.0.0.1");
-	if (host[0] != '\0' && sock_parse_ip(host, port, &a) != 0) {
-		complain(l, value->at, "%s: %s: the host must be an address, "
-		    "localhost or empty", path, value->text);
-		return;
-	}
-	str_format(text, sizeof text, strchr(host, ':') != NULL ? "[%s]:%u"
-	    : "%s:%u", host, port);
-	set_text(l, value, key->offset, text);
-}
-
-static void
-take_level(struct loader *l, const char *path, const struct key *key,
-    const struct yamldoc_node *value)
-{
-	static const struct {
-		const char *name;
-		enum diag_level level;
-	} levels[] = {
-		{"debug", DIAG_DEBUG}, {"info", DIAG_INFO},
-		{"warn", DIAG_WARNING}, {"error", DIAG_ERROR},
-	};
-	char quoted[QUOTED_LEN];
-
-	(void)key;
-	if (!is_text(l, path, value))
-		return;
-	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-		if (str_eq_nocase(value->text, levels[i].name)) {
-			l->config->log_level = (int)levels[i].level;
-			return;
-		}
-	}
-	complain(l, value->at, "%s: %s: must be debug, info, warn or error",
-	    path, quote(value->text, quoted));
-}
-
-static void
-lower(char *text)
-{
-	for (; *text != '\0'; text++)
-		*text = ascii_lower(*text);
-}
-
+/* An empty domain is as good as none, as with the original. */
 static void
 take_domain(struct loader *l, const char *path, const struct key *key,
     const struct yamldoc_node *value)
 {
-	char quoted[QUOTED_LEN], domain[SOCK_HOST_MAX];
-
-	/* Empty is as good as absent: the original says so. */
-	if ((value->kind == YAMLDOC_SCALAR && value->text[0] == '\0') ||
-	    !is_text(l, path, value))
-		return;
-	if (str_format(domain, sizeof domain, "%s", value->text) != 0 ||
-	    !str_is_hostname(domain)) {
-		complain(l, value->at, "%s: %s: no domain name such as "
-		    "abcd1234.tunnel.example", path,
-		    quote(value->text, quoted));
-		return;
-	}
-	lower(domain);
-	set_text(l, value, key->offset, domain);
+	if (value->kind != YAMLDOC_SCALAR || value->text[0] != '\0')
+		take_value(l, path, key, value);
 }
 
 static void
-take_version(struct loader *l, const char *path, const struct key *key,
+take_unguarded(struct loader *l, const char *path, const struct key *key,
     const struct yamldoc_node *value)
 {
-	bool *allow_tls12 = (bool *)((char *)l->config + key->offset);
-	char quoted[QUOTED_LEN];
-
-	if (!is_text(l, path, value))
-		return;
-	if (str_eq(value->text, "1.2") || str_eq(value->text, "1.3"))
-		*allow_tls12 = str_eq(value->text, "1.2");
-	else
-		complain(l, value->at, "%s: %s: must be \"1.3\" or \"1.2\"",
-		    path, quote(value->text, quoted));
+	l->unguarded_at = value->key_at;
+	parse_value(l, path, key, value, &l->unguarded);
 }
 
 static void
@@ -488,36 +340,10 @@ take_ranges(struct loader *l, const char *path, const struct key *key,
 }
 
 static void
-take_unguarded(struct loader *l, const char *path, const struct key *key,
-    const struct yamldoc_node *value)
+lower(char *text)
 {
-	(void)key;
-	l->unguarded_at = value->key_at;
-	parse_bool(l, path, value, &l->unguarded);
-}
-
-static void
-take_server(struct loader *l, const char *path, const struct key *key,
-    const struct yamldoc_node *value)
-{
-	char host[SOCK_HOST_MAX], text[SOCK_TEXT_MAX];
-	struct sock_addr a;
-	uint16_t port;
-	struct error e;
-
-	if (!is_text(l, path, value))
-		return;
-	if (sock_parse_ip(value->text, DNS_PORT, &a) == 0) {
-		set_text(l, value, key->offset, sock_format(&a.any, text));
-		return;
-	}
-	if (sock_parse_hostport(value->text, DNS_PORT, host, &port, &e) != 0)
-		complain(l, value->at, "%s: %s", path, e.text);
-	else if (port == 0 || sock_parse_ip(host, port, &a) != 0)
-		complain(l, value->at, "%s: %s: must be the address of a DNS "
-		    "server, as 10.0.0.53:53", path, value->text);
-	else
-		set_text(l, value, key->offset, sock_format(&a.any, text));
+	for (; *text != '\0'; text++)
+		*text = ascii_lower(*text);
 }
 
 /* A label of digits alone is no host name, but can begin one. */
@@ -723,7 +549,7 @@ take_problem(void *user, struct yamldoc_at at, const char *text)
 static void
 take_document(struct loader *l, struct bytes text)
 {
-	static const struct key top = {"", NULL, 0, 0, 0, top_keys};
+	static const struct key top = MAP("", top_keys);
 	struct yamldoc_node *root = yamldoc_read(text, take_problem, l);
 	struct config *c = l->config;
 

@@ -262,7 +262,7 @@ resolve_start(struct ev_loop *loop, const char *server, const char *host,
 	r->port = port;
 	init_watchers(r);
 	if (str_from_bytes(r->host, sizeof r->host, bytes_cstr(host)) != 0) {
-		error_errno(e, "host name");
+		error_set(e, "host name: too long");
 	} else if (sock_parse_ip(host, port, &r->addrs[0]) == 0) {
 		r->count = 1;
 		finish_soon(r);

@@ -4,7 +4,8 @@
 # How each measured peer is started.  start_NAME DIR starts one instance whose
 # files live in DIR, sets PEER_PORT to the loopback port that load is put on
 # and PEER_PIDS to its processes in the order in which they are to be ended.
-# Tunnels lead to $backend_port, reverse proxies to $upstream_port.
+# Tunnels lead to $backend_port, or as frames to the socket $work/sink;
+# reverse proxies to $upstream_port.
 
 host=mcp.bench.test
 
@@ -32,6 +33,43 @@ start_direct()
 {
 	PEER_PORT=$backend_port
 	PEER_PIDS=
+}
+
+# own_start NAME DIR ARGUMENT... starts one of our programs and sets OWN_PID
+# and OWN_READY, the line that it writes when it serves.
+own_start()
+{
+	local name=$1 dir=$2
+
+	shift 2
+	mkfifo "$dir/$name.ready"
+	"$bin/$name" "$@" --ready-fd 3 3>"$dir/$name.ready" \
+		2>"$dir/$name.log" &
+	OWN_PID=$!
+	read -r -t 10 OWN_READY <"$dir/$name.ready" && return
+	tail -n 5 "$dir/$name.log" >&2
+	die "$name: not ready"
+}
+
+# The streams are plain bytes behind a ClientHello that names $host.
+start_adit()
+{
+	local dir=$1 edge
+
+	"$bin/tunnel-edge" init --state "$dir/edge" --name 127.0.0.1 \
+		>"$dir/log"
+	(umask 077 && "$bin/tunnel-edge" add --state "$dir/edge" \
+		--domain "$host" bench >"$dir/token")
+	own_start tunnel-edge "$dir" run -q --state "$dir/edge" \
+		--agents 127.0.0.1:0 --connectors 127.0.0.1:0
+	edge=$OWN_PID
+	[[ $OWN_READY =~ agents=([0-9]+)\ connectors=([0-9]+) ]] ||
+		die "tunnel-edge: $OWN_READY"
+	PEER_PORT=${BASH_REMATCH[1]}
+	own_start tunnel-up "$dir" -q --ca "$dir/edge/ca.crt" \
+		--edge "127.0.0.1:${BASH_REMATCH[2]}" \
+		--token-file "$dir/token" --connect "$work/sink"
+	PEER_PIDS="$OWN_PID $edge"
 }
 
 # sshd refuses an account whose password is locked unless PAM decides.
@@ -143,6 +181,25 @@ start_upstream()
 {
 	PEER_PORT=$upstream_port
 	PEER_PIDS=
+}
+
+start_mcp_proxy()
+{
+	local dir=$1
+
+	PEER_PORT=$(load port)
+	cat >"$dir/proxy.yaml" <<-EOF
+		listen_addr: 127.0.0.1:$PEER_PORT
+		tls:
+		  cert_file: $work/keys/tls.crt
+		  key_file: $work/keys/tls.key
+		routes:
+		  $host: http://127.0.0.1:$upstream_port
+		upstream:
+		  allowed_ips: [127.0.0.1]
+	EOF
+	own_start mcp-proxy "$dir" -q --config "$dir/proxy.yaml"
+	PEER_PIDS=$OWN_PID
 }
 
 start_nginx()

@@ -31,16 +31,22 @@ static uint64_t test_seed = 0x9e3779b97f4a7c15;
 
 #define TEST_UNUSED __attribute__((unused))
 
-TEST_UNUSED static bool
+__attribute__((unused, format(printf, 4, 0))) static bool
 test_title(bool good, const char *file, int line, const char *format,
     va_list ap)
 {
+	char title[200];
+
+	vsnprintf(title, sizeof title, format, ap);
+	for (char *c = title; *c != '\0'; c++) {
+		if (*c < ' ' || *c == '#')
+			*c = '?';
+	}
 	test_failures += good ? 0 : 1;
-	printf("%sok %d - ", good ? "" : "not ", ++test_count);
-	vprintf(format, ap);
-	printf("\n");
+	printf("%sok %d - %s\n", good ? "" : "not ", ++test_count, title);
 	if (!good)
 		printf("# %s:%d\n", file, line);
+	fflush(stdout); /* a crash must not take it away */
 	return good;
 }
 

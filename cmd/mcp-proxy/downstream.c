@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/mcp-proxy/downstream.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/diag.h"
+#include "common/str.h"
+
+enum { KEEPALIVE_IDLE_S = 30, KEEPALIVE_EVERY_S = 10 };
+
+static const struct wire_events wire_events;
+
+static void on_expired(void *user);
+
+/* ---- birth and death ---- */
+
+static struct downstream *
+downstream_new(struct proxy *p, const char *trace, const char *peer)
+{
+	struct downstream *d = calloc(1, sizeof *d);
+	uint8_t id[DOWNSTREAM_TRACE_LEN / 2];
+
+	if (d == NULL)
+		return NULL;
+	d->proxy = p;
+	watchdog_init(&d->watchdog, on_expired, d);
+	exchange_init(&d->exchange, d);
+	buf_init(&d->rx, PROXY_OUT_MAX);
+	if (str_format(d->trace, sizeof d->trace, "%s", trace) != 0 ||
+	    d->trace[0] == '\0') {
+		random_bytes(id, sizeof id);
+		str_hex(d->trace, bytes_of(id, sizeof id));
+	}
+	str_format(d->peer, sizeof d->peer, "%s", peer);
+	return d;
+}
+
+static void
+list_add(struct downstream *d)
+{
+	struct proxy *p = d->proxy;
+
+	d->next = p->downstreams;
+	if (d->next != NULL)
+		d->next->prev = d;
+	p->downstreams = d;
+	p->downstream_count++;
+}
+
+static void
+list_remove(struct downstream *d)
+{
+	struct proxy *p = d->proxy;
+
+	if (d->prev != NULL)
+		d->prev->next = d->next;
+	else
+		p->downstreams = d->next;
+	if (d->next != NULL)
+		d->next->prev = d->prev;
+	if (--p->downstream_count == 0)
+		p->emptied(p);
+}
+
+/* Frees everything; the wire is closed already. */
+static void
+bury(struct downstream *d, const char *end)
+{
+	if (d->state == DOWNSTREAM_CLOSED)
+		return;
+	d->state = DOWNSTREAM_CLOSED;
+	watchdog_stop(d->proxy->ev, &d->watchdog);
+	exchange_done(&d->exchange);
+	buf_reset(&d->rx);
+	diag_info("agent closed: trace=%s requests=%" PRIu64 " end=%s",
+	    d->trace, d->request_count, end);
+	list_remove(d);
+	proxy_bury(d->proxy, &d->corpse);
+}
+
+/* Closes a connection whose both directions have ended. */
+static void
+close_ended(struct downstream *d, const char *end)
+{
+	wire_close(&d->wire);
+	bury(d, end);
+}
+
+/* The agent ended the connection; with it goes a request that runs. */
+static void
+close_by_agent(struct downstream *d, const char *end)
+{
+	if (d->state == DOWNSTREAM_EXCHANGE)
+		exchange_cancel(&d->exchange);
+	close_ended(d, end);
+}
+
+/* How long the agent may take to read our last words.  A stream that is reset
+ * loses what the agent has not read, so there it is up to the agent; a closed
+ * socket goes on sending. */
+static int64_t
+linger_ms(const struct downstream *d)
+{
+	if (wire_unwritten(&d->wire) != 0 || d->wire.stream != NULL)
+		return d->proxy->config->idle_ms;
+	return DOWNSTREAM_LINGER_MS;
+}
+
+/* Ends our direction cleanly and drops what the agent still sends, so that it
+ * can read our last words before the connection goes. */
+static void
+finish(struct downstream *d)
+{
+	d->state = DOWNSTREAM_LINGER;
+	watchdog_set(d->proxy->ev, &d->watchdog, linger_ms(d));
+	wire_resume(&d->wire);
+	wire_finish(&d->wire);
+}
+
+static void
+start(struct downstream *d)
+{
+	struct error e;
+
+	list_add(d);
+	watchdog_set(d->proxy->ev, &d->watchdog, d->proxy->config->header_ms);
+	diag_info("agent connected: trace=%s peer=%s", d->trace, d->peer);
+	if (wire_start_tls(&d->wire, d->proxy->server_tls, NULL, &e) == 0)
+		return;
+	diag_warning("%s: %s", d->peer, e.text);
+	wire_abort(&d->wire, FRAME_INTERNAL, BLAME_PROXY, e.text);
+	bury(d, "internal/proxy");
+}
+
+/* Has the kernel notice an agent that vanished without a word. */
+static void
+set_keepalive(int fd)
+{
+	int on = 1, idle_s = KEEPALIVE_IDLE_S, every_s = KEEPALIVE_EVERY_S;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+}
+
+void
+downstream_start_fd(struct proxy *p, int fd, const struct sock_addr *peer)
+{
+	char text[SOCK_TEXT_MAX];
+	struct downstream *d = downstream_new(p, "",
+	    sock_format(&peer->any, text));
+
+	if (d == NULL) {
+		close(fd);
+		return;
+	}
+	set_keepalive(fd);
+	wire_init_fd(&d->wire, p->ev, fd, true, &wire_events, d);
+	start(d);
+}
+
+void
+downstream_start_stream(struct proxy *p, struct chan *c,
+    struct chan_stream *s, const char *trace, const char *peer)
+{
+	struct downstream *d = downstream_new(p, trace, peer);
+
+	if (d == NULL) {
+		chan_reset(c, s, FRAME_INTERNAL, BLAME_PROXY, "out of memory");
+		return;
+	}
+	s->user = d;
+	wire_init_stream(&d->wire, p->ev, c, s, &wire_events, d);
+	start(d);
+}
+
+void
+downstream_lost(struct downstream *d, const struct frame_reason *why)
+{
+	char end[64] = "clean";
+
+	wire_lost(&d->wire);
+	if (why != NULL)
+		str_format(end, sizeof end, "%s/%s",
+		    frame_code_name(why->code), frame_blame_name(why->blame));
+	close_by_agent(d, end);
+}
+
+void
+downstream_drain_all(struct proxy *p)
+{
+	struct downstream *next;
+
+	for (struct downstream *d = p->downstreams; d != NULL; d = next) {
+		next = d->next;
+		if (d->state == DOWNSTREAM_SHAKING ||
+		    (d->state == DOWNSTREAM_HEAD && !d->head_begun))
+			finish(d);
+	}
+}
+
+void
+downstream_abort_all(struct proxy *p)
+{
+	while (p->downstreams != NULL) {
+		struct downstream *d = p->downstreams;
+
+		if (d->state == DOWNSTREAM_EXCHANGE)
+			exchange_cancel(&d->exchange);
+		wire_abort(&d->wire, FRAME_DRAINING, BLAME_PROXY,
+		    "shutting down");
+		bury(d, "draining/proxy");
+	}
+}
+
+/* ---- for the exchange ---- */
+
+void
+downstream_watch(struct downstream *d, int64_t ms)
+{
+	watchdog_set(d->proxy->ev, &d->watchdog, ms);
+}
+
+void
+downstream_resume(struct downstream *d)
+{
+	wire_resume(&d->wire);
+	wire_kick(&d->wire);
+}
+
+int
+downstream_send(struct downstream *d, struct bytes in)
+{
+	bool none;
+
+	if (wire_write(&d->wire, in, &none) == 0)
+		return 0;
+	close_by_agent(d, strerror(errno));
+	return -1;
+}
+
+/* Waits for the next request, which may be there. */
+static void
+next_request(struct downstream *d)
+{
+	d->state = DOWNSTREAM_HEAD;
+	d->scan = (struct http_scan){0};
+	d->blank_skipped = d->head_begun = false;
+	if (d->proxy->draining && buf_len(&d->rx) == 0) {
+		finish(d);
+		return;
+	}
+	watchdog_set(d->proxy->ev, &d->watchdog, d->proxy->config->idle_ms);
+	if (buf_len(&d->rx) != 0)
+		downstream_resume(d);
+	else
+		wire_resume(&d->wire);
+}
+
+void
+downstream_finished(struct downstream *d, bool keep)
+{
+	if (keep)
+		next_request(d);
+	else
+		finish(d);
+}
+
+/* Anybody can cause a client's failure, so those are not shown unasked. */
+static void
+log_failure(const struct downstream *d, const struct failure *why)
+{
+	char text[ERROR_TEXT_MAX];
+
+	str_format(text, sizeof text, "request failed: trace=%s status=%d "
+	    "code=%s blame=%s: %s", d->trace, why->status,
+	    frame_code_name(why->code), frame_blame_name(why->blame),
+	    why->text);
+	if (why->blame == BLAME_CLIENT)
+		diag_info("%s", text);
+	else
+		diag_warning("%s", text);
+}
+
+/* Sends a response of our own; close: the connection is of no more use.  The
+ * state is the caller's to set. */
+static int
+answer(struct downstream *d, const struct failure *why, bool to_head,
+    bool close)
+{
+	struct buf *out = &d->proxy->out;
+
+	log_failure(d, why);
+	buf_clear(out);
+	if (reply_write(out, why, d->trace, to_head, close) != 0) {
+		wire_abort(&d->wire, why->code, why->blame, why->text);
+		bury(d, "internal/proxy");
+		return -1;
+	}
+	return downstream_send(d, buf_bytes(out));
+}
+
+static void
+log_end(const struct exchange *x, const struct failure *why)
+{
+	char end[64];
+
+	str_format(end, sizeof end, "%s/%s", frame_code_name(why->code),
+	    frame_blame_name(why->blame));
+	exchange_log(x, end);
+}
+
+void
+downstream_failed(struct downstream *d, const struct failure *why)
+{
+	struct exchange *x = &d->exchange;
+	bool close = x->client_closes || x->request.state != BODY_DONE ||
+	    d->proxy->draining || why->blame == BLAME_CLIENT;
+
+	log_end(x, why);
+	d->state = DOWNSTREAM_HEAD; /* no exchange to cancel */
+	if (answer(d, why, x->to_head, close) != 0)
+		return;
+	exchange_done(x);
+	if (close)
+		finish(d);
+	else
+		next_request(d);
+}
+
+void
+downstream_cut(struct downstream *d, const struct failure *why)
+{
+	log_end(&d->exchange, why);
+	log_failure(d, why);
+	wire_abort(&d->wire, why->code, why->blame, why->text);
+	bury(d, frame_blame_name(why->blame));
+}
+
+/* ---- requests ---- */
+
+/* Refuses what can not be passed on; the connection ends with it, because
+ * where the next request would begin is not known. */
+static void
+refuse(struct downstream *d, const struct failure *why)
+{
+	if (answer(d, why, false, true) == 0)
+		finish(d);
+}
+
+static void
+refuse_bad(struct downstream *d, const struct error *e)
+{
+	struct failure why;
+
+	failure_set(&why, e->code, FRAME_PROTOCOL, BLAME_CLIENT, "%s",
+	    e->text);
+	refuse(d, &why);
+}
+
+/* The route of the request, or NULL and why.  An agent that asked TLS for one
+ * host may not ask HTTP for another: what stands between may have let it
+ * through for the first. */
+static const struct config_route *
+find_route(struct downstream *d, const struct http_head *h,
+    struct failure *ret_why)
+{
+	const struct config *config = d->proxy->config;
+	const struct config_route *route = config_route(config, h->host);
+	const char *sni = tls_server_name(d->wire.tls);
+	char host[128];
+
+	diag_quote(host, sizeof host, h->host);
+	if (route == NULL) {
+		failure_set(ret_why, 502, FRAME_NO_ROUTE, BLAME_PROXY,
+		    "No route configured for host %s", host);
+		return NULL;
+	}
+	if (sni[0] != '\0' && config_route(config, bytes_cstr(sni)) != route) {
+		failure_set(ret_why, 421, FRAME_NO_ROUTE, BLAME_CLIENT,
+		    "TLS was for another host than %s", host);
+		return NULL;
+	}
+	return route;
+}
+
+static void
+start_request(struct downstream *d, const struct body *body)
+{
+	const struct config_route *route;
+	struct exchange *x = &d->exchange;
+	struct failure why;
+
+	d->request_count++;
+	route = find_route(d, &d->proxy->head, &why);
+	if (route != NULL && !d->proxy->draining) {
+		d->state = DOWNSTREAM_EXCHANGE;
+		exchange_start(x, route, body);
+		return;
+	}
+	if (route != NULL)
+		failure_set(&why, 503, FRAME_DRAINING, BLAME_PROXY,
+		    "shutting down");
+	exchange_refuse(x, body, &why);
+}
+
+/* Takes a head.  Returns its length, or 0 when it is not complete or the
+ * connection is over. */
+static size_t
+take_head(struct downstream *d, struct bytes in)
+{
+	const struct config *config = d->proxy->config;
+	struct error e;
+	struct body body;
+	ssize_t n;
+
+	if (in.len == 0)
+		return 0;
+	if (!d->head_begun) {
+		d->head_begun = true;
+		watchdog_set(d->proxy->ev, &d->watchdog, config->header_ms);
+	}
+	/* RFC 9112 section 2.2: one empty line before a request is skipped. */
+	if (!d->blank_skipped && d->scan.seen == 0 && in.ptr[0] == '\r') {
+		if (in.len == 1)
+			return 0;
+		if (in.ptr[1] == '\n') {
+			d->blank_skipped = true;
+			return 2;
+		}
+	}
+	n = http_scan_head(&d->scan, in, (size_t)config->header_max, &e);
+	if (n == 0)
+		return 0;
+	if (n < 0 || http_parse_request(bytes_of(in.ptr, (size_t)n),
+	    &d->proxy->head, &body, &e) != 0) {
+		refuse_bad(d, &e);
+		return 0;
+	}
+	start_request(d, &body);
+	return (size_t)n;
+}
+
+/* Offers in to whatever the connection is at.  Returns how much was used. */
+static size_t
+take(struct downstream *d, struct bytes in)
+{
+	size_t used = 0, n;
+
+	for (;;) {
+		struct bytes rest = bytes_after(in, used);
+
+		switch (d->state) {
+		case DOWNSTREAM_HEAD:
+			n = take_head(d, rest);
+			used += n;
+			if (n == 0 && d->state == DOWNSTREAM_HEAD)
+				return used;
+			break;
+		case DOWNSTREAM_EXCHANGE:
+			n = exchange_request(&d->exchange, rest);
+			used += n;
+			if (d->state == DOWNSTREAM_EXCHANGE)
+				return used;
+			break;
+		case DOWNSTREAM_SHAKING:
+		case DOWNSTREAM_LINGER:
+		case DOWNSTREAM_CLOSED:
+			return in.len;
+		}
+	}
+}
+
+/* Takes new bytes after those that wait. */
+static void
+deliver(struct downstream *d, struct bytes in)
+{
+	bool kept = buf_len(&d->rx) != 0;
+	size_t used;
+
+	if (kept) {
+		if (buf_add(&d->rx, in) != 0)
+			goto full;
+		in = buf_bytes(&d->rx);
+	}
+	used = take(d, in);
+	if (d->state == DOWNSTREAM_CLOSED)
+		return;
+	if (kept)
+		buf_drop(&d->rx, used);
+	else if (used < in.len && buf_add(&d->rx, bytes_after(in, used)) != 0)
+		goto full;
+	if (buf_len(&d->rx) == 0)
+		buf_reset(&d->rx);
+	return;
+full:
+	if (d->state == DOWNSTREAM_EXCHANGE)
+		exchange_cancel(&d->exchange);
+	wire_abort(&d->wire, FRAME_LIMIT, BLAME_PROXY, "out of memory");
+	bury(d, "limit/proxy");
+}
+
+/* ---- events ---- */
+
+static void
+shake(struct downstream *d)
+{
+	struct error e;
+	int r = wire_handshake(&d->wire, &e);
+
+	if (r == 0)
+		return;
+	if (r < 0) {
+		diag_info("agent refused: trace=%s peer=%s: %s", d->trace,
+		    d->peer, e.text);
+		finish(d); /* the alert is on its way */
+		return;
+	}
+	next_request(d);
+}
+
+/* Whether the agent should not be read at the moment. */
+static bool
+is_full(const struct downstream *d)
+{
+	if (wire_unwritten(&d->wire) > WIRE_HIGH &&
+	    d->state != DOWNSTREAM_LINGER)
+		return true;
+	return d->state == DOWNSTREAM_EXCHANGE &&
+	    (exchange_is_full(&d->exchange) ||
+	    buf_len(&d->rx) >= PROXY_REQUEST_WAITING_MAX);
+}
+
+static void
+on_end(struct downstream *d, int error)
+{
+	d->ended = true;
+	if (d->state == DOWNSTREAM_LINGER &&
+	    wire_unwritten(&d->wire) != 0 && error == 0)
+		wire_pause(&d->wire); /* on_drained closes */
+	else
+		close_by_agent(d, error == 0 ? "clean" : strerror(error));
+}
+
+static void
+on_input(void *user)
+{
+	struct downstream *d = user;
+	struct proxy *p = d->proxy;
+
+	if (d->state == DOWNSTREAM_SHAKING)
+		shake(d);
+	if (d->state == DOWNSTREAM_SHAKING)
+		return;
+	if (buf_len(&d->rx) != 0 || d->state == DOWNSTREAM_EXCHANGE)
+		deliver(d, bytes_of(NULL, 0));
+	for (int i = 0; i < PROXY_READS_PER_TURN &&
+	    d->state != DOWNSTREAM_CLOSED; i++) {
+		ssize_t n;
+
+		if (is_full(d)) {
+			wire_pause(&d->wire);
+			return;
+		}
+		n = wire_read(&d->wire, p->in, sizeof p->in);
+		if (n == -1 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			on_end(d, n == 0 ? 0 : errno);
+			return;
+		}
+		deliver(d, bytes_of(p->in, (size_t)n));
+		if ((size_t)n < sizeof p->in)
+			break;
+	}
+	if (d->state != DOWNSTREAM_CLOSED && wire_has_pending(&d->wire))
+		wire_kick(&d->wire);
+}
+
+static void
+on_drained(void *user)
+{
+	struct downstream *d = user;
+
+	if (d->state == DOWNSTREAM_LINGER) {
+		if (d->ended)
+			close_ended(d, "clean");
+		else
+			downstream_watch(d, linger_ms(d));
+		return;
+	}
+	if (d->state == DOWNSTREAM_EXCHANGE)
+		exchange_drained(&d->exchange);
+	wire_resume(&d->wire);
+}
+
+static void
+on_broken(void *user, int error)
+{
+	close_by_agent(user, strerror(error));
+}
+
+static void
+on_expired(void *user)
+{
+	struct downstream *d = user;
+	struct failure why;
+
+	switch (d->state) {
+	case DOWNSTREAM_HEAD:
+		if (!d->head_begun) {
+			finish(d);
+			break;
+		}
+		failure_set(&why, 408, FRAME_TIMEOUT, BLAME_CLIENT,
+		    "the head of the request did not come in time");
+		refuse(d, &why);
+		break;
+	case DOWNSTREAM_EXCHANGE:
+		exchange_expired(&d->exchange);
+		break;
+	case DOWNSTREAM_SHAKING:
+		wire_abort(&d->wire, FRAME_TIMEOUT, BLAME_CLIENT,
+		    "TLS handshake: timed out");
+		bury(d, "timeout/client");
+		break;
+	case DOWNSTREAM_LINGER:
+		close_ended(d, "clean");
+		break;
+	case DOWNSTREAM_CLOSED:
+		break;
+	}
+}
+
+static const struct wire_events wire_events = {
+	.input = on_input, .drained = on_drained, .broken = on_broken,
+};

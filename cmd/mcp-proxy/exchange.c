@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/mcp-proxy/exchange.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cmd/mcp-proxy/downstream.h"
+#include "cmd/mcp-proxy/field.h"
+#include "cmd/mcp-proxy/upstream.h"
+#include "common/clock.h"
+#include "common/diag.h"
+
+enum { LOG_TARGET_MAX = 200 };
+
+static const struct upstream_events upstream_events;
+
+static struct proxy *
+proxy_of(const struct exchange *x)
+{
+	return x->downstream->proxy;
+}
+
+/* ---- the end ---- */
+
+/* Method and path, without the query, from the head that was sent. */
+static void
+format_request(const struct exchange *x, char out[static LOG_TARGET_MAX + 40])
+{
+	struct bytes head = buf_bytes(&x->head);
+	const uint8_t *method_end = head.len == 0 ? NULL
+	    : memchr(head.ptr, ' ', head.len);
+	struct bytes method, path;
+	char quoted[LOG_TARGET_MAX];
+	size_t n = 0;
+
+	if (method_end == NULL) {
+		out[0] = '\0';
+		return;
+	}
+	method = bytes_of(head.ptr, (size_t)(method_end - head.ptr));
+	path = bytes_after(head, method.len + 1);
+	while (n < path.len && path.ptr[n] > ' ' && path.ptr[n] != '?')
+		n++;
+	path.len = n;
+	diag_quote(quoted, sizeof quoted, path);
+	snprintf(out, LOG_TARGET_MAX + 40, " method=%.*s path=%s",
+	    (int)method.len, (const char *)method.ptr, quoted);
+}
+
+void
+exchange_log(const struct exchange *x, const char *end)
+{
+	char request[LOG_TARGET_MAX + 40];
+
+	if (!diag_shows(DIAG_INFO))
+		return;
+	format_request(x, request);
+	diag_info("request: trace=%s route=%s%s status=%d bytes_in=%" PRIu64
+	    " bytes_out=%" PRIu64 " ms=%lld end=%s", x->downstream->trace,
+	    x->route == NULL ? "-" : x->route->name, request, x->status,
+	    x->bytes_in, x->bytes_out,
+	    (long long)(clock_ms() - x->started_ms), end);
+}
+
+/* Makes x ready for the next request. */
+static void
+reset(struct exchange *x)
+{
+	x->phase = EXCHANGE_NONE;
+	x->upstream = NULL;
+	buf_reset(&x->head);
+	buf_reset(&x->rx);
+}
+
+static void
+abort_upstream(struct exchange *x)
+{
+	if (x->upstream != NULL)
+		upstream_abort(x->upstream);
+	x->upstream = NULL;
+}
+
+/* Ends x because of why: with a response of ours if none has begun. */
+static void
+fail(struct exchange *x, const struct failure *why)
+{
+	abort_upstream(x);
+	if (x->answered) {
+		downstream_cut(x->downstream, why);
+		return;
+	}
+	x->status = why->status;
+	downstream_failed(x->downstream, why);
+}
+
+static void
+fail_internal(struct exchange *x)
+{
+	struct failure why;
+
+	failure_set(&why, 503, FRAME_INTERNAL, BLAME_PROXY,
+	    "a message is too long or memory is short");
+	fail(x, &why);
+}
+
+/* The response is complete and passed on. */
+static void
+finish(struct exchange *x)
+{
+	struct upstream *u = x->upstream;
+	bool whole = x->request.state == BODY_DONE && x->head_sent &&
+	    !x->unread;
+	bool keep = whole && !x->client_closes && !x->close;
+
+	if (whole && !x->upstream_closes && buf_len(&x->rx) == 0 &&
+	    wire_unwritten(&u->wire) == 0)
+		upstream_release(u, x->keep_alive_ms);
+	else if (whole)
+		upstream_close(u);
+	else
+		upstream_abort(u);
+	exchange_log(x, "clean");
+	reset(x);
+	downstream_finished(x->downstream, keep);
+}
+
+void
+exchange_cancel(struct exchange *x)
+{
+	abort_upstream(x);
+	exchange_log(x, "cancelled");
+	reset(x);
+}
+
+/* ---- beginning ---- */
+
+void
+exchange_init(struct exchange *x, struct downstream *d)
+{
+	*x = (struct exchange){.downstream = d};
+	buf_init(&x->head, PROXY_OUT_MAX);
+	buf_init(&x->rx, PROXY_OUT_MAX);
+}
+
+void
+exchange_done(struct exchange *x)
+{
+	abort_upstream(x);
+	reset(x);
+}
+
+/* Gets a connection for the request; the one that fits may be there. */
+static void
+open_upstream(struct exchange *x, bool fresh)
+{
+	struct failure why;
+
+	x->head_sent = false;
+	x->phase = EXCHANGE_DIALING;
+	x->upstream = upstream_open(proxy_of(x), x->route, fresh,
+	    &upstream_events, x, &why);
+	if (x->upstream == NULL)
+		fail(x, &why);
+	else if (x->upstream->state == UPSTREAM_READY)
+		x->phase = EXCHANGE_WAITING;
+}
+
+/* Begins with the request in the proxy's head. */
+static void
+begin(struct exchange *x, const struct body *body)
+{
+	struct downstream *d = x->downstream;
+	const struct http_head *h = &d->proxy->head;
+	struct buf head = x->head, rx = x->rx;
+
+	*x = (struct exchange){.downstream = d, .head = head, .rx = rx,
+	    .request = *body, .keep_alive_ms = -1};
+	x->started_ms = clock_ms();
+	x->to_head = bytes_eq(h->method, bytes_cstr("HEAD"));
+	x->client_is_old = h->minor == 0;
+	x->client_closes = h->close || h->minor == 0;
+	x->retryable = http_is_idempotent(h->method) &&
+	    body->state == BODY_DONE;
+}
+
+void
+exchange_start(struct exchange *x, const struct config_route *route,
+    const struct body *body)
+{
+	begin(x, body);
+	x->route = route;
+	if (http_write_request(&x->head, &proxy_of(x)->head) != 0) {
+		fail_internal(x);
+		return;
+	}
+	downstream_watch(x->downstream, 0);
+	open_upstream(x, false);
+}
+
+void
+exchange_refuse(struct exchange *x, const struct body *body,
+    const struct failure *why)
+{
+	begin(x, body);
+	http_write_request(&x->head, &proxy_of(x)->head); /* for the log */
+	fail(x, why);
+}
+
+static void
+on_ready(void *user)
+{
+	struct exchange *x = user;
+
+	x->phase = EXCHANGE_WAITING;
+	downstream_resume(x->downstream);
+	if (x->request.state == BODY_DONE)
+		exchange_request(x, bytes_of(NULL, 0));
+}
+
+static void
+on_failed(void *user, const struct failure *why)
+{
+	struct exchange *x = user;
+
+	x->upstream = NULL;
+	fail(x, why);
+}
+
+/* ---- the request ---- */
+
+/* Sends the request again on a connection of its own, where that is safe. */
+static bool
+retry(struct exchange *x, bool nothing_left)
+{
+	if (!x->upstream->reused || x->retried ||
+	    x->phase != EXCHANGE_WAITING || x->interim_count != 0 ||
+	    buf_len(&x->rx) != 0 || !(x->retryable || nothing_left))
+		return false;
+	x->retried = true;
+	upstream_close(x->upstream);
+	open_upstream(x, true);
+	return true;
+}
+
+/* Appends what in has of the body to the proxy's out.  Returns how much was
+ * used, or -1 when x failed. */
+static ssize_t
+compose_request(struct exchange *x, struct bytes in)
+{
+	struct buf *out = &proxy_of(x)->out;
+	struct failure why;
+	struct error e;
+	size_t used = 0;
+
+	while (x->request.state != BODY_DONE) {
+		struct bytes run;
+		ssize_t n = body_take(&x->request, bytes_after(in, used),
+		    &run, &e);
+
+		if (n == 0)
+			break;
+		if (n < 0) {
+			failure_set(&why, 400, FRAME_PROTOCOL, BLAME_CLIENT,
+			    "request %s", e.text);
+			fail(x, &why);
+			return -1;
+		}
+		used += (size_t)n;
+		x->bytes_in += run.len;
+		if (body_write(out, x->request.framing, run) != 0) {
+			fail_internal(x);
+			return -1;
+		}
+		if (x->request.state == BODY_DONE &&
+		    body_write_end(out, x->request.framing) != 0) {
+			fail_internal(x);
+			return -1;
+		}
+	}
+	return (ssize_t)used;
+}
+
+/* Sends the proxy's out.  Returns 0, 1 if it goes on with another connection
+ * and nothing was used, or -1 if the upstream takes no more; its answer may
+ * still come. */
+static int
+send_request(struct exchange *x)
+{
+	struct proxy *p = proxy_of(x);
+	bool first = !x->head_sent, none;
+
+	x->head_sent = true;
+	if (wire_write(&x->upstream->wire, buf_bytes(&p->out), &none) == 0)
+		return 0;
+	if (first && none && retry(x, true))
+		return 1;
+	x->unread = true;
+	return -1;
+}
+
+size_t
+exchange_request(struct exchange *x, struct bytes in)
+{
+	struct proxy *p = proxy_of(x);
+	struct body before = x->request;
+	uint64_t bytes_before = x->bytes_in;
+	ssize_t used;
+
+	if (x->phase == EXCHANGE_DIALING)
+		return 0;
+	if (x->request.state == BODY_DONE && x->head_sent)
+		return 0;
+	buf_clear(&p->out);
+	if (!x->head_sent && buf_add(&p->out, buf_bytes(&x->head)) != 0) {
+		fail_internal(x);
+		return 0;
+	}
+	used = compose_request(x, in);
+	if (used < 0)
+		return 0;
+	if (buf_len(&p->out) != 0 && !x->unread && send_request(x) == 1) {
+		x->request = before;
+		x->bytes_in = bytes_before;
+		return 0;
+	}
+	if (x->phase == EXCHANGE_WAITING)
+		downstream_watch(x->downstream,
+		    x->request.state == BODY_DONE ? p->config->response_ms
+						  : p->config->idle_ms);
+	return (size_t)used;
+}
+
+bool
+exchange_is_full(const struct exchange *x)
+{
+	return x->upstream != NULL && x->phase != EXCHANGE_DIALING &&
+	    wire_unwritten(&x->upstream->wire) > WIRE_HIGH;
+}
+
+static void
+on_upstream_drained(void *user)
+{
+	struct exchange *x = user;
+
+	downstream_resume(x->downstream);
+}
+
+/* The upstream takes no more bytes.  What it has sent may still be read, and
+ * the end of that says what to do. */
+static void
+on_broken(void *user, int error)
+{
+	struct exchange *x = user;
+
+	(void)error;
+	x->unread = true;
+	wire_kick(&x->upstream->wire);
+	downstream_resume(x->downstream);
+}
+
+/* ---- the response ---- */
+
+static void
+fail_upstream(struct exchange *x, enum frame_code code, const char *text)
+{
+	struct failure why;
+
+	failure_set(&why, code == FRAME_TIMEOUT ? 504 : 502, code,
+	    BLAME_UPSTREAM, "%s: %s", x->route->origin, text);
+	fail(x, &why);
+}
+
+/* Passes a 1xx on, but not to those who do not know them. */
+static int
+compose_interim(struct exchange *x, const struct http_head *h)
+{
+	if (h->status == 101 || ++x->interim_count > EXCHANGE_INTERIM_MAX)
+		return -1;
+	if (x->client_is_old)
+		return 0;
+	return http_write_response(&proxy_of(x)->out, h, BODY_NONE, false);
+}
+
+static void
+choose_framing(struct exchange *x, const struct http_head *h)
+{
+	x->response_framing = h->framing;
+	if (h->framing == BODY_CHUNKED || h->framing == BODY_TO_END)
+		x->response_framing = x->client_is_old ? BODY_TO_END
+						       : BODY_CHUNKED;
+}
+
+/* Takes a head from in and appends it to the proxy's out.  Returns its
+ * length, 0 if it is not complete, -1 with a text. */
+static ssize_t
+compose_head(struct exchange *x, struct bytes in, struct error *e)
+{
+	struct proxy *p = proxy_of(x);
+	struct http_head *h = &p->head;
+	ssize_t n = http_scan_head(&x->scan, in,
+	    (size_t)p->config->header_max, e);
+
+	if (n <= 0)
+		return n;
+	if (http_parse_response(bytes_of(in.ptr, (size_t)n), x->to_head, h,
+	    &x->response, e) != 0)
+		return -1;
+	x->scan = (struct http_scan){0};
+	if (h->status < 200) {
+		if (compose_interim(x, h) != 0)
+			return error_set(e, "status %d: not asked for",
+			    h->status);
+		return n;
+	}
+	x->phase = EXCHANGE_STREAMING;
+	x->status = h->status;
+	x->upstream_closes = h->close;
+	x->keep_alive_ms = h->keep_alive_ms;
+	choose_framing(x, h);
+	x->close = x->client_closes || p->draining ||
+	    x->request.state != BODY_DONE;
+	if (http_write_response(&p->out, h, x->response_framing,
+	    x->close) != 0)
+		return error_set(e, "head: too long");
+	return n;
+}
+
+static ssize_t
+compose_body(struct exchange *x, struct bytes in, struct error *e)
+{
+	struct buf *out = &proxy_of(x)->out;
+	struct bytes run;
+	ssize_t n = body_take(&x->response, in, &run, e);
+
+	if (n <= 0)
+		return n;
+	x->bytes_out += run.len;
+	if (body_write(out, x->response_framing, run) != 0)
+		return error_set(e, "out of memory");
+	if (x->response.state == BODY_DONE &&
+	    body_write_end(out, x->response_framing) != 0)
+		return error_set(e, "out of memory");
+	return n;
+}
+
+static bool
+is_answered(const struct exchange *x)
+{
+	return x->phase == EXCHANGE_STREAMING &&
+	    x->response.state == BODY_DONE;
+}
+
+/* Turns in into what the agent gets, in the proxy's out.  Returns how much
+ * was used, or -1 with a text. */
+static ssize_t
+compose_response(struct exchange *x, struct bytes in, struct error *e)
+{
+	size_t used = 0;
+	ssize_t n = 1;
+
+	buf_clear(&proxy_of(x)->out);
+	while (n > 0 && !is_answered(x)) {
+		struct bytes rest = bytes_after(in, used);
+
+		n = x->phase == EXCHANGE_WAITING ? compose_head(x, rest, e)
+						 : compose_body(x, rest, e);
+		if (n > 0)
+			used += (size_t)n;
+	}
+	return n < 0 ? -1 : (ssize_t)used;
+}
+
+/* Sends what was composed.  Returns false when x is over. */
+static bool
+send_response(struct exchange *x)
+{
+	struct downstream *d = x->downstream;
+
+	if (x->phase == EXCHANGE_STREAMING)
+		x->answered = true;
+	if (buf_len(&d->proxy->out) != 0 &&
+	    downstream_send(d, buf_bytes(&d->proxy->out)) != 0)
+		return false;
+	if (is_answered(x)) {
+		finish(x);
+		return false;
+	}
+	if (x->phase == EXCHANGE_STREAMING)
+		downstream_watch(d, d->proxy->config->idle_ms);
+	return true;
+}
+
+/* Takes bytes of the response.  Returns false when x is over. */
+static bool
+take_response(struct exchange *x, struct bytes in)
+{
+	bool kept = buf_len(&x->rx) != 0;
+	struct error e;
+	ssize_t used;
+
+	if (kept) {
+		if (buf_add(&x->rx, in) != 0) {
+			fail_internal(x);
+			return false;
+		}
+		in = buf_bytes(&x->rx);
+	}
+	used = compose_response(x, in, &e);
+	if (used < 0) {
+		fail_upstream(x, FRAME_PROTOCOL, e.text);
+		return false;
+	}
+	if (kept)
+		buf_drop(&x->rx, (size_t)used);
+	else if ((size_t)used < in.len &&
+	    buf_add(&x->rx, bytes_after(in, (size_t)used)) != 0) {
+		fail_internal(x);
+		return false;
+	}
+	if (buf_len(&x->rx) == 0)
+		buf_reset(&x->rx);
+	return send_response(x);
+}
+
+/* The upstream ended: cleanly when error is 0. */
+static void
+take_end(struct exchange *x, int error)
+{
+	struct proxy *p = proxy_of(x);
+
+	if (retry(x, false))
+		return;
+	if (x->phase == EXCHANGE_STREAMING && error == 0 &&
+	    body_may_end(&x->response)) {
+		x->response.state = BODY_DONE;
+		buf_clear(&p->out);
+		if (body_write_end(&p->out, x->response_framing) != 0)
+			fail_internal(x);
+		else
+			send_response(x);
+		return;
+	}
+	fail_upstream(x, FRAME_ABORTED, x->phase == EXCHANGE_WAITING
+	    ? "closed the connection before a response"
+	    : "closed the connection in the middle of a response");
+}
+
+static void
+on_input(void *user)
+{
+	struct exchange *x = user;
+	struct proxy *p = proxy_of(x);
+	struct wire *w = &x->upstream->wire;
+
+	for (int i = 0; i < PROXY_READS_PER_TURN; i++) {
+		ssize_t n;
+
+		if (wire_unwritten(&x->downstream->wire) > WIRE_HIGH) {
+			wire_pause(w);
+			return;
+		}
+		n = wire_read(w, p->in, sizeof p->in);
+		if (n == -1 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			take_end(x, n == 0 ? 0 : errno);
+			return;
+		}
+		if (!take_response(x, bytes_of(p->in, (size_t)n)))
+			return;
+		if ((size_t)n < sizeof p->in)
+			break;
+	}
+	if (wire_has_pending(w))
+		wire_kick(w);
+}
+
+void
+exchange_drained(struct exchange *x)
+{
+	if (x->upstream != NULL && x->phase != EXCHANGE_DIALING)
+		wire_resume(&x->upstream->wire);
+}
+
+void
+exchange_expired(struct exchange *x)
+{
+	struct failure why;
+
+	if (x->request.state != BODY_DONE) {
+		failure_set(&why, 408, FRAME_TIMEOUT, BLAME_CLIENT,
+		    "the rest of the request did not come");
+		fail(x, &why);
+	} else {
+		fail_upstream(x, FRAME_TIMEOUT,
+		    x->phase == EXCHANGE_WAITING ? "no response in time"
+		    : "the response went silent");
+	}
+}
+
+static const struct upstream_events upstream_events = {
+	.ready = on_ready, .failed = on_failed, .input = on_input,
+	.drained = on_upstream_drained, .broken = on_broken,
+};

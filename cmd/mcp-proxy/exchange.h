@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+/* One request of an agent and its response, passed on as they arrive: what
+ * one side does not read is not read from the other, and neither end of the
+ * exchange looks complete unless the other was. */
+#ifndef ADIT_MCP_PROXY_EXCHANGE_H
+#define ADIT_MCP_PROXY_EXCHANGE_H
+
+#include "cmd/mcp-proxy/proxy.h"
+#include "cmd/mcp-proxy/reply.h"
+
+enum { EXCHANGE_INTERIM_MAX = 16 }; /* 1xx responses to one request */
+
+enum exchange_phase {
+	EXCHANGE_NONE,
+	EXCHANGE_DIALING,
+	EXCHANGE_WAITING,   /* for the head of the final response */
+	EXCHANGE_STREAMING, /* its body */
+};
+
+struct exchange {
+	enum exchange_phase phase;
+	struct downstream *downstream;
+	struct upstream *upstream;
+	const struct config_route *route;
+	struct buf head;      /* of the request, as the upstream gets it */
+	bool head_sent;
+	bool retried;
+	bool unread;          /* the upstream takes no more of the request */
+	bool retryable;       /* nothing is lost by sending it again */
+	bool to_head;         /* the method is HEAD */
+	bool client_is_old;   /* HTTP/1.0 */
+	bool client_closes;
+	bool close;           /* what the response's head said */
+	bool upstream_closes;
+	bool answered;        /* bytes of the final response were sent */
+	int interim_count;
+	int status;
+	int64_t keep_alive_ms;
+	struct body request, response;
+	enum body_framing response_framing; /* towards the agent */
+	struct http_scan scan;
+	struct buf rx;        /* of the response, not yet complete enough */
+	int64_t started_ms;
+	uint64_t bytes_in, bytes_out; /* payload */
+};
+
+/* Once, and when the downstream goes. */
+void exchange_init(struct exchange *x, struct downstream *d);
+void exchange_done(struct exchange *x);
+
+/* Begins with the request that is parsed in the proxy's head; body follows
+ * through exchange_request.  May fail at once (downstream_failed). */
+void exchange_start(struct exchange *x, const struct config_route *route,
+    const struct body *body);
+
+/* Answers that request with why. */
+void exchange_refuse(struct exchange *x, const struct body *body,
+    const struct failure *why);
+
+/* Takes bytes that follow the head, perhaps none, and returns how many were
+ * used.  What is left is offered again when more came or when
+ * downstream_resume was called. */
+size_t exchange_request(struct exchange *x, struct bytes in);
+
+/* Whether the agent should not be read at the moment. */
+bool exchange_is_full(const struct exchange *x);
+
+/* Everything was written to the agent. */
+void exchange_drained(struct exchange *x);
+
+/* The time that was set through downstream_watch is over. */
+void exchange_expired(struct exchange *x);
+
+/* The agent is gone: so is the request. */
+void exchange_cancel(struct exchange *x);
+
+/* Writes the line of a request that ended. */
+void exchange_log(const struct exchange *x, const char *end);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/* What all connections of one mcp-proxy share. */
+#ifndef ADIT_MCP_PROXY_PROXY_H
+#define ADIT_MCP_PROXY_PROXY_H
+
+#include "cmd/mcp-proxy/config.h"
+#include "cmd/mcp-proxy/http.h"
+#include "common/hop.h"
+#include "common/tls.h"
+
+enum {
+	PROXY_READ_LEN = 64 << 10,     /* read from a connection at once */
+	PROXY_READS_PER_TURN = 4,      /* then others have their turn */
+	PROXY_OUT_MAX = 4 << 20,       /* composed from one read */
+	PROXY_REQUEST_WAITING_MAX = 16 << 10, /* read ahead of a request that
+	                                * can not go on yet */
+};
+
+/* Memory of a connection that has ended, kept until the events of this turn
+ * of the loop are over; the first member of whatever uses it. */
+struct corpse {
+	struct corpse *next;
+};
+
+struct downstream;
+struct upstream;
+
+/* Connections to one route's upstream that wait for a request. */
+struct idle_pool {
+	struct upstream *first; /* the one used last */
+	size_t count;
+};
+
+struct proxy {
+	struct ev_loop *ev;
+	const struct config *config;
+	struct hop_loop hops;
+	struct tls_context *server_tls;
+	struct tls_context *client_tls; /* NULL without an https route */
+	struct idle_pool *pools;        /* one per route of config */
+	struct downstream *downstreams;
+	size_t downstream_count;
+	bool draining;                  /* no request after the current */
+	void (*emptied)(struct proxy *p); /* the last downstream went */
+	struct corpse *dead;
+	ev_prepare reaper;
+
+	/* Scratch of the connection whose turn it is; of no meaning between
+	 * two events. */
+	struct http_head head;
+	struct buf out;
+	uint8_t in[PROXY_READ_LEN];
+};
+
+/* Frees c when the events of this turn are over. */
+static inline void
+proxy_bury(struct proxy *p, struct corpse *c)
+{
+	c->next = p->dead;
+	p->dead = c;
+}
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/* Where agents' connections come from: hops on standard input and output or on
+ * a Unix socket, and a TLS listener; and how it all ends. */
+#ifndef ADIT_MCP_PROXY_SERVER_H
+#define ADIT_MCP_PROXY_SERVER_H
+
+#include "cmd/mcp-proxy/keys.h"
+#include "cmd/mcp-proxy/proxy.h"
+
+enum {
+	SERVER_ACCEPTS_PER_TURN = 64,
+	SERVER_RETRY_MS = 100, /* to accept again when descriptors ran out */
+};
+
+struct server_sources {
+	bool stdio;
+	const char *listen_path; /* Unix socket for hops, or NULL */
+	const char *listen_tls;  /* address for TLS, or NULL */
+};
+
+struct listener {
+	struct server *server;
+	ev_io io;
+	ev_timer retry;
+	int fd; /* -1: none */
+	void (*accepted)(struct server *s, int fd,
+	    const struct sock_addr *peer);
+};
+
+struct server_hop;
+
+struct server {
+	struct proxy proxy;
+	struct keys keys;
+	struct listener hop_listener, tls_listener;
+	const char *listen_path;
+	struct server_hop *hops;
+	bool stdio;
+	uint16_t tls_port;
+	ev_signal sigterm, sigint, sighup;
+	ev_timer shutdown;
+	int status;          /* of the process */
+};
+
+/* Opens everything that can fail.  Returns 0, or -1 with a text and e->code,
+ * an exit status. */
+int server_start(struct server *s, struct ev_loop *ev, const struct config *c,
+    const struct server_sources *sources, struct error *e);
+
+/* Serves until told to end or the hop on standard input does.  Returns an exit
+ * status. */
+int server_run(struct server *s);
+
+/* Frees everything, also of a server that did not start. */
+void server_done(struct server *s);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/* A running edge: what links, agents and the watch on the state share. */
+#ifndef ADIT_EDGE_H
+#define ADIT_EDGE_H
+
+#include "cmd/tunnel-edge/clienthello.h"
+#include "cmd/tunnel-edge/listener.h"
+#include "cmd/tunnel-edge/table.h"
+#include "common/hop.h"
+#include "common/tls.h"
+
+struct agent;
+struct status_reader;
+
+struct edge_settings {
+	const char *state, *agents, *connectors;
+	const char *cert, *key; /* NULL: those in the state directory */
+	int64_t ready_fd, ping_ms, hello_timeout_ms, drain_ms, agents_max;
+};
+
+enum edge_phase {
+	EDGE_SERVING,
+	EDGE_DRAINING, /* nothing new; open streams go on */
+	EDGE_ENDING,   /* links write their last frames */
+};
+
+struct edge {
+	const struct edge_settings *settings;
+	struct ev_loop *ev;
+	struct hop_loop hops;
+	enum edge_phase phase;
+	struct state state;
+	struct table table;
+	struct tls_context *tls;
+	struct listener agents, connectors;
+
+	struct link *links;       /* of every state */
+	size_t greeting_count;    /* those that are not up yet */
+	uint64_t last_link_id;
+
+	size_t agent_count;       /* that have a stream */
+	/* Agents without one, the oldest first. */
+	struct agent *waiting_first, *waiting_last;
+	size_t waiting_count;
+	struct buf open_json;     /* scratch for OPEN */
+	uint8_t scratch[CLIENTHELLO_RECORDS_MAX];
+
+	ev_io watch;              /* inotify on tunnels/ */
+	int status_fd;            /* listens for tunnel-edge list */
+	ev_io status;
+	struct status_reader *status_readers;
+
+	ev_signal sigterm, sigint, sighup;
+	ev_timer drain;
+};
+
+/* A stream or a link is gone; a draining edge may be done. */
+void edge_review(struct edge *e);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/tunnel-edge/listener.h"
+
+#include <errno.h>
+
+#include "common/diag.h"
+#include "common/io.h"
+
+enum { ACCEPT_BATCH = 64 };
+
+static const double pause_seconds = 0.25;
+
+/* Whether accept(2) failed for want of something that others may free; the
+ * connection then stays in the queue and would wake us at once again. */
+static bool
+is_exhaustion(int code)
+{
+	return code == EMFILE || code == ENFILE || code == ENOBUFS ||
+	    code == ENOMEM;
+}
+
+static void
+on_connection(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct listener *l = w->data;
+
+	(void)revents;
+	for (int i = 0; i < ACCEPT_BATCH && l->fd != -1; i++) {
+		struct sock_addr peer;
+		int fd = sock_accept(l->fd, &peer);
+
+		if (fd != -1) {
+			l->accepted(l->user, fd, &peer);
+			continue;
+		}
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		if (errno != EAGAIN) {
+			diag_warning("%s: accept: %s, going on in a moment",
+			    l->who, strerror(errno));
+			if (is_exhaustion(errno)) {
+				ev_io_stop(ev, &l->io);
+				ev_timer_start(ev, &l->pause);
+			}
+		}
+		break;
+	}
+}
+
+static void
+on_pause_end(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	struct listener *l = w->data;
+
+	(void)revents;
+	ev_io_start(ev, &l->io);
+}
+
+int
+listener_open(struct listener *l, struct ev_loop *ev, const char *where,
+    struct error *e)
+{
+	l->ev = ev;
+	l->fd = sock_listen_tcp(where, &l->port, e);
+	if (l->fd == -1)
+		return -1;
+	ev_io_init(&l->io, on_connection, l->fd, EV_READ);
+	ev_timer_init(&l->pause, on_pause_end, pause_seconds, 0);
+	l->io.data = l->pause.data = l;
+	return 0;
+}
+
+void
+listener_start(struct listener *l)
+{
+	ev_io_start(l->ev, &l->io);
+}
+
+void
+listener_close(struct listener *l)
+{
+	if (l->fd == -1)
+		return;
+	ev_io_stop(l->ev, &l->io);
+	ev_timer_stop(l->ev, &l->pause);
+	io_close(&l->fd);
+}

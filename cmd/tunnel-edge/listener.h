@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* A listening TCP socket that hands over what it accepts, in batches, and
+ * rests a while when descriptors or memory run out. */
+#ifndef ADIT_LISTENER_H
+#define ADIT_LISTENER_H
+
+#include <ev.h>
+
+#include "common/sock.h"
+
+struct listener {
+	struct ev_loop *ev;
+	ev_io io;
+	ev_timer pause;
+	int fd; /* -1: not open */
+	uint16_t port;
+	const char *who; /* of those who connect, for logs: "agents" */
+	/* Owns fd from now on. */
+	void (*accepted)(void *user, int fd, const struct sock_addr *peer);
+	void *user;
+};
+
+/* Listens on "host:port"; who, accepted and user of l are set.  Nothing is
+ * accepted before listener_start.  Returns 0, or -1 with a text. */
+int listener_open(struct listener *l, struct ev_loop *ev, const char *where,
+    struct error *e);
+void listener_start(struct listener *l);
+void listener_close(struct listener *l);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/* tunnel-edge: the public end of tunnels.  It takes links from connectors
+ * and TLS connections from agents, and routes the latter to the former by
+ * server name without decrypting them.  See tunnel-edge(8). */
+#include <stdio.h>
+
+#include "cmd/tunnel-edge/command.h"
+#include "common/exit.h"
+#include "common/str.h"
+
+static const char program[] = "tunnel-edge";
+static const char purpose[] =
+    "Gives private MCP servers behind tunnel-up(1) a public address.";
+
+struct command {
+	const struct opt_command *options;
+	int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+	{&init_options, command_init},
+	{&add_options, command_add},
+	{&rotate_options, command_rotate},
+	{&revoke_options, command_revoke},
+	{&list_options, command_list},
+	{&run_options, command_run},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+int
+command_failed(const struct error *e)
+{
+	diag_error("%s", e->text);
+	return EXIT_FAILED;
+}
+
+static enum opt_result
+take_operands(int argc, char **argv, int before, int after,
+    struct command_operands *ret, struct error *e)
+{
+	if (before != 0 && after != argc) {
+		error_set(e, "operands both before and after the options");
+		return OPT_INVALID;
+	}
+	*ret = before != 0 ? (struct command_operands){argv + 2, before}
+	    : (struct command_operands){argv + after, argc - after};
+	return OPT_RUN;
+}
+
+enum opt_result
+command_parse(const struct opt_command *c, int argc, char **argv,
+    void *settings, const char *const *state, struct command_operands *ret,
+    int *ret_status)
+{
+	int before = 0, after;
+	enum opt_result r;
+	struct error e;
+
+	while (2 + before < argc && argv[2 + before][0] != '-')
+		before++;
+	r = opt_parse(c, argc, argv, 2 + before, settings, &after, &e);
+	if (r == OPT_RUN && *state == NULL) {
+		error_set(&e, "--state or $%s is required",
+		    COMMAND_STATE_ENV);
+		r = OPT_INVALID;
+	}
+	if (r == OPT_RUN)
+		r = take_operands(argc, argv, before, after, ret, &e);
+	if (r == OPT_INVALID)
+		*ret_status = opt_usage_error(c, &e);
+	else if (r == OPT_DONE)
+		*ret_status = opt_close_stdout();
+	return r;
+}
+
+static int
+print_commands(void)
+{
+	const struct opt_command *list[COMMAND_COUNT + 1] = {NULL};
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		list[i] = commands[i].options;
+	opt_print_commands(program, purpose, list);
+	return opt_close_stdout();
+}
+
+static int
+print_version(void)
+{
+	printf("%s %s\n", program, ADIT_VERSION_STRING);
+	return opt_close_stdout();
+}
+
+static int
+usage_error(const char *text, const char *word)
+{
+	char quoted[80];
+
+	if (word == NULL)
+		diag_error("%s", text);
+	else
+		diag_error("%s %s", text,
+		    diag_quote(quoted, sizeof quoted, bytes_cstr(word)));
+	fprintf(stderr, "Try '%s --help'.\n", program);
+	return EXIT_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	diag_init(program);
+	if (argc < 2)
+		return usage_error("a command is required", NULL);
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (str_eq(argv[1], commands[i].options->name))
+			return commands[i].run(argc, argv);
+	}
+	if (str_eq(argv[1], "-h") || str_eq(argv[1], "--help"))
+		return print_commands();
+	if (str_eq(argv[1], "-V") || str_eq(argv[1], "--version"))
+		return print_version();
+	return usage_error(argv[1][0] == '-' ? "option: unknown"
+	    : "no such command", argv[1]);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#include "retry.h"
+
+#include "common/str.h"
+
+void
+retry_init(struct retry *r, int64_t min_ms, int64_t max_ms)
+{
+	*r = (struct retry){.backoff = {.min_ms = min_ms, .max_ms = max_ms}};
+}
+
+void
+retry_worked(struct retry *r, int64_t now_ms)
+{
+	r->up_ms = now_ms;
+	r->text[0] = '\0';
+}
+
+struct retry_plan
+retry_failed(struct retry *r, const char *text, int64_t now_ms)
+{
+	struct retry_plan plan;
+
+	/* What fails soon after it began to work does so again and again. */
+	if (r->up_ms != 0 && now_ms - r->up_ms >= RETRY_STABLE_MS)
+		backoff_reset(&r->backoff);
+	r->up_ms = 0;
+	plan.delay_ms = backoff_next(&r->backoff);
+	plan.log = !str_eq(r->text, text) ||
+	    now_ms - r->logged_ms >= RETRY_REMIND_MS;
+	if (plan.log) {
+		str_format(r->text, sizeof r->text, "%s", text);
+		r->logged_ms = now_ms;
+	}
+	return plan;
+}

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: ISC */
+/* The configuration file: what is accepted, what each mistake is called and
+ * where it is, and which route a host has. */
+#include "cmd/mcp-proxy/config.h"
+#include "cmd/mcp-proxy/duration.h"
+#include "cmd/mcp-proxy/origin.h"
+#include "cmd/mcp-proxy/yamldoc.h"
+#include "common/buf.h"
+#include "common/diag.h"
+#include "tests/unit/test.h"
+
+#define HOUR_MS INT64_C(3600000)
+
+#define TLS "tls: {cert_file: c, key_file: k}\n"
+#define ROUTES "routes: {a.example: http://10.0.0.1:80}\n"
+
+static void
+print_problems(const struct config_problems *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		printf("# %s\n", p->text[i]);
+}
+
+/* Parses what must be right; the caller frees *ret. */
+static bool
+parse(const char *text, struct config *ret)
+{
+	struct config_problems problems;
+	int r = config_parse("f", bytes_cstr(text), ret, &problems);
+
+	print_problems(&problems);
+	config_problems_done(&problems);
+	return r == 0;
+}
+
+/* One check: the text gives exactly these problems, in lines. */
+static void
+expect(const char *text, const char *want)
+{
+	struct config_problems problems;
+	struct config c;
+	struct buf got;
+
+	buf_init(&got, 1 << 16);
+	if (config_parse("f", bytes_cstr(text), &c, &problems) == 0)
+		config_done(&c);
+	for (size_t i = 0; i < problems.count; i++)
+		buf_format(&got, "%s\n", problems.text[i]);
+	buf_add(&got, bytes_of("", 1));
+	eq_str((const char *)buf_bytes(&got).ptr, want, "%.*s",
+	    (int)strcspn(want, "\n"), want);
+	config_problems_done(&problems);
+	buf_reset(&got);
+}
+
+static void
+test_original(void)
+{
+	static const char text[] =
+	    "# As the tunnel's own documentation has it.\n"
+	    "listen_addr: \":8080\"\n"
+	    "log_level: info\n"
+	    "shutdown_timeout: 30s\n"
+	    "tunnel_domain: ABCD1234.tunnel.example\n"
+	    "tls:\n"
+	    "  cert_file: /data/tls.crt\n"
+	    "  key_file: /data/tls.key\n"
+	    "routes:\n"
+	    "  docs: http://docs-mcp:9000\n"
+	    "  \"Wiki\": 'https://wiki_server.internal:8443'\n"
+	    "  tools.other.example: http://[fd12::1]:80\n"
+	    "  7: http://10.1.2.3:8000\n"
+	    "upstream:\n"
+	    "  allowed_ips:\n"
+	    "    - 10.0.0.0/8\n"
+	    "    - 192.168.1.7\n"
+	    "  tls:\n"
+	    "    ca_file: /data/upstream-ca.crt\n"
+	    "    include_system_cas: true\n";
+	const struct config_route *r;
+	struct config c;
+
+	if (!ok(parse(text, &c), "the original's file is accepted"))
+		return;
+	eq_str(c.listen_addr, ":8080", "listen_addr");
+	eq_int(c.log_level, DIAG_INFO, "log_level");
+	eq_int(c.shutdown_ms, 30000, "shutdown_timeout");
+	eq_str(c.tunnel_domain, "abcd1234.tunnel.example", "tunnel_domain");
+	eq_str(c.cert_file, "/data/tls.crt", "tls.cert_file");
+	eq_str(c.key_file, "/data/tls.key", "tls.key_file");
+	eq_str(c.ca_file, "/data/upstream-ca.crt", "upstream.tls.ca_file");
+	ok(c.system_cas, "upstream.tls.include_system_cas");
+	ok(c.guard.mode == GUARD_LISTED && c.guard.count == 2,
+	    "upstream.allowed_ips");
+	eq_int(c.route_count, 4, "routes");
+	r = config_route(&c, bytes_cstr("wiki.abcd1234.tunnel.example"));
+	if (ok(r != NULL, "a route below tunnel_domain")) {
+		ok(r->https && r->port == 8443, "its scheme and port");
+		eq_str(r->host, "wiki_server.internal", "its host");
+		eq_str(r->origin, "https://wiki_server.internal:8443",
+		    "its text");
+	}
+	r = config_route(&c, bytes_cstr("tools.other.example"));
+	if (ok(r != NULL, "a route by its full host"))
+		eq_str(r->host, "fd12::1", "an IPv6 upstream");
+	config_done(&c);
+}
+
+static void
+test_defaults(void)
+{
+	struct config c;
+
+	if (!ok(parse(TLS ROUTES, &c), "the least that is needed"))
+		return;
+	ok(c.listen_addr == NULL, "no listener");
+	eq_int(c.log_level, -1, "no log level");
+	eq_int(c.shutdown_ms, 30000, "shutdown_timeout is 30s");
+	ok(c.tunnel_domain == NULL, "no tunnel_domain");
+	ok(!c.allow_tls12, "TLS 1.3 only");
+	ok(c.guard.mode == GUARD_PRIVATE, "private upstreams");
+	ok(c.ca_file == NULL && !c.system_cas, "no trust");
+	eq_int(c.connect_ms, 10000, "upstream.connect_timeout is 10s");
+	eq_int(c.response_ms, 600000, "upstream.response_timeout is 10m");
+	eq_int(c.idle_ms, HOUR_MS, "limits.idle_timeout is 1h");
+	eq_int(c.header_ms, 30000, "limits.header_timeout is 30s");
+	eq_int(c.header_max, 65536, "limits.header_size is 64k");
+	eq_int(c.streams_max, 1024, "limits.streams is 1024");
+	ok(c.resolver == NULL, "the system's resolver");
+	config_done(&c);
+}
+
+static void
+test_extras(void)
+{
+	static const char text[] = TLS ROUTES
+	    "listen_addr: localhost:0\n"
+	    "upstream:\n"
+	    "  disable_ip_validation: yes\n"
+	    "  allowed_ips: []\n"
+	    "  connect_timeout: 1.5s\n"
+	    "  response_timeout: 0\n"
+	    "  resolver: 127.0.0.1\n"
+	    "limits: {idle_timeout: 2h, header_timeout: 500ms,\n"
+	    "  header_size: 16k, streams: 7}\n"
+	    "tunnel_domain: ''\n"
+	    "log_level: WARN\n";
+	struct config c;
+
+	if (!ok(parse(text, &c), "what we add"))
+		return;
+	eq_str(c.listen_addr, "127.0.0.1:0", "localhost is an address");
+	ok(c.guard.mode == GUARD_OFF, "an empty list excludes nothing");
+	eq_int(c.connect_ms, 1500, "upstream.connect_timeout");
+	eq_int(c.response_ms, 0, "upstream.response_timeout");
+	eq_str(c.resolver, "127.0.0.1:53", "upstream.resolver");
+	eq_int(c.idle_ms, 2 * HOUR_MS, "limits.idle_timeout");
+	eq_int(c.header_ms, 500, "limits.header_timeout");
+	eq_int(c.header_max, 16384, "limits.header_size");
+	eq_int(c.streams_max, 7, "limits.streams");
+	ok(c.tunnel_domain == NULL, "an empty tunnel_domain is none");
+	eq_int(c.log_level, DIAG_WARNING, "log_level in capitals");
+	config_done(&c);
+	ok(parse("tls: {cert_file: c, key_file: k, min_version: 1.2}\n"
+	    ROUTES "upstream: {allowed_ips: ['fd12::/16', '::1']}\n", &c) &&
+	    c.allow_tls12 && c.guard.count == 2, "TLS 1.2 and IPv6 ranges");
+	config_done(&c);
+	ok(parse(TLS ROUTES "upstream:\nlimits:\nlog_level:\n", &c) &&
+	    c.log_level == -1, "a key without a value is as good as absent");
+	config_done(&c);
+}
+
+static void
+test_missing(void)
+{
+	expect("", "f:1:1: the file is empty\n");
+	expect("# nothing\n", "f:2:1: the file is empty\n");
+	expect("{}", "f: tls.cert_file: missing\nf: tls.key_file: missing\n"
+	    "f: routes: missing\n");
+	expect(ROUTES "tls:\n  cert_file: c\n",
+	    "f:2:1: tls.key_file: missing\n");
+	expect(TLS "routes: {}\n", "f:2:9: routes: empty\n");
+	expect(TLS "routes:\n", "f: routes: missing\n");
+	expect("- a\n", "f:1:1: the file is a list, must be a map of keys\n");
+	expect("hello", "f:1:1: the file is one value, must be a map of "
+	    "keys\n");
+}
+
+static void
+test_routes_wrong(void)
+{
+	expect(TLS "routes:\n  - docs: http://10.0.0.1:80\n",
+	    "f:3:3: routes: a list, must be a map with one line "
+	    "'name: http://host:port' for each route\n");
+	expect(TLS "routes: http://10.0.0.1:80\n", "f:2:9: routes: one value, "
+	    "must be a map with one line 'name: http://host:port' for each "
+	    "route\n");
+	expect(TLS "routes:\n  a.example: {url: http://10.0.0.1:80}\n",
+	    "f:3:14: routes.a.example: must be an upstream, "
+	    "scheme://host:port\n");
+	expect(TLS "routes:\n  a.example:\n", "f:3:13: routes.a.example: must "
+	    "be an upstream, scheme://host:port\n");
+	expect(TLS "routes:\n  a.example: http://10.0.0.1:80/mcp\n",
+	    "f:3:14: routes.a.example: invalid upstream "
+	    "'http://10.0.0.1:80/mcp': no path, since the request's own is "
+	    "passed on: must be scheme://host:port\n");
+	expect(TLS "routes:\n  a.example: http://docs\n", "f:3:14: "
+	    "routes.a.example: invalid upstream 'http://docs': no port: must "
+	    "be scheme://host:port\n");
+	expect(TLS "routes: {docs: 'http://10.0.0.1:80'}\n", "f:2:16: "
+	    "routes.docs: without tunnel_domain a route needs a full host "
+	    "name\n");
+	expect(TLS "routes:\n  b..c: http://10.0.0.1:80\n",
+	    "f:3:3: routes.b..c: no host name\n");
+	expect(TLS "routes:\n  a.example: http://10.0.0.1:80\n"
+	    "  A.example: http://10.0.0.2:80\n",
+	    "f:4:14: routes.a.example: given twice, also in line 3\n");
+	expect(TLS "routes:\n  a.example: http://10.0.0.1:80\n"
+	    "  a.example: http://10.0.0.2:80\n",
+	    "f:4:3: a.example: given twice, first in line 3\n");
+	expect(TLS "routes: {a.example: 'https://10.0.0.1:443'}\n",
+	    "f:2:21: routes.a.example: an https upstream needs "
+	    "upstream.tls.ca_file or upstream.tls.include_system_cas: true\n");
+}
+
+static void
+test_unknown(void)
+{
+	expect(TLS ROUTES "listen_adr: ':1'\n", "f:3:1: listen_adr: unknown "
+	    "key, did you mean listen_addr?\n");
+	expect(TLS ROUTES "upstream:\n  alowed_ips: []\n",
+	    "f:4:3: upstream.alowed_ips: unknown key, did you mean "
+	    "upstream.allowed_ips?\n");
+	expect(TLS ROUTES "allowed_ips: []\n", "f:3:1: allowed_ips: unknown "
+	    "key, did you mean upstream.allowed_ips?\n");
+	expect(TLS ROUTES "upstream: {tls: {cafile: x}}\n",
+	    "f:3:18: upstream.tls.cafile: unknown key, did you mean "
+	    "upstream.tls.ca_file?\n");
+	expect(TLS ROUTES "zzzzzzzz: 1\n", "f:3:1: zzzzzzzz: unknown key\n");
+	expect(TLS ROUTES "\"x\\e[2Jy\": 1\n",
+	    "f:3:1: x\\x1b[2Jy: unknown key\n");
+}
+
+static void
+test_values_wrong(void)
+{
+	expect(TLS ROUTES "listen_addr: 8080\n", "f:3:14: listen_addr: '8080': "
+	    "must be as :8080 or 127.0.0.1:8080\n");
+	expect(TLS ROUTES "listen_addr: proxy.example:1\n", "f:3:14: "
+	    "listen_addr: 'proxy.example:1': the host must be an address, "
+	    "localhost or empty\n");
+	expect(TLS ROUTES "log_level: loud\n", "f:3:12: log_level: 'loud': "
+	    "must be debug, info, warn or error\n");
+	expect(TLS ROUTES "shutdown_timeout: 30\n", "f:3:19: "
+	    "shutdown_timeout: '30': must be a duration such as 30s or "
+	    "1m30s\n");
+	expect(TLS ROUTES "shutdown_timeout: 48h\n", "f:3:19: "
+	    "shutdown_timeout: '48h': must be from 0 ms to 86400 s\n");
+	expect(TLS ROUTES "tunnel_domain: a_b\n", "f:3:16: tunnel_domain: "
+	    "'a_b': no domain name such as abcd1234.tunnel.example\n");
+	expect(ROUTES "tls: {cert_file: [c], key_file: {}}\n",
+	    "f:2:18: tls.cert_file: a list, must be one value\n"
+	    "f:2:33: tls.key_file: a map, must be one value\n");
+	expect(ROUTES "tls: {cert_file: '', key_file: k}\n",
+	    "f:2:18: tls.cert_file: empty\n");
+	expect(ROUTES "tls: {cert_file: c, key_file: k, min_version: 1.1}\n",
+	    "f:2:47: tls.min_version: '1.1': must be \"1.3\" or \"1.2\"\n");
+	expect(ROUTES "tls: c\n",
+	    "f:2:6: tls: one value, must be a map of keys\n");
+	expect(TLS ROUTES "limits: {streams: many, header_size: 5}\n",
+	    "f:3:19: limits.streams: 'many': must be a whole number from 1 to "
+	    "1048576\n"
+	    "f:3:38: limits.header_size: '5': must be a size such as 64k, "
+	    "from 1k to 1024k\n");
+}
+
+static void
+test_upstream_wrong(void)
+{
+	expect(TLS ROUTES "upstream:\n  allowed_ips: 10.0.0.0/8\n",
+	    "f:4:16: upstream.allowed_ips: must be a list such as "
+	    "[10.0.0.0/8, 192.168.1.7]\n");
+	expect(TLS ROUTES "upstream:\n  allowed_ips: [10.0.0.0/40, x, []]\n",
+	    "f:4:17: upstream.allowed_ips: '10.0.0.0/40': the prefix length "
+	    "is not 0 to 32\n"
+	    "f:4:30: upstream.allowed_ips: 'x': not an address or a range "
+	    "such as 10.0.0.0/8 or fd12::/16\n"
+	    "f:4:33: upstream.allowed_ips: an item that is no address or "
+	    "range\n");
+	expect(TLS ROUTES "upstream:\n  disable_ip_validation: true\n"
+	    "  allowed_ips: [10.0.0.0/8]\n",
+	    "f:4:3: upstream.disable_ip_validation: true and "
+	    "upstream.allowed_ips exclude each other\n");
+	expect(TLS ROUTES "upstream: {disable_ip_validation: maybe}\n",
+	    "f:3:35: upstream.disable_ip_validation: 'maybe': must be true or "
+	    "false\n");
+	expect(TLS ROUTES "upstream: {resolver: dns.example}\n",
+	    "f:3:22: upstream.resolver: 'dns.example': must be the address of a "
+	    "DNS server, as 10.0.0.53:53\n");
+}
+
+static void
+test_yaml_wrong(void)
+{
+	static const uint8_t nul[] = "tls: \"a\\0b\"";
+	struct config_problems problems;
+	struct config c;
+	char deep[64];
+
+	expect("a: b: c\n", "f:1:5: not YAML: mapping values are not allowed "
+	    "in this context\n");
+	expect("a: &x 1\n", "f:1:4: anchors ('&name') are not supported\n");
+	expect("a: *x\n", "f:1:4: aliases ('*name') are not supported\n");
+	expect("a: !secret x\n", "f:1:4: tags ('!name') are not supported\n");
+	expect("[a]: b\n", "f:1:1: a key must be a plain text\n");
+	expect(TLS ROUTES "---\n" TLS, "f:3:1: a second document\n");
+	eq_int(config_parse("f", bytes_of(nul, sizeof nul - 1), &c,
+	    &problems), -1, "a NUL inside a text");
+	config_problems_done(&problems);
+	memset(deep, '[', sizeof deep);
+	eq_int(config_parse("f", bytes_of(deep, sizeof deep), &c, &problems),
+	    -1, "nested too deep");
+	eq_str(problems.text[0], "f:1:17: nested too deep", "and says so");
+	config_problems_done(&problems);
+}
+
+static void
+test_many_problems(void)
+{
+	struct config_problems problems;
+	struct config c;
+	struct buf b;
+
+	buf_init(&b, 1 << 16);
+	buf_add_str(&b, TLS ROUTES);
+	for (int i = 0; i < CONFIG_PROBLEMS_MAX + 1; i++)
+		buf_format(&b, "unknown-%d: 1\n", i);
+	eq_int(config_parse("f", buf_bytes(&b), &c, &problems), -1,
+	    "many problems");
+	ok(problems.count == CONFIG_PROBLEMS_MAX && problems.cut,
+	    "the first are told, and that there are more");
+	config_problems_done(&problems);
+	buf_reset(&b);
+	eq_int(config_load("/nonexistent/f", &c, &problems), -1, "no file");
+	eq_str(problems.text[0], "/nonexistent/f: No such file or directory",
+	    "and says so");
+	config_problems_done(&problems);
+}
+
+static void
+test_lookup(void)
+{
+	static const struct {
+		const char *host, *origin;
+	} hosts[] = {
+		{"docs.t.example", "http://10.0.0.1:80"},
+		{"DOCS.T.Example", "http://10.0.0.1:80"},
+		{"docs.t.example.", "http://10.0.0.1:80"},
+		{"both.t.example", "http://10.0.0.3:80"},
+		{"both", "http://10.0.0.2:80"},
+		{"a.b.t.example", "http://10.0.0.4:80"},
+		{"other.example", "http://10.0.0.5:80"},
+		{"t.example", NULL}, {".t.example", NULL}, {"", NULL},
+		{".", NULL}, {"docst.example", NULL}, {"x.t.example", NULL},
+		{"docs.t.example.t.example", NULL},
+		{"docs.t.example.evil.example", NULL},
+		{"docs.other.example", NULL},
+	};
+	struct config c;
+	char longest[300];
+
+	if (!ok(parse(TLS "tunnel_domain: t.example\nroutes:\n"
+	    "  docs: http://10.0.0.1:80\n  both: http://10.0.0.2:80\n"
+	    "  both.t.example: http://10.0.0.3:80\n"
+	    "  a.b: http://10.0.0.4:80\n"
+	    "  other.example: http://10.0.0.5:80\n", &c), "some routes"))
+		return;
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		const struct config_route *r = config_route(&c,
+		    bytes_cstr(hosts[i].host));
+
+		eq_str(r == NULL ? "none" : r->origin,
+		    hosts[i].origin == NULL ? "none" : hosts[i].origin,
+		    "the route of '%s'", hosts[i].host);
+	}
+	memset(longest, 'a', sizeof longest);
+	ok(config_route(&c, bytes_of(longest, sizeof longest)) == NULL,
+	    "a host that is too long has none");
+	ok(config_route(&c, bytes_of("docs\0.t.example", 15)) == NULL,
+	    "nor one with a NUL inside");
+	config_done(&c);
+}
+
+static void
+test_origins(void)
+{
+	static const char *const bad[] = {
+		"", "10.0.0.1:80", "http:/10.0.0.1:80", "ftp://a:21",
+		"http://", "http://:80", "http://a", "http://a:",
+		"http://a:0", "http://a:65536", "http://a:80x", "http://a:80/",
+		"http://a:80?x", "http://a:80#x", "http://u@a:80",
+		"http://u:p@a:80", "http://a b:80", "http://-a:80",
+		"http://fd12::1:80", "http://[fd12::1]", "http://[fd12::1:80",
+		"http://[10.0.0.1]:80", "http://[fd12::1]x:80",
+		"http://1.2.3:80", "unix:/run/x", "http://a:80\\b",
+		"http://a:+80", "http://a: 80",
+	};
+	struct origin o;
+	struct error e;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		ok(origin_parse(bad[i], &o, &e) != 0 && e.text[0] != '\0',
+		    "'%s' is no upstream: %s", bad[i], e.text);
+	ok(origin_parse("HTTPS://My_Host.Example:65535", &o, &e) == 0 &&
+	    o.https && o.port == 65535, "capitals and underscores");
+	eq_str(o.host, "my_host.example", "are made small");
+}
+
+static void
+test_durations(void)
+{
+	static const struct {
+		const char *text;
+		int64_t ms; /* -1: none */
+	} some[] = {
+		{"0", 0}, {"0s", 0}, {"1ms", 1}, {"1.5s", 1500},
+		{"1m30s", 90000}, {"1h2m3s4ms", 3723004}, {"2d", 172800000},
+		{".5s", 500}, {"1.s", 1000}, {"100us", 1}, {"1000us", 1},
+		{"1\xc2\xb5s", 1}, {"1\xce\xbcs", 1}, {"1ns", 1},
+		{"1000000ns", 1}, {"0.1s0.1s", 200}, {"", -1}, {"1", -1},
+		{"s", -1}, {".s", -1}, {"-1s", -1}, {"+1s", -1}, {"1 s", -1},
+		{"1.2.3s", -1}, {"1x", -1}, {"1s ", -1}, {"1sm", -1},
+		{"99999999999999999999s", -1}, {"9223372036854775807h", -1},
+		{"106751d106751d", -1}, {"1.00000000000000000000s", -1},
+	};
+	struct error e;
+
+	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+		int64_t ms = -1;
+
+		duration_parse(some[i].text, 0, INT64_MAX, &ms, &e);
+		eq_int(ms, some[i].ms, "duration '%s'", some[i].text);
+	}
+	int64_t ms = 7;
+	eq_int(duration_parse("1s", 1001, 2000, &ms, &e), -1, "too short");
+	eq_int(duration_parse("3s", 1001, 2000, &ms, &e), -1, "too long");
+	eq_int(ms, 7, "the result is left alone");
+}
+
+/* Every prefix of a file is judged without a crash; bytes beyond it are not
+ * touched. */
+static void
+test_prefixes(void)
+{
+	static const char text[] = "tls: {cert_file: \"c\", key_file: 'k'}\n"
+	    "routes:\n  a.example: http://10.0.0.1:80 # x\n"
+	    "upstream:\n  allowed_ips:\n  - 10.0.0.0/8\n";
+	size_t accepted = 0;
+
+	for (size_t len = 0; len < sizeof text; len++) {
+		struct config_problems problems;
+		struct test_guard guard;
+		struct config c;
+
+		if (config_parse("f", test_guard_new(&guard,
+		    bytes_of(text, len)), &c, &problems) == 0) {
+			config_done(&c);
+			accepted++;
+		}
+		config_problems_done(&problems);
+		test_guard_free(&guard);
+	}
+	ok(accepted != 0 && accepted < sizeof text, "prefixes of a file");
+}
+
+int
+main(void)
+{
+	test_original();
+	test_defaults();
+	test_extras();
+	test_missing();
+	test_routes_wrong();
+	test_unknown();
+	test_values_wrong();
+	test_upstream_wrong();
+	test_yaml_wrong();
+	test_many_problems();
+	test_lookup();
+	test_origins();
+	test_durations();
+	test_prefixes();
+	return test_done();
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: ISC */
+/* io, proc, clock and diag: files, secrets, readiness, children. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "common/clock.h"
+#include "common/diag.h"
+#include "common/exit.h"
+#include "common/io.h"
+#include "common/proc.h"
+#include "tests/unit/test.h"
+
+enum { SECRET_CAP = 4096 };
+
+static char dir[] = "/tmp/adit-test-XXXXXX";
+static char path[64];
+
+static void
+put_file(const char *name, struct bytes in, mode_t mode)
+{
+	struct error e;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	unlink(path);
+	if (io_create_file(path, in, mode, &e) != 0)
+		ok(false, "%s", e.text);
+}
+
+static void
+test_files(void)
+{
+	uint8_t bytes[101] = {1};
+	struct error e;
+	struct buf b;
+	struct stat st;
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	buf_init(&b, 100);
+	put_file("f", bytes_of(bytes, 100), 0600);
+	eq_int(io_read_file(path, &b, &e), 0, "a file of max bytes");
+	eq_int(buf_len(&b), 100, "all of it");
+	buf_clear(&b);
+	put_file("f", bytes_of(bytes, 101), 0600);
+	eq_int(io_read_file(path, &b, &e), -1, "a byte more");
+	ok(strstr(e.text, ": above 100 bytes") != NULL, "%s", e.text);
+	eq_int(io_create_file(path, bytes_of(bytes, 1), 0600, &e), -1,
+	    "create refuses a file that exists");
+	ok(strstr(e.text, "File exists") != NULL, "%s", e.text);
+
+	eq_int(io_replace_file(dir_fd, "f", bytes_of("new", 3), 0640, &e), 0,
+	    "replace");
+	buf_clear(&b);
+	io_read_file(path, &b, &e);
+	eq_bytes(buf_bytes(&b), bytes_cstr("new"), "has the bytes");
+	stat(path, &st);
+	eq_int(st.st_mode & 0777, 0640, "and the mode");
+	eq_int(io_replace_file(dir_fd, "no/such", bytes_of("x", 1), 0600, &e),
+	    -1, "replace in no directory fails");
+	buf_reset(&b);
+	close(dir_fd);
+	eq_int(io_read_file("/no/such", &b, &e), -1, "a file that is not");
+	eq_str(e.text, "/no/such: No such file or directory", "is named");
+}
+
+static void
+test_secrets(void)
+{
+	static char secret[SECRET_CAP + 2];
+	char out[SECRET_CAP];
+	struct error e;
+	int fds[2];
+
+	put_file("s", bytes_cstr("hunter2\r\n"), 0600);
+	eq_int(io_read_secret_file(path, out, &e), 0, "a secret");
+	eq_str(out, "hunter2", "without its line end");
+	chmod(path, 0640);
+	eq_int(io_read_secret_file(path, out, &e), -1, "others can read it");
+	ok(strstr(e.text, "mode 0640") != NULL, "%s", e.text);
+	ok(strstr(e.text, "hunter2") == NULL, "the text has no secret");
+	put_file("s", bytes_cstr("a b"), 0600);
+	eq_int(io_read_secret_file(path, out, &e), -1, "a space inside");
+	put_file("s", bytes_cstr("a\nb\n"), 0600);
+	eq_int(io_read_secret_file(path, out, &e), -1, "two lines");
+	put_file("s", bytes_cstr("\n"), 0600);
+	eq_int(io_read_secret_file(path, out, &e), -1, "none");
+	memset(secret, 'x', sizeof secret);
+	put_file("s", bytes_of(secret, SECRET_CAP - 1), 0600);
+	eq_int(io_read_secret_file(path, out, &e), 0, "4095 bytes");
+	eq_int(strlen(out), SECRET_CAP - 1, "whole");
+	put_file("s", bytes_of(secret, SECRET_CAP), 0600);
+	eq_int(io_read_secret_file(path, out, &e), -1, "4096 bytes");
+	put_file("s", bytes_of(secret, SECRET_CAP + 1), 0600);
+	eq_int(io_read_secret_file(path, out, &e), -1, "4097 bytes");
+
+	eq_int(pipe2(fds, O_CLOEXEC), 0, "a pipe");
+	io_write_all(fds[1], bytes_cstr("by fd\n"));
+	close(fds[1]);
+	eq_int(io_read_secret_fd(fds[0], out, &e), -1, "a bad one by fd");
+	ok(strstr(e.text, "descriptor ") == e.text, "%s", e.text);
+	close(fds[0]);
+	eq_int(io_read_secret_file("/dev/null/x", out, &e), -1, "no file");
+}
+
+static void
+test_ready(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	char text[64] = "";
+	ssize_t n;
+	int fds[2], fd, before;
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s/n", dir);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	eq_int(bind(fd, (struct sockaddr *)&a, sizeof a), 0, "a supervisor");
+	setenv("NOTIFY_SOCKET", a.sun_path, 1);
+	eq_int(pipe2(fds, O_CLOEXEC), 0, "a pipe");
+	before = test_open_fds();
+	io_announce_ready(fds[1], "port=1");
+	eq_int(test_open_fds(), before - 1, "the descriptor is closed");
+	n = read(fds[0], text, sizeof text - 1);
+	text[n > 0 ? n : 0] = '\0';
+	n = read(fds[0], text + strlen(text), sizeof text - 1 - strlen(text));
+	eq_str(text, "port=1\n", "it said that it is ready");
+	eq_int(n, 0, "and nothing more");
+	memset(text, 0, sizeof text);
+	n = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
+	eq_str(text, "READY=1", "also to the supervisor");
+	io_notify("STOPPING=1");
+	memset(text, 0, sizeof text);
+	n = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
+	eq_str(text, "STOPPING=1", "and that it stops");
+	setenv("NOTIFY_SOCKET", "/no/such/socket", 1);
+	io_announce_ready(-1, "");
+	unsetenv("NOTIFY_SOCKET");
+	close(fds[0]);
+	close(fd);
+}
+
+static void
+test_flags(void)
+{
+	int fds[2], fd = -1, before = test_open_fds();
+
+	eq_int(pipe2(fds, O_CLOEXEC), 0, "a pipe");
+	io_set_nonblock(fds[0], true);
+	ok(fcntl(fds[0], F_GETFL) & O_NONBLOCK, "non-blocking");
+	io_set_nonblock(fds[0], false);
+	ok(!(fcntl(fds[0], F_GETFL) & O_NONBLOCK), "and back");
+	io_set_cloexec(fds[0], false);
+	eq_int(fcntl(fds[0], F_GETFD), 0, "not close-on-exec");
+	errno = ENOTTY;
+	io_close(&fd);
+	io_close(&fds[0]);
+	io_close(&fds[1]);
+	ok(fds[0] == -1 && errno == ENOTTY, "close keeps errno");
+	eq_int(test_open_fds(), before, "no descriptor is left");
+	eq_int(io_set_nonblock(-1, true), -1, "no descriptor");
+	eq_int(io_write_all(-1, bytes_cstr("x")), -1, "no descriptor");
+}
+
+/* Runs a command; returns its output. */
+static const char *
+run(char *const argv[], int *ret_status)
+{
+	static const char *const drop[] = {"TEST_DROPPED", NULL};
+	static char text[512];
+	struct error e;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[2], status;
+	size_t used = 0;
+	ssize_t n;
+	pid_t pid;
+
+	*ret_status = -1;
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return "pipe";
+	pid = proc_start(argv, null, fds[1], drop, &e);
+	close(fds[1]);
+	if (pid > 0) {
+		while ((n = read(fds[0], text + used,
+		    sizeof text - 1 - used)) > 0)
+			used += (size_t)n;
+		waitpid(pid, &status, 0);
+		*ret_status = proc_exit_status(status);
+	} else {
+		*ret_status = e.code;
+		used = (size_t)snprintf(text, sizeof text, "%s", e.text);
+	}
+	text[used] = '\0';
+	close(fds[0]);
+	close(null);
+	return text;
+}
+
+static void
+test_proc(void)
+{
+	char sh[] = "sh", c[] = "-c", none[] = "/no/such/program";
+	char list[] = "ls /proc/self/fd | tr '\\n' ' '";
+	char names[] = "echo ${TEST_DROPPED-gone} ${TEST_KEPT-gone}";
+	char signals[] = "grep SigIgn /proc/self/status; "
+	    "grep SigBlk /proc/self/status";
+	char killed[] = "kill -9 $$", seven[] = "exit 7";
+	char *argv[] = {sh, c, list, NULL}, *nothing[] = {none, NULL};
+	sigset_t all;
+	int status, before = test_open_fds();
+	int leak = dup(1); /* not close-on-exec */
+
+	setenv("TEST_DROPPED", "x", 1);
+	setenv("TEST_KEPT", "y", 1);
+	signal(SIGPIPE, SIG_IGN);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	eq_str(run(argv, &status), "0 1 2 3 ",
+	    "a child has three descriptors (and that of ls)");
+	eq_int(status, 0, "exit status 0");
+	argv[2] = names;
+	eq_str(run(argv, &status), "gone y\n", "and not the dropped names");
+	argv[2] = signals;
+	eq_str(run(argv, &status), "SigIgn:\t0000000000000000\n"
+	    "SigBlk:\t0000000000000000\n", "no signal ignored or blocked");
+	argv[2] = killed;
+	run(argv, &status);
+	eq_int(status, EXIT_SIGNAL + 9, "killed");
+	argv[2] = seven;
+	run(argv, &status);
+	eq_int(status, 7, "its own status");
+	eq_str(run(nothing, &status),
+	    "/no/such/program: No such file or directory", "not found");
+	eq_int(status, EXIT_NOT_FOUND, "127");
+	put_file("x", bytes_cstr("#!/bin/sh\n"), 0600);
+	nothing[0] = path;
+	run(nothing, &status);
+	eq_int(status, EXIT_NOT_EXECUTABLE, "126");
+	sigemptyset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	close(leak);
+	eq_int(test_open_fds(), before, "no descriptor is left");
+}
+
+static void
+test_clock(void)
+{
+	struct backoff b = {.min_ms = 100, .max_ms = 1000};
+	int64_t before = clock_ms(), highest[6] = {0};
+	bool good = true;
+	uint8_t r[2][32];
+
+	ok(before > 0 && clock_us() / 1000 >= before, "time goes on");
+	ok(clock_wall_ns() > 1700000000LL * 1000000000, "since 1970");
+	for (int round = 0; round < 200; round++) {
+		int64_t ceiling = 200;
+
+		for (int i = 0; i < 6; i++) {
+			int64_t delay = backoff_next(&b);
+
+			good = good && delay >= 100 && delay <= ceiling;
+			if (delay > highest[i])
+				highest[i] = delay;
+			ceiling = ceiling > 500 ? 1000 : ceiling * 2;
+		}
+		backoff_reset(&b);
+	}
+	ok(good, "a delay is between min and its ceiling");
+	ok(highest[0] > 120 && highest[5] > 900, "spread up to it: %d %d",
+	    (int)highest[0], (int)highest[5]);
+	random_bytes(r[0], 32);
+	random_bytes(r[1], 32);
+	ok(memcmp(r[0], r[1], 32) != 0, "random bytes differ");
+}
+
+/* Runs f with standard error in a file; returns what it wrote. */
+static const char *
+stderr_of(void (*f)(void))
+{
+	static char text[4096];
+	int saved = dup(2), fd;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "%s/stderr", dir);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	dup2(fd, 2);
+	f();
+	dup2(saved, 2);
+	close(saved);
+	n = pread(fd, text, sizeof text - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	close(fd);
+	return text;
+}
+
+static void
+say_levels(void)
+{
+	diag_error("e");
+	diag_warning("w");
+	diag_notice("n");
+	diag_info("i");
+	diag_debug("d");
+}
+
+static void
+say_foreign(void)
+{
+	diag_error("%s", "a\nb\x1b[31m\x7f\xc2\x9b\xc3\xbc\x9b");
+}
+
+static void
+say_much(void)
+{
+	static char much[5000];
+
+	memset(much, '\n', sizeof much - 1);
+	diag_error("%s", much);
+}
+
+static void
+test_diag(void)
+{
+	const char *text;
+
+	diag_init("test");
+	eq_str(stderr_of(say_levels), "test: e\ntest: warning: w\ntest: n\n",
+	    "by default: errors, warnings, events");
+	diag_set_level(DIAG_DEBUG);
+	eq_str(stderr_of(say_levels), "test: e\ntest: warning: w\ntest: n\n"
+	    "test: i\ntest: debug: d\n", "all");
+	diag_set_level(DIAG_NOTICE);
+	eq_str(stderr_of(say_foreign),
+	    "test: a\\x0ab\\x1b[31m\\x7f\\xc2\\x9b\xc3\xbc\\x9b\n",
+	    "one line, and nothing for the terminal");
+	text = stderr_of(say_much);
+	ok(strlen(text) < 2100 && strchr(text, '\n') == text + strlen(text) - 1,
+	    "a line is bounded");
+}
+
+int
+main(void)
+{
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	test_files();
+	test_secrets();
+	test_ready();
+	test_flags();
+	test_proc();
+	test_clock();
+	test_diag();
+	for (const char *const *name = (const char *const[]){"f", "s", "n",
+	    "x", "stderr", NULL}; *name != NULL; name++) {
+		snprintf(path, sizeof path, "%s/%s", dir, *name);
+		unlink(path);
+	}
+	eq_int(rmdir(dir), 0, "no temporary file is left");
+	return test_done();
+}
