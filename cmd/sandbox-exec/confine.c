@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/confine.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/sandbox-exec/channel.h"
+#include "cmd/sandbox-exec/init.h"
+#include "common/exit.h"
+#include "common/io.h"
+#include "common/str.h"
+
+enum {
+	/* Host ids that systemd's allocation leaves unused, one per live
+	 * supervisor: so that no two sandboxes of root's share a user. */
+	ID_BASE = 0x70000000,
+	ID_PID_MASK = 0x3fffff,
+	OVERFLOW_ID = 65534,
+	NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
+	    CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
+};
+
+static void
+degrade(struct confine *c, const char *feature, const char *reason,
+    const char *consequence)
+{
+	if (c->degraded_count < CONFINE_DEGRADED_MAX)
+		c->degraded[c->degraded_count++] = (struct confine_degraded){
+		    feature, reason, consequence};
+}
+
+/* The largest id of this user namespace up to want; only its id 0 means that
+ * there is no other. */
+static uint32_t
+usable_id(const char *map_path, uint32_t want)
+{
+	uint32_t best = 0;
+	unsigned inside, outside, count;
+	FILE *f = fopen(map_path, "re");
+
+	if (f == NULL)
+		return want;
+	while (fscanf(f, "%u %u %u", &inside, &outside, &count) == 3) {
+		uint32_t last = inside + (count - 1);
+
+		if (inside <= want && last >= want)
+			best = want;
+		else if (last < want && last > best)
+			best = last;
+	}
+	fclose(f);
+	return best;
+}
+
+/* The payload is the caller on the host; or, when that is root, nobody. */
+static void
+choose_owner(struct init_args *a, struct confine *c)
+{
+	uint32_t want = ID_BASE + ((uint32_t)getpid() & ID_PID_MASK);
+
+	a->owner.uid = a->uid = geteuid();
+	a->owner.gid = a->gid = getegid();
+	if (a->uid != 0)
+		return;
+	a->owner.uid = usable_id("/proc/self/uid_map", want);
+	a->owner.gid = usable_id("/proc/self/gid_map", want);
+	if (a->owner.uid == 0 || a->owner.gid == 0) {
+		degrade(c, "identity", "the caller's user namespace has no "
+		    "id but 0", "the payload runs as the caller");
+		a->owner.uid = a->owner.gid = 0;
+		return;
+	}
+	a->owner.map = true;
+	a->uid = a->gid = CONFINE_UID;
+}
+
+static pid_t
+clone_init(const struct init_args *a, struct confine *c)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.pidfd = (uint64_t)(uintptr_t)&c->pidfd,
+		.exit_signal = SIGCHLD,
+	};
+
+	if (a->tier == CONFINE_FULL)
+		args.flags |= NAMESPACES;
+	if (a->tier == CONFINE_FULL && a->policy->net != POLICY_NET_HOST)
+		args.flags |= CLONE_NEWNET;
+	if (c->limits.v2) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (__u64)c->limits.cgroups[0].dir_fd;
+	}
+	return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+/* Clones with the payload's host ids, so that the child can map them by
+ * itself; the saved id brings root back.  Capabilities stay in effect: some
+ * hosts let only root make user namespaces. */
+static pid_t
+clone_as_owner(const struct init_args *a, struct confine *c)
+{
+	pid_t pid = -1;
+	int saved;
+
+	if (!a->owner.map)
+		return clone_init(a, c);
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0 &&
+	    setgroups(0, NULL) == 0 &&
+	    setresgid(a->owner.gid, a->owner.gid, 0) == 0 &&
+	    setresuid(a->owner.uid, a->owner.uid, 0) == 0)
+		pid = clone_init(a, c);
+	if (pid == 0)
+		return pid;
+	saved = errno;
+	if (setresuid(0, 0, 0) != 0 || setresgid(0, 0, 0) != 0)
+		pid = -1;
+	errno = saved;
+	return pid;
+}
+
+static void
+add_listener(struct confine *c, const struct init_message *m, int fd)
+{
+	if (c->listener_count == CONFINE_LISTENERS_MAX)
+		io_close(&fd);
+	else
+		c->listeners[c->listener_count++] = (struct confine_listener){
+		    m->listener.kind, m->listener.port, fd};
+}
+
+static void
+note_ready(struct confine *c, const struct init_message *m)
+{
+	c->landlock_abi = m->ready.landlock_abi;
+	c->layers |= LAYER_SECCOMP | (c->landlock_abi != 0 ?
+	    LAYER_LANDLOCK : 0);
+	if (c->landlock_abi == 0)
+		degrade(c, "landlock", "the kernel does not have it or it is "
+		    "off", "files are guarded by one layer instead of two");
+	if (m->ready.no_proc)
+		degrade(c, "proc", "the kernel refuses a new /proc (an outer "
+		    "container masks parts of its own)", "/proc is empty");
+	if (m->ready.no_idmap)
+		degrade(c, "idmap", "a writable path's file system cannot "
+		    "map owners", "the payload may be unable to write "
+		    "there");
+}
+
+/* Waits until the payload runs.  Returns 0; 1 if the host refuses
+ * namespaces; or -1 with a text. */
+static int
+wait_ready(struct confine *c, struct error *e)
+{
+	struct init_message m;
+	int fd;
+
+	while (channel_receive(c->control_fd, &m, &fd) == 1) {
+		switch (m.type) {
+		case INIT_LISTENER:
+			add_listener(c, &m, fd);
+			break;
+		case INIT_READY:
+			note_ready(c, &m);
+			return 0;
+		case INIT_FAILED:
+			*e = m.failed.error;
+			return m.failed.stage == STAGE_NAMESPACES &&
+			    (m.failed.number == EPERM ||
+			    m.failed.number == EACCES) ? 1 : -1;
+		case INIT_END:
+		case INIT_SIGNAL:
+			break;
+		}
+	}
+	e->code = EXIT_SANDBOX;
+	return error_set(e, "init ended without a word");
+}
+
+static void
+note_layers(struct confine *c, const struct policy *p)
+{
+	if (c->tier != CONFINE_FULL)
+		return;
+	c->layers = LAYER_USER | LAYER_MOUNT | LAYER_PID | LAYER_IPC |
+	    LAYER_UTS | LAYER_CGROUP;
+	if (p->net != POLICY_NET_HOST)
+		c->layers |= LAYER_NET;
+}
+
+/* One attempt at a tier.  Returns as wait_ready does. */
+static int
+start_tier(struct init_args *a, struct confine *c, struct error *e)
+{
+	int pair[2];
+	int r;
+
+	if (channel_open(pair) != 0)
+		return error_errno(e, "socketpair");
+	a->control_fd = pair[1];
+	c->control_fd = pair[0];
+	c->init_pid = clone_as_owner(a, c);
+	if (c->init_pid == 0) {
+		close(pair[0]);
+		init_run(a);
+	}
+	close(pair[1]);
+	if (c->init_pid == -1) {
+		r = errno == EPERM || errno == ENOSPC || errno == EINVAL ||
+		    errno == EUSERS ? 1 : -1;
+		error_errno(e, "namespaces");
+		return r;
+	}
+	note_layers(c, a->policy);
+	r = wait_ready(c, e);
+	return r;
+}
+
+static void
+reset(struct confine *c)
+{
+	memset(c, 0, sizeof *c);
+	c->pidfd = c->control_fd = c->init_pid = -1;
+}
+
+int
+confine_start(const struct policy *policy, const struct confine_io *io,
+    struct confine *ret, struct error *e)
+{
+	static struct tree tree;
+	static struct init_args a;
+	int r;
+
+	reset(ret);
+	e->code = EXIT_SANDBOX;
+	a = (struct init_args){.policy = policy, .io = io, .tree = &tree,
+		.limits = &ret->limits, .tier = CONFINE_FULL};
+	if (getcwd(a.cwd, sizeof a.cwd) == NULL)
+		a.cwd[0] = '\0';
+	tree_init(&tree);
+	choose_owner(&a, ret);
+	limits_open(&ret->limits, policy);
+	r = a.owner.map ? tree_open(&tree, policy, &a.owner, e) : 0;
+	if (r == 0)
+		r = start_tier(&a, ret, e);
+	tree_done(&tree);
+	if (r == 0)
+		return 0;
+	confine_stop(ret);
+	return -1;
+}
+
+int
+confine_receive(struct confine *c, struct confine_end *ret)
+{
+	struct init_message m;
+	int fd;
+
+	if (channel_receive(c->control_fd, &m, &fd) == 0)
+		return -1;
+	io_close(&fd);
+	if (m.type != INIT_END)
+		return 0;
+	*ret = m.end;
+	return 1;
+}
+
+void
+confine_signal(struct confine *c, int sig, bool group)
+{
+	struct init_message m = {.type = INIT_SIGNAL};
+
+	m.signal.number = sig;
+	m.signal.group = group;
+	channel_send(c->control_fd, &m, -1);
+}
+
+void
+confine_stop(struct confine *c)
+{
+	if (c->init_pid > 0) {
+		syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+		while (waitpid(c->init_pid, NULL, 0) == -1 && errno == EINTR)
+			;
+		c->init_pid = -1;
+	}
+	if (c->pidfd > 0)
+		io_close(&c->pidfd);
+	if (c->control_fd > 0)
+		io_close(&c->control_fd);
+	for (size_t i = 0; i < c->listener_count; i++)
+		io_close(&c->listeners[i].fd);
+	c->listener_count = 0;
+	limits_close(&c->limits);
+}

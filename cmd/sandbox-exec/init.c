@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/sandbox-exec/channel.h"
+#include "cmd/sandbox-exec/netns.h"
+#include "cmd/sandbox-exec/payload.h"
+#include "common/exit.h"
+#include "common/io.h"
+#include "common/str.h"
+
+/* Tells the supervisor and ends, and with it the sandbox. */
+static _Noreturn void
+fail(struct init_args *a, enum init_stage stage, const struct error *e)
+{
+	struct init_message m = {.type = INIT_FAILED};
+
+	m.failed.number = errno;
+	m.failed.stage = stage;
+	m.failed.error = *e;
+	channel_send(a->control_fd, &m, -1);
+	_exit(EXIT_SANDBOX);
+}
+
+static _Noreturn void
+fail_errno(struct init_args *a, enum init_stage stage, const char *what)
+{
+	struct error e = {.code = EXIT_SANDBOX};
+
+	error_errno(&e, "%s", what);
+	fail(a, stage, &e);
+}
+
+static int
+write_proc(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int r;
+
+	if (fd == -1)
+		return -1;
+	r = io_write_all(fd, bytes_cstr(text));
+	io_close(&fd);
+	return r;
+}
+
+/* One id of the host's, the payload's, and no others. */
+static int
+map_ids(const struct init_args *a)
+{
+	char map[64];
+
+	/* A change of ids takes our own /proc files from us. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0 ||
+	    write_proc("/proc/self/setgroups", "deny") != 0)
+		return -1;
+	snprintf(map, sizeof map, "%u %u 1\n", a->gid, a->owner.gid);
+	if (write_proc("/proc/self/gid_map", map) != 0)
+		return -1;
+	snprintf(map, sizeof map, "%u %u 1\n", a->uid, a->owner.uid);
+	return write_proc("/proc/self/uid_map", map);
+}
+
+/* Becomes the payload's user, for good; capabilities in our own user
+ * namespace stay. */
+static int
+become(uid_t uid, gid_t gid)
+{
+	return setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0 ?
+	    -1 : 0;
+}
+
+static void
+enter_namespaces(struct init_args *a)
+{
+	struct error e = {.code = EXIT_SANDBOX};
+	const char *name = a->policy->hostname;
+
+	if (map_ids(a) != 0)
+		fail_errno(a, STAGE_NAMESPACES, "user namespace");
+	/* Host paths are opened with the caller's rights. */
+	if (!a->owner.map && tree_open(a->tree, a->policy, &a->owner,
+	    &e) != 0)
+		fail(a, STAGE_POLICY, &e);
+	if (a->owner.map && become(a->uid, a->gid) != 0)
+		fail_errno(a, STAGE_NAMESPACES, "ids");
+	if (name == NULL)
+		name = "sandbox";
+	if (sethostname(name, strlen(name)) != 0 ||
+	    setdomainname("(none)", 6) != 0)
+		fail_errno(a, STAGE_NAMESPACES, "host name");
+}
+
+static void
+send_listeners(struct init_args *a)
+{
+	struct confine_listener at[CONFINE_LISTENERS_MAX];
+	struct error e = {.code = EXIT_SANDBOX};
+	size_t count;
+
+	if (netns_listen(a->policy, at, &count, &e) != 0)
+		fail(a, STAGE_NAMESPACES, &e);
+	for (size_t i = 0; i < count; i++) {
+		struct init_message m = {.type = INIT_LISTENER};
+
+		m.listener.kind = at[i].kind;
+		m.listener.port = at[i].port;
+		if (channel_send(a->control_fd, &m, at[i].fd) != 0)
+			_exit(EXIT_SANDBOX);
+		io_close(&at[i].fd);
+	}
+}
+
+/* What stdin, stdout and stderr are is reachable by name through
+ * /proc/self/fd; it may be used that way as it may be used directly. */
+static int
+allow_stdio(struct landlock *l, const struct confine_io *io)
+{
+	const int fds[] = {io->in, io->out, io->err};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct stat st;
+		int flags = fcntl(fds[i], F_GETFL);
+
+		if (flags == -1 || fstat(fds[i], &st) != 0 ||
+		    !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
+			continue;
+		if (landlock_allow_file(l, fds[i],
+		    (flags & O_ACCMODE) != O_RDONLY) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static const char *
+home_of(const struct policy *p)
+{
+	for (size_t i = 0; i < p->env_count; i++) {
+		if (str_starts(p->env[i], "HOME="))
+			return p->env[i] + 5;
+	}
+	return "/";
+}
+
+static int
+enter_workdir(const struct init_args *a)
+{
+	if (a->policy->workdir != NULL)
+		return chdir(a->policy->workdir);
+	if (a->cwd[0] == '/' && chdir(a->cwd) == 0)
+		return 0;
+	return chdir(home_of(a->policy)) == 0 ? 0 : chdir("/");
+}
+
+static void
+build(struct init_args *a, struct landlock *l)
+{
+	struct error e = {.code = EXIT_SANDBOX};
+	bool full = a->tier == CONFINE_FULL;
+
+	if (full)
+		enter_namespaces(a);
+	if (full && a->policy->net != POLICY_NET_HOST && netns_up() != 0 &&
+	    errno != EEXIST && errno != EPERM)
+		fail_errno(a, STAGE_NAMESPACES, "loopback");
+	if (full && a->policy->net == POLICY_NET_ALLOW)
+		send_listeners(a);
+	if (landlock_open(l, !full && a->policy->net != POLICY_NET_HOST) != 0)
+		fail_errno(a, STAGE_POLICY, "landlock");
+	if (full && tree_build(a->tree, a->policy, l, &e) != 0)
+		fail(a, STAGE_POLICY, &e);
+	if (allow_stdio(l, a->io) != 0)
+		fail_errno(a, STAGE_POLICY, "landlock: standard files");
+	if (enter_workdir(a) != 0)
+		fail_errno(a, STAGE_POLICY, a->policy->workdir);
+}
+
+static void
+send_ready(const struct init_args *a, const struct landlock *l)
+{
+	struct init_message m = {.type = INIT_READY};
+
+	m.ready.no_proc = a->tree->no_proc;
+	m.ready.no_idmap = a->tree->no_idmap;
+	m.ready.landlock_abi = l->abi;
+	channel_send(a->control_fd, &m, -1);
+}
+
+/* Reaps everything; the payload's end is ours. */
+static void
+reap(const struct init_args *a, pid_t payload)
+{
+	struct init_message m = {.type = INIT_END};
+	pid_t pid;
+
+	while ((pid = wait4(-1, &m.end.wait_status, WNOHANG,
+	    &m.end.rusage)) > 0) {
+		if (pid != payload)
+			continue;
+		channel_send(a->control_fd, &m, -1);
+		_exit(EXIT_OK);
+	}
+}
+
+static void
+receive(const struct init_args *a, pid_t payload)
+{
+	struct init_message m;
+	int fd;
+
+	if (channel_receive(a->control_fd, &m, &fd) == 0)
+		_exit(EXIT_SANDBOX); /* the supervisor is gone */
+	if (m.type == INIT_SIGNAL)
+		kill(m.signal.group ? -payload : payload, m.signal.number);
+}
+
+static void
+on_child(int sig)
+{
+	(void)sig;
+}
+
+static _Noreturn void
+watch(const struct init_args *a, pid_t payload)
+{
+	struct pollfd control = {.fd = a->control_fd, .events = POLLIN};
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (;;) {
+		reap(a, payload);
+		if (ppoll(&control, 1, NULL, &none) > 0)
+			receive(a, payload);
+	}
+}
+
+/* Keeps the control channel and nothing else: a pipe of the caller's that we
+ * held would never end for its reader. */
+static void
+let_go(struct init_args *a)
+{
+	int fd = a->control_fd;
+
+	if (fd != 0 && dup2(fd, 0) == 0)
+		a->control_fd = 0;
+	close_range(1, ~0U, 0);
+	payload_drop_capabilities();
+}
+
+void
+init_run(struct init_args *a)
+{
+	struct error e = {.code = EXIT_SANDBOX};
+	struct sigaction action = {.sa_handler = on_child};
+	struct landlock l = {.fd = -1};
+	sigset_t child;
+	pid_t payload;
+
+	prctl(PR_SET_NAME, "sandbox-init", 0, 0, 0);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &child, NULL);
+	sigaction(SIGCHLD, &action, NULL);
+	build(a, &l);
+	/* From here on nothing of ours can be read or traced, and the
+	 * supervisor's death is ours. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+		fail_errno(a, STAGE_POLICY, "prctl");
+	payload = payload_start(a, &l, &e);
+	if (payload == -1)
+		fail(a, STAGE_POLICY, &e);
+	send_ready(a, &l);
+	let_go(a);
+	watch(a, payload);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* PID 1 of the sandbox: builds it from the inside, starts the payload, reaps
+ * what becomes an orphan, passes signals on, and ends with the payload or
+ * with the supervisor.  When it ends, the kernel kills everything inside. */
+#ifndef ADIT_SANDBOX_INIT_H
+#define ADIT_SANDBOX_INIT_H
+
+#include "cmd/sandbox-exec/confine.h"
+#include "cmd/sandbox-exec/tree.h"
+
+/* What travels on the control channel: one message, one datagram.  Both ends
+ * are this program. */
+enum init_message_type {
+	INIT_LISTENER, /* with a descriptor */
+	INIT_READY,    /* the payload runs */
+	INIT_FAILED,   /* it does not; error says why; init ends */
+	INIT_END,      /* the payload has ended */
+	INIT_SIGNAL,   /* from the supervisor */
+};
+
+/* How far init came: a refusal up to here means that the host does not let us
+ * have namespaces, not that the policy asks for something odd. */
+enum init_stage { STAGE_NAMESPACES, STAGE_POLICY };
+
+struct init_message {
+	enum init_message_type type;
+	union {
+		struct {
+			enum confine_listener_kind kind;
+			uint16_t port;
+		} listener;
+		struct {
+			bool no_proc, no_idmap;
+			int landlock_abi;
+		} ready;
+		struct {
+			enum init_stage stage;
+			int number; /* errno */
+			struct error error;
+		} failed;
+		struct confine_end end;
+		struct {
+			int number;
+			bool group;
+		} signal;
+	};
+};
+
+/* What init needs to know; all of it is the supervisor's memory, copied. */
+struct init_args {
+	const struct policy *policy;
+	const struct confine_io *io;
+	const struct limits *limits;
+	struct tree *tree;
+	enum confine_tier tier;
+	struct tree_owner owner; /* host ids of the payload */
+	uid_t uid;               /* the same inside */
+	gid_t gid;
+	int control_fd;
+	char cwd[4096];          /* the caller's, "" if unknown */
+	const char *scratch;     /* CONFINE_LSM: the private directory */
+};
+
+/* Runs as init and never returns. */
+_Noreturn void init_run(struct init_args *a);
+
+#endif

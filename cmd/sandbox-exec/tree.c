@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cmd/sandbox-exec/idmount.h"
+#include "cmd/sandbox-exec/mask.h"
+#include "common/io.h"
+#include "common/str.h"
+
+enum {
+	FLAGS_ALL = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+	FLAGS_RO = FLAGS_ALL | MOUNT_ATTR_RDONLY,
+	FLAGS_DEVICE = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
+	    MOUNT_ATTR_RDONLY,
+	PRIVATE_INODES = 1 << 18,
+};
+
+void
+tree_init(struct tree *t)
+{
+	t->source_count = 0;
+	t->root = t->private_fd = -1;
+	t->no_proc = t->no_idmap = false;
+}
+
+void
+tree_done(struct tree *t)
+{
+	for (size_t i = 0; i < t->source_count; i++)
+		io_close(&t->sources[i].fd);
+	if (t->private_fd != t->root)
+		io_close(&t->private_fd);
+	io_close(&t->root);
+	tree_init(t);
+}
+
+static int
+open_beneath(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC,
+		.resolve = resolve};
+
+	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+}
+
+/* Clones the mount at fd with these flags. */
+static int
+clone_mount(int fd, uint64_t flags)
+{
+	struct mount_attr attr = {.attr_set = flags,
+		.propagation = MS_PRIVATE};
+	int mount_fd = open_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE |
+	    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (mount_fd == -1)
+		return -1;
+	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
+	    sizeof attr) != 0)
+		io_close(&mount_fd);
+	return mount_fd;
+}
+
+static struct tree_source *
+add_source(struct tree *t, const char *inside, int fd, const struct stat *st)
+{
+	struct tree_source *s = &t->sources[t->source_count++];
+
+	*s = (struct tree_source){
+		.inside = (char *)(uintptr_t)inside,
+		.fd = fd,
+		.directory = S_ISDIR(st->st_mode),
+	};
+	return s;
+}
+
+/* One of the host's own directories or devices; a link is made again as a
+ * link by tree_build. */
+static int
+open_default(struct tree *t, const char *path, uint64_t flags,
+    struct error *e)
+{
+	struct stat st;
+	int fd = open_beneath(AT_FDCWD, path, O_PATH | O_NOFOLLOW,
+	    RESOLVE_NO_SYMLINKS);
+	int mount_fd;
+
+	if (fd == -1)
+		return errno == ENOENT || errno == ELOOP ? 0 :
+		    error_errno(e, "%s", path);
+	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(fd, flags)) == -1) {
+		error_errno(e, "%s", path);
+		close(fd);
+		return -1;
+	}
+	close(fd);
+	add_source(t, path, mount_fd, &st);
+	return 0;
+}
+
+static const char *const system_paths[] = {
+	"/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
+	"/libx32",
+};
+
+static const char *const devices[] = {
+	"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom",
+};
+
+static int
+open_defaults(struct tree *t, const struct policy *p, struct error *e)
+{
+	for (size_t i = 0; p->default_files &&
+	    i < sizeof system_paths / sizeof *system_paths; i++) {
+		/* A link is no source. */
+		if (i >= 2 && readlink(system_paths[i], (char[1]){0}, 1) > 0)
+			continue;
+		if (open_default(t, system_paths[i], FLAGS_RO, e) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+		if (open_default(t, devices[i], FLAGS_DEVICE, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+open_path(struct tree *t, const struct policy_path *path,
+    const struct tree_owner *owner, struct error *e)
+{
+	bool writable = path->access == POLICY_RW ||
+	    path->access == POLICY_OVERLAY;
+	struct tree_source *s;
+	struct stat st;
+	int fd, mount_fd;
+
+	fd = open_beneath(AT_FDCWD, path->host, O_PATH, RESOLVE_NO_SYMLINKS |
+	    RESOLVE_NO_MAGICLINKS);
+	if (fd == -1)
+		return error_errno(e, "%s", path->host);
+	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(fd,
+	    path->access == POLICY_RW ? FLAGS_ALL : FLAGS_RO)) == -1) {
+		error_errno(e, "%s", path->host);
+		close(fd);
+		return -1;
+	}
+	close(fd);
+	if (owner->map && writable && idmount_set(mount_fd, &st, owner->uid,
+	    owner->gid) != 0)
+		t->no_idmap = true;
+	s = add_source(t, path->inside, mount_fd, &st);
+	s->path = path;
+	s->writable = path->access == POLICY_RW;
+	return 0;
+}
+
+int
+tree_open(struct tree *t, const struct policy *p,
+    const struct tree_owner *owner, struct error *e)
+{
+	if (open_defaults(t, p, e) != 0)
+		return -1;
+	for (size_t i = 0; i < p->path_count; i++) {
+		if (p->paths[i].access == POLICY_TMPFS ||
+		    p->paths[i].access == POLICY_MASK)
+			continue;
+		if (open_path(t, &p->paths[i], owner, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Makes a file system of its own: name is its type, options are pairs and
+ * end with NULL.  Returns the detached mount, or -1 with errno. */
+static int
+new_mount(const char *type, const char *const *options, uint64_t flags)
+{
+	int fs = fsopen(type, FSOPEN_CLOEXEC);
+	int fd = -1;
+
+	if (fs == -1)
+		return -1;
+	for (; *options != NULL; options += 2) {
+		if (fsconfig(fs, FSCONFIG_SET_STRING, options[0], options[1],
+		    0) != 0)
+			goto out;
+	}
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)flags);
+out:
+	io_close(&fs);
+	return fd;
+}
+
+static int
+new_tmpfs(int64_t size, const char *mode)
+{
+	char bytes[32], inodes[32];
+	const char *options[] = {"size", bytes, "nr_inodes", inodes, "mode",
+		mode, NULL};
+
+	snprintf(bytes, sizeof bytes, "%lld", (long long)(size != 0 ? size :
+	    TREE_PRIVATE_SIZE));
+	snprintf(inodes, sizeof inodes, "%d", PRIVATE_INODES);
+	return new_mount("tmpfs", options, FLAGS_ALL);
+}
+
+static int
+attach(int mount_fd, int target_fd, const char *name)
+{
+	return move_mount(mount_fd, "", target_fd, name,
+	    MOVE_MOUNT_F_EMPTY_PATH | (*name == '\0' ?
+	    MOVE_MOUNT_T_EMPTY_PATH : 0));
+}
+
+/* Puts the directory name of the private tmpfs, which is writable there, on
+ * top of itself (root is read-only in the end). */
+static int
+attach_private(struct tree *t, struct landlock *l, const char *name,
+    const char *inside)
+{
+	int fd = open_tree(t->private_fd, name, OPEN_TREE_CLONE |
+	    OPEN_TREE_CLOEXEC);
+	int r = -1;
+
+	if (fd != -1 && attach(fd, t->root, inside) == 0)
+		r = landlock_allow_write(l, fd);
+	io_close(&fd);
+	return r;
+}
+
+/* Makes the missing directories of path (relative) below dir_fd. */
+static int
+make_dirs(int dir_fd, const char *path, mode_t mode)
+{
+	char part[PATH_MAX];
+	size_t n = 0;
+
+	for (; *path != '\0'; path++) {
+		if (n + 1 >= sizeof part) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		part[n] = '\0';
+		if (*path == '/' && n != 0 &&
+		    mkdirat(dir_fd, part, 0755) != 0 && errno != EEXIST)
+			return -1;
+		part[n++] = *path;
+	}
+	part[n] = '\0';
+	return mkdirat(dir_fd, part, mode) == 0 || errno == EEXIST ? 0 : -1;
+}
+
+static const char *
+home_of(const struct policy *p)
+{
+	for (size_t i = 0; i < p->env_count; i++) {
+		if (str_starts(p->env[i], "HOME=/") && p->env[i][6] != '\0')
+			return p->env[i] + 6;
+	}
+	return "home/user";
+}
+
+/* The links that the host has in its root: /bin to usr/bin and the like. */
+static int
+make_system_links(int fd)
+{
+	char to[PATH_MAX];
+
+	for (size_t i = 2; i < sizeof system_paths / sizeof *system_paths;
+	    i++) {
+		ssize_t n = readlink(system_paths[i], to, sizeof to - 1);
+
+		if (n <= 0)
+			continue;
+		to[n] = '\0';
+		if (symlinkat(to, fd, system_paths[i] + 1) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Directories and links that every tree has. */
+static int
+make_skeleton(int fd, const struct policy *p)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} dirs[] = {
+		{"proc", 0555}, {"dev", 0755}, {"dev/pts", 0755},
+		{"dev/shm", 01777}, {"tmp", 01777}, {"run", 0755},
+		{"var", 0755}, {"sys", 0555},
+	};
+	static const char *const links[][2] = {
+		{"/proc/self/fd", "dev/fd"}, {"fd/0", "dev/stdin"},
+		{"fd/1", "dev/stdout"}, {"fd/2", "dev/stderr"},
+		{"urandom", "dev/random"}, {"pts/ptmx", "dev/ptmx"},
+		{"../tmp", "var/tmp"}, {"../run", "var/run"},
+	};
+	mode_t old = umask(0);
+	int r = -1;
+
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+		if (mkdirat(fd, dirs[i].name, dirs[i].mode) != 0)
+			goto out;
+	}
+	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+		if (symlinkat(links[i][0], fd, links[i][1]) != 0)
+			goto out;
+	}
+	if (make_dirs(fd, home_of(p), 0700) == 0 && (!p->default_files ||
+	    make_system_links(fd) == 0))
+		r = 0;
+out:
+	umask(old);
+	return r;
+}
+
+/* Opens the place for a mount, and makes it where that is in the private
+ * tmpfs; never on the host. */
+static int
+open_target(struct tree *t, const char *inside, bool directory,
+    struct error *e)
+{
+	const uint64_t resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+	    RESOLVE_IN_ROOT;
+	char parent[PATH_MAX];
+	char *slash;
+	struct stat st;
+	int fd = open_beneath(t->root, inside, O_PATH, resolve);
+
+	if (fd != -1 || errno != ENOENT)
+		goto out;
+	if (str_format(parent, sizeof parent, "%s", inside) != 0)
+		goto out;
+	slash = strrchr(parent, '/');
+	*slash = '\0';
+	if (slash == parent)
+		fd = fcntl(t->root, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open_target(t, parent, true, e);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) != 0 || st.st_dev != t->private_dev) {
+		io_close(&fd);
+		return error_set(e, "%s: does not exist on the host, and "
+		    "making it would change the host", inside);
+	}
+	if ((directory ? mkdirat(fd, slash + 1, 0755) :
+	    mknodat(fd, slash + 1, S_IFREG | 0444, 0)) != 0)
+		io_close(&fd);
+	else
+		close(fd), fd = open_beneath(t->root, inside, O_PATH, resolve);
+out:
+	if (fd == -1)
+		error_errno(e, "%s: in the sandbox", inside);
+	return fd;
+}
+
+static int
+attach_source(struct tree *t, struct tree_source *s, struct landlock *l,
+    struct error *e)
+{
+	int target = open_target(t, s->inside, s->directory, e);
+	int r;
+
+	if (target == -1)
+		return -1;
+	r = attach(s->fd, target, "");
+	close(target);
+	if (r == 0 && s->writable)
+		r = landlock_allow_write(l, s->fd);
+	else if (r == 0 && str_starts(s->inside, "/dev/"))
+		r = landlock_allow_file(l, s->fd, true);
+	if (r != 0)
+		return error_errno(e, "%s: mount", s->inside);
+	io_close(&s->fd);
+	return 0;
+}
+
+static int
+attach_tmpfs(struct tree *t, const struct policy_path *path, int64_t size,
+    struct landlock *l, struct error *e)
+{
+	int target = open_target(t, path->inside, true, e);
+	int fd, r = -1;
+
+	if (target == -1)
+		return -1;
+	fd = new_tmpfs(path->size != 0 ? path->size : size, "0755");
+	if (fd != -1 && attach(fd, target, "") == 0)
+		r = landlock_allow_write(l, fd);
+	if (r != 0)
+		error_errno(e, "%s: tmpfs", path->inside);
+	io_close(&fd);
+	close(target);
+	return r;
+}
+
+/* Sources and directories of its own in the policy's order, so that the
+ * later one wins. */
+static int
+attach_all(struct tree *t, const struct policy *p, struct landlock *l,
+    struct error *e)
+{
+	size_t s = 0;
+
+	for (; s < t->source_count && t->sources[s].path == NULL; s++) {
+		if (attach_source(t, &t->sources[s], l, e) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *path = &p->paths[i];
+
+		if (path->access == POLICY_TMPFS &&
+		    attach_tmpfs(t, path, p->limits.tmpfs, l, e) != 0)
+			return -1;
+		if (s < t->source_count && t->sources[s].path == path &&
+		    attach_source(t, &t->sources[s++], l, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+attach_proc(struct tree *t)
+{
+	static const char *const options[] = {"subset", "pid", "hidepid",
+		"invisible", NULL};
+	int fd = new_mount("proc", options, FLAGS_ALL | MOUNT_ATTR_NOEXEC);
+	int r = fd == -1 ? -1 : attach(fd, t->root, "proc");
+
+	io_close(&fd);
+	if (r != 0 && (errno == EPERM || errno == EACCES)) {
+		t->no_proc = true;
+		r = 0;
+	}
+	return r;
+}
+
+static int
+attach_pts(struct tree *t, struct landlock *l)
+{
+	static const char *const options[] = {"ptmxmode", "0666", "mode",
+		"0620", NULL};
+	int fd = new_mount("devpts", options, MOUNT_ATTR_NOSUID |
+	    MOUNT_ATTR_NOEXEC);
+	int r = fd == -1 ? -1 : attach(fd, t->root, "dev/pts");
+
+	if (r == 0)
+		r = landlock_allow_write(l, fd);
+	io_close(&fd);
+	return r;
+}
+
+/* Makes the new root the only one.  The old root is below the new one and
+ * goes with everything that is mounted on it. */
+static int
+enter(struct tree *t)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	if (mount_setattr(t->root, "", AT_EMPTY_PATH, &attr,
+	    sizeof attr) != 0 ||
+	    fchdir(t->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
+	    umount2(".", MNT_DETACH) != 0)
+		return -1;
+	return chdir("/");
+}
+
+int
+tree_build(struct tree *t, const struct policy *p, struct landlock *l,
+    struct error *e)
+{
+	struct stat st;
+
+	t->root = t->private_fd = new_tmpfs(p->limits.tmpfs, "0755");
+	if (t->root == -1 || attach(t->root, AT_FDCWD, "/") != 0)
+		return error_errno(e, "root: tmpfs");
+	if (fstat(t->root, &st) != 0 || make_skeleton(t->root, p) != 0)
+		return error_errno(e, "root");
+	t->private_dev = st.st_dev;
+	if (attach_proc(t) != 0)
+		return error_errno(e, "proc");
+	if (attach_pts(t, l) != 0)
+		return error_errno(e, "devpts");
+	if (attach_private(t, l, "tmp", "tmp") != 0 ||
+	    attach_private(t, l, "dev/shm", "dev/shm") != 0 ||
+	    attach_private(t, l, home_of(p), home_of(p)) != 0)
+		return error_errno(e, "private directories");
+	if (attach_all(t, p, l, e) != 0 || mask_all(t, p, e) != 0)
+		return -1;
+	if (enter(t) != 0)
+		return error_errno(e, "pivot_root");
+	if (landlock_allow_read(l, t->root) != 0)
+		return error_errno(e, "landlock");
+	return 0;
+}

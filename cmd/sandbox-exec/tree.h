@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/* The files that the payload sees: a root of its own, put together from
+ * descriptors.  Each host path is resolved once, when it is opened; nothing
+ * is created but in the sandbox's own tmpfs. */
+#ifndef ADIT_SANDBOX_TREE_H
+#define ADIT_SANDBOX_TREE_H
+
+#include <stdbool.h>
+
+#include "cmd/sandbox-exec/landlock.h"
+#include "cmd/sandbox-exec/policy.h"
+
+enum {
+	TREE_SOURCES_MAX = POLICY_PATHS_MAX + 24,
+	TREE_PRIVATE_SIZE = 1 << 30, /* of the private tmpfs, by default */
+};
+
+/* A mount that is not attached yet. */
+struct tree_source {
+	const struct policy_path *path; /* NULL: one of the defaults */
+	char *inside;                   /* static or the policy's */
+	int fd;                         /* detached mount */
+	bool directory;
+	bool writable;
+};
+
+struct tree {
+	struct tree_source sources[TREE_SOURCES_MAX];
+	size_t source_count;
+	int root;       /* the new root's mount */
+	int private_fd; /* the tmpfs; the same as root unless "/" is granted */
+	dev_t private_dev;
+	bool no_proc;       /* the kernel refused a fresh /proc */
+	bool no_idmap;      /* a writable path's owner could not be mapped */
+};
+
+/* Who owns what in the sandbox. */
+struct tree_owner {
+	bool map;        /* the caller is root: map the owners of what is
+			  * writable to these */
+	uid_t uid;       /* host ids */
+	gid_t gid;
+};
+
+void tree_init(struct tree *t);
+void tree_done(struct tree *t);
+
+/* Opens every source as a detached mount with its final flags.  Runs in the
+ * supervisor if that is root, else in init.  Returns 0, or -1 with a text. */
+int tree_open(struct tree *t, const struct policy *p,
+    const struct tree_owner *owner, struct error *e);
+
+/* In init: builds the tree, makes it the root, lets go of the host's, and
+ * fills the Landlock rule set.  Returns 0, or -1 with a text and errno. */
+int tree_build(struct tree *t, const struct policy *p, struct landlock *l,
+    struct error *e);
+
+#endif
