@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { HOSTNAME_MAX = 253, LABEL_MAX = 63 };
+enum { HOSTNAME_MAX = 253, LABEL_MAX = 63, DISTANCE_LEN_MAX = 40 };
 
 int
 str_format(char *out, size_t cap, const char *format, ...)
@@ -119,4 +119,34 @@ str_hex(char *out, struct bytes in)
 		*out++ = digits[in.ptr[i] & 15];
 	}
 	*out = '\0';
+}
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+size_t
+str_distance(const char *a, const char *b)
+{
+	size_t row[DISTANCE_LEN_MAX + 1], b_len = strlen(b);
+
+	if (strlen(a) > DISTANCE_LEN_MAX || b_len > DISTANCE_LEN_MAX)
+		return DISTANCE_LEN_MAX;
+	for (size_t j = 0; j <= b_len; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= strlen(a); i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b_len; j++) {
+			size_t change = diagonal + (ascii_lower(a[i - 1]) !=
+			    ascii_lower(b[j - 1]));
+
+			diagonal = row[j];
+			row[j] = least(change, 1 + least(row[j], row[j - 1]));
+		}
+	}
+	return row[b_len];
 }

@@ -28,6 +28,10 @@ char ascii_lower(char c);
  * most 253 bytes, no trailing dot, not an address in numbers. */
 bool str_is_hostname(const char *name);
 
+/* Levenshtein's distance of two names, ignoring case, to find what was meant
+ * by a word that is unknown; 40 if either is longer than that. */
+size_t str_distance(const char *a, const char *b);
+
 /* Writes 2*len hexadecimal digits and a NUL to out. */
 void str_hex(char *out, struct bytes in);
 

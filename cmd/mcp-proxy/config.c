@@ -9,9 +9,9 @@
 
 #include "cmd/mcp-proxy/origin.h"
 #include "cmd/mcp-proxy/value.h"
-#include "cmd/mcp-proxy/yamldoc.h"
 #include "common/diag.h"
 #include "common/io.h"
+#include "common/yamldoc.h"
 
 enum {
 	PATH_LEN = 128, /* "upstream.tls.ca_file" and its like */
@@ -23,7 +23,6 @@ enum {
 	HOUR = 60 * MINUTE,
 	DAY = 24 * HOUR,
 	DISTANCE_MAX = 3, /* letters of a slip of the pen */
-	NAME_LEN = 40,    /* longer than any key */
 };
 
 struct loader {
@@ -178,38 +177,6 @@ is_text(struct loader *l, const char *path, const struct yamldoc_node *value)
 	return false;
 }
 
-static size_t
-least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein's distance of two names, or a large one if either is too
- * long. */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[NAME_LEN + 1], b_len = strlen(b);
-
-	if (strlen(a) > NAME_LEN || b_len > NAME_LEN)
-		return NAME_LEN;
-	for (size_t j = 0; j <= b_len; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= b_len; j++) {
-			size_t change = diagonal +
-			    (ascii_lower(a[i - 1]) != b[j - 1]);
-
-			diagonal = row[j];
-			row[j] = least(change, 1 + least(row[j], row[j - 1]));
-		}
-	}
-	return row[b_len];
-}
-
 struct nearest {
 	size_t distance;
 	char path[PATH_LEN];
@@ -221,7 +188,7 @@ find_nearest(const struct key *keys, const char *above, const char *name,
     struct nearest *best)
 {
 	for (; keys->name != NULL; keys++) {
-		size_t d = distance(name, keys->name);
+		size_t d = str_distance(name, keys->name);
 		char path[PATH_LEN];
 
 		join_path(path, above, keys->name);

@@ -4,7 +4,7 @@
 #include "cmd/mcp-proxy/config.h"
 #include "cmd/mcp-proxy/duration.h"
 #include "cmd/mcp-proxy/origin.h"
-#include "cmd/mcp-proxy/yamldoc.h"
+#include "common/yamldoc.h"
 #include "common/buf.h"
 #include "common/diag.h"
 #include "tests/unit/test.h"

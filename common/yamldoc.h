@@ -2,8 +2,8 @@
 /* A small YAML document as a tree with positions, read through libyaml's
  * events.  Bounded in depth and in nodes; anchors, aliases, tags but !!str, a
  * key given twice and a second document are refused. */
-#ifndef ADIT_MCP_PROXY_YAMLDOC_H
-#define ADIT_MCP_PROXY_YAMLDOC_H
+#ifndef ADIT_YAMLDOC_H
+#define ADIT_YAMLDOC_H
 
 #include "common/bytes.h"
 

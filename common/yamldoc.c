@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/mcp-proxy/yamldoc.h"
+#include "common/yamldoc.h"
 
 #include <stdlib.h>
 #include <yaml.h>
