@@ -15,6 +15,7 @@
 
 #include "cmd/sandbox-exec/channel.h"
 #include "cmd/sandbox-exec/init.h"
+#include "cmd/sandbox-exec/lsm.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/str.h"
@@ -91,16 +92,22 @@ clone_init(const struct init_args *a, struct confine *c)
 		.pidfd = (uint64_t)(uintptr_t)&c->pidfd,
 		.exit_signal = SIGCHLD,
 	};
+	pid_t pid;
 
 	if (a->tier == CONFINE_FULL)
 		args.flags |= NAMESPACES;
 	if (a->tier == CONFINE_FULL && a->policy->net != POLICY_NET_HOST)
 		args.flags |= CLONE_NEWNET;
-	if (c->limits.v2) {
+	if (c->limits.cgroups.v2_fd != -1) {
 		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (__u64)c->limits.cgroups[0].dir_fd;
+		args.cgroup = (__u64)c->limits.cgroups.v2_fd;
 	}
-	return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+	/* Container engines hide clone3, whose flags a filter cannot see. */
+	if (pid != -1 || errno != ENOSYS)
+		return pid;
+	return (pid_t)syscall(SYS_clone, (args.flags & UINT32_MAX) | SIGCHLD,
+	    NULL, &c->pidfd, NULL, NULL);
 }
 
 /* Clones with the payload's host ids, so that the child can map them by
@@ -156,6 +163,15 @@ note_ready(struct confine *c, const struct init_message *m)
 		    "there");
 }
 
+/* What a host says that does not let us have namespaces: for want of
+ * permission, of a kernel option, or of one more of them. */
+static bool
+is_refusal(int number)
+{
+	return number == EPERM || number == EACCES || number == ENOSPC ||
+	    number == EINVAL || number == EUSERS || number == ENOSYS;
+}
+
 /* Waits until the payload runs.  Returns 0; 1 if the host refuses
  * namespaces; or -1 with a text. */
 static int
@@ -175,8 +191,7 @@ wait_ready(struct confine *c, struct error *e)
 		case INIT_FAILED:
 			*e = m.failed.error;
 			return m.failed.stage == STAGE_NAMESPACES &&
-			    (m.failed.number == EPERM ||
-			    m.failed.number == EACCES) ? 1 : -1;
+			    is_refusal(m.failed.number) ? 1 : -1;
 		case INIT_END:
 		case INIT_SIGNAL:
 			break;
@@ -215,14 +230,12 @@ start_tier(struct init_args *a, struct confine *c, struct error *e)
 	}
 	close(pair[1]);
 	if (c->init_pid == -1) {
-		r = errno == EPERM || errno == ENOSPC || errno == EINVAL ||
-		    errno == EUSERS ? 1 : -1;
+		r = is_refusal(errno) ? 1 : -1;
 		error_errno(e, "namespaces");
 		return r;
 	}
 	note_layers(c, a->policy);
-	r = wait_ready(c, e);
-	return r;
+	return wait_ready(c, e);
 }
 
 static void
@@ -230,6 +243,82 @@ reset(struct confine *c)
 {
 	memset(c, 0, sizeof *c);
 	c->pidfd = c->control_fd = c->init_pid = -1;
+	cgroup_init(&c->limits.cgroups);
+}
+
+static void
+degrade_limits(struct confine *c)
+{
+	if (c->limits.state[LIMIT_MEM] == LIMIT_ADVISORY)
+		degrade(c, "limit-mem", "no control group can be made",
+		    "the limit is that of each process, not of all");
+	if (c->limits.state[LIMIT_CPU] == LIMIT_ADVISORY)
+		degrade(c, "limit-cpu", "no control group can be made",
+		    "the command can take more processors than asked for");
+	if (c->limits.state[LIMIT_PIDS] == LIMIT_ADVISORY)
+		degrade(c, "limit-pids", "no control group can be made",
+		    "the caller's other processes count too");
+}
+
+static void
+degrade_tier(struct confine *c, const struct policy *p)
+{
+	degrade(c, "namespaces", c->refused, "names of files outside, other "
+	    "processes and System V IPC can be seen; /proc is closed");
+	degrade(c, "kill", "there is no process namespace", "a process that "
+	    "escapes a search for descendants would survive");
+	if (lsm_lacks(p))
+		degrade(c, "masks", "Landlock cannot take back what it "
+		    "grants", "masks, overlays, private directories and "
+		    "protected names are not there");
+	if (p->net == POLICY_NET_ALLOW)
+		degrade(c, "gate", "there is no network namespace",
+		    "no host can be reached at all");
+}
+
+/* Opens what is on the host for a tier and starts it.  Returns as wait_ready
+ * does. */
+static int
+open_tier(struct init_args *a, struct confine *c, struct error *e)
+{
+	bool full = a->tier == CONFINE_FULL;
+	int r = 0;
+
+	limits_open(&c->limits, a->policy, full);
+	degrade_limits(c);
+	if ((a->policy->require & REQUIRE_LIMITS) != 0 &&
+	    !limits_all_enforced(&c->limits))
+		return error_set(e, "limits are required, and one of them "
+		    "cannot be enforced here");
+	if (full && a->owner.map)
+		r = tree_open(a->tree, a->policy, &a->owner, e);
+	else if (!full)
+		r = lsm_open_scratch(c->scratch, a->owner.uid, a->owner.gid,
+		    e);
+	if (r == 0)
+		r = start_tier(a, c, e);
+	tree_done(a->tree);
+	return r;
+}
+
+/* After a refusal of namespaces: the lower tier, if the policy lets it. */
+static int
+open_lower_tier(struct init_args *a, struct confine *c, struct error *e)
+{
+	struct error refused = *e;
+
+	confine_stop(c);
+	if ((a->policy->require & REQUIRE_NAMESPACES) != 0)
+		return error_prefix(e, "namespaces are required");
+	if ((a->policy->require & REQUIRE_NET) != 0 &&
+	    a->policy->net == POLICY_NET_ALLOW)
+		return error_prefix(e, "the network gate is required");
+	reset(c);
+	memcpy(c->refused, refused.text, sizeof c->refused);
+	c->tier = a->tier = CONFINE_LSM;
+	choose_owner(a, c);
+	degrade_tier(c, a->policy);
+	return open_tier(a, c, e);
 }
 
 int
@@ -243,16 +332,15 @@ confine_start(const struct policy *policy, const struct confine_io *io,
 	reset(ret);
 	e->code = EXIT_SANDBOX;
 	a = (struct init_args){.policy = policy, .io = io, .tree = &tree,
-		.limits = &ret->limits, .tier = CONFINE_FULL};
+		.limits = &ret->limits, .tier = CONFINE_FULL,
+		.scratch = ret->scratch};
 	if (getcwd(a.cwd, sizeof a.cwd) == NULL)
 		a.cwd[0] = '\0';
 	tree_init(&tree);
 	choose_owner(&a, ret);
-	limits_open(&ret->limits, policy);
-	r = a.owner.map ? tree_open(&tree, policy, &a.owner, e) : 0;
-	if (r == 0)
-		r = start_tier(&a, ret, e);
-	tree_done(&tree);
+	r = open_tier(&a, ret, e);
+	if (r == 1)
+		r = open_lower_tier(&a, ret, e);
 	if (r == 0)
 		return 0;
 	confine_stop(ret);
@@ -287,8 +375,13 @@ confine_signal(struct confine *c, int sig, bool group)
 void
 confine_stop(struct confine *c)
 {
+	/* As PID 1 init takes everything along; else it has to be asked. */
+	if (c->tier == CONFINE_LSM && c->control_fd > 0)
+		io_close(&c->control_fd);
 	if (c->init_pid > 0) {
-		syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+		if (c->tier == CONFINE_FULL)
+			syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL,
+			    NULL, 0);
 		while (waitpid(c->init_pid, NULL, 0) == -1 && errno == EINTR)
 			;
 		c->init_pid = -1;
@@ -301,4 +394,6 @@ confine_stop(struct confine *c)
 		io_close(&c->listeners[i].fd);
 	c->listener_count = 0;
 	limits_close(&c->limits);
+	lsm_remove_scratch(c->scratch);
+	c->scratch[0] = '\0';
 }

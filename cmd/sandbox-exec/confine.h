@@ -78,6 +78,7 @@ struct confine {
 	int landlock_abi;  /* enforced; 0: none */
 	unsigned layers;   /* enum confine_layer bits that are enforced */
 	char scratch[64];  /* CONFINE_LSM: the private directory, or "" */
+	char refused[ERROR_TEXT_MAX]; /* CONFINE_LSM: why */
 };
 
 enum confine_layer {

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/channel.h"
+#include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/payload.h"
 #include "common/exit.h"
@@ -88,12 +88,15 @@ enter_namespaces(struct init_args *a)
 
 	if (map_ids(a) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "user namespace");
-	/* Host paths are opened with the caller's rights. */
+	if (a->owner.map && become(a->uid, a->gid) != 0)
+		fail_errno(a, STAGE_NAMESPACES, "ids");
+	if (tree_make_root(a->tree, a->policy, &e) != 0)
+		fail(a, STAGE_NAMESPACES, &e);
+	/* Host paths are opened with the caller's rights: here, unless root
+	 * has done it. */
 	if (!a->owner.map && tree_open(a->tree, a->policy, &a->owner,
 	    &e) != 0)
 		fail(a, STAGE_POLICY, &e);
-	if (a->owner.map && become(a->uid, a->gid) != 0)
-		fail_errno(a, STAGE_NAMESPACES, "ids");
 	if (name == NULL)
 		name = "sandbox";
 	if (sethostname(name, strlen(name)) != 0 ||
@@ -162,23 +165,75 @@ enter_workdir(const struct init_args *a)
 	return chdir(home_of(a->policy)) == 0 ? 0 : chdir("/");
 }
 
+/* The full tier: everything happens in namespaces of its own. */
+static void
+build_full(struct init_args *a, struct landlock *l)
+{
+	struct error e = {.code = EXIT_SANDBOX};
+
+	enter_namespaces(a);
+	if (a->policy->net != POLICY_NET_HOST && netns_up() != 0 &&
+	    errno != EEXIST && errno != EPERM)
+		fail_errno(a, STAGE_NAMESPACES, "loopback");
+	if (a->policy->net == POLICY_NET_ALLOW)
+		send_listeners(a);
+	if (landlock_open(l, false) != 0)
+		fail_errno(a, STAGE_POLICY, "landlock");
+	if (tree_build(a->tree, a->policy, l, &e) != 0)
+		fail(a, STAGE_POLICY, &e);
+}
+
+/* The lower one: the host's tree behind Landlock. */
+static void
+build_lsm(struct init_args *a, struct landlock *l)
+{
+	struct error e = {.code = EXIT_SANDBOX};
+
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+		fail_errno(a, STAGE_POLICY, "subreaper");
+	if (landlock_open(l, a->policy->net != POLICY_NET_HOST) != 0)
+		fail_errno(a, STAGE_POLICY, "landlock");
+	if (l->abi == 0) {
+		error_set(&e, "neither user namespaces nor Landlock are to be "
+		    "had here");
+		fail(a, STAGE_POLICY, &e);
+	}
+	if (lsm_allow(a->policy, a->scratch, l, &e) != 0)
+		fail(a, STAGE_POLICY, &e);
+	if (a->owner.map && become(a->owner.uid, a->owner.gid) != 0)
+		fail_errno(a, STAGE_POLICY, "ids");
+}
+
+static void
+check_required(struct init_args *a, const struct landlock *l)
+{
+	struct error e = {.code = EXIT_SANDBOX};
+	bool landlock = (a->policy->require & REQUIRE_LANDLOCK) != 0;
+
+	if (landlock && l->abi == 0) {
+		error_set(&e, "landlock is required, and the kernel has "
+		    "none");
+		fail(a, STAGE_POLICY, &e);
+	}
+	if (a->policy->require == REQUIRE_FULL && (a->tree->no_proc ||
+	    a->tree->no_idmap)) {
+		error_set(&e, "full isolation is required: %s",
+		    a->tree->no_proc ? "the kernel refuses a new /proc" :
+		    "a writable path's file system cannot map owners");
+		fail(a, STAGE_POLICY, &e);
+	}
+}
+
 static void
 build(struct init_args *a, struct landlock *l)
 {
-	struct error e = {.code = EXIT_SANDBOX};
-	bool full = a->tier == CONFINE_FULL;
-
-	if (full)
-		enter_namespaces(a);
-	if (full && a->policy->net != POLICY_NET_HOST && netns_up() != 0 &&
-	    errno != EEXIST && errno != EPERM)
-		fail_errno(a, STAGE_NAMESPACES, "loopback");
-	if (full && a->policy->net == POLICY_NET_ALLOW)
-		send_listeners(a);
-	if (landlock_open(l, !full && a->policy->net != POLICY_NET_HOST) != 0)
-		fail_errno(a, STAGE_POLICY, "landlock");
-	if (full && tree_build(a->tree, a->policy, l, &e) != 0)
-		fail(a, STAGE_POLICY, &e);
+	if (limits_join(a->limits) != 0)
+		fail_errno(a, STAGE_POLICY, "cgroup");
+	if (a->tier == CONFINE_FULL)
+		build_full(a, l);
+	else
+		build_lsm(a, l);
+	check_required(a, l);
 	if (allow_stdio(l, a->io) != 0)
 		fail_errno(a, STAGE_POLICY, "landlock: standard files");
 	if (enter_workdir(a) != 0)
@@ -196,6 +251,17 @@ send_ready(const struct init_args *a, const struct landlock *l)
 	channel_send(a->control_fd, &m, -1);
 }
 
+/* The end of the sandbox: as PID 1 we take everything along. */
+static _Noreturn void
+end(const struct init_args *a)
+{
+	if (a->tier == CONFINE_LSM) {
+		lsm_kill_all();
+		lsm_remove_scratch(a->scratch);
+	}
+	_exit(EXIT_OK);
+}
+
 /* Reaps everything; the payload's end is ours. */
 static void
 reap(const struct init_args *a, pid_t payload)
@@ -208,7 +274,7 @@ reap(const struct init_args *a, pid_t payload)
 		if (pid != payload)
 			continue;
 		channel_send(a->control_fd, &m, -1);
-		_exit(EXIT_OK);
+		end(a);
 	}
 }
 
@@ -219,7 +285,7 @@ receive(const struct init_args *a, pid_t payload)
 	int fd;
 
 	if (channel_receive(a->control_fd, &m, &fd) == 0)
-		_exit(EXIT_SANDBOX); /* the supervisor is gone */
+		end(a); /* the supervisor is gone, or wants us to */
 	if (m.type == INIT_SIGNAL)
 		kill(m.signal.group ? -payload : payload, m.signal.number);
 }
@@ -273,9 +339,11 @@ init_run(struct init_args *a)
 	sigaction(SIGCHLD, &action, NULL);
 	build(a, &l);
 	/* From here on nothing of ours can be read or traced, and the
-	 * supervisor's death is ours. */
+	 * supervisor's death is ours; but where we are no PID 1 we have to
+	 * live on to kill the rest. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+	    (a->tier == CONFINE_FULL &&
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0))
 		fail_errno(a, STAGE_POLICY, "prctl");
 	payload = payload_start(a, &l, &e);
 	if (payload == -1)

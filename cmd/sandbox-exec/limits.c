@@ -2,9 +2,8 @@
 #include "cmd/sandbox-exec/limits.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/resource.h>
-
-#include "common/io.h"
 
 static const char *const names[LIMIT_COUNT] = {
 	"mem", "cpu", "pids", "time", "fsize", "out",
@@ -16,17 +15,45 @@ limits_name(enum limit_kind kind)
 	return names[kind];
 }
 
-void
-limits_open(struct limits *l, const struct policy *p)
+static enum limit_state
+state_of(int64_t value, bool enforced)
 {
-	(void)l; (void)p;
+	if (value == 0)
+		return LIMIT_UNSET;
+	return enforced ? LIMIT_ENFORCED : LIMIT_ADVISORY;
+}
+
+/* Processes are counted per user namespace, so RLIMIT_NPROC does for them;
+ * a group is asked for only where there is one anyway, or no namespace. */
+void
+limits_open(struct limits *l, const struct policy *p, bool namespaces)
+{
+	const struct policy_limits *v = &p->limits;
+	bool group = v->mem != 0 || v->cpu_milli != 0 || !namespaces;
+	const int64_t wanted[CGROUP_COUNT] = {
+		[CGROUP_MEMORY] = v->mem,
+		[CGROUP_CPU] = v->cpu_milli,
+		/* init counts. */
+		[CGROUP_PIDS] = group && v->pids != 0 ? v->pids + 1 : 0,
+	};
+	unsigned held;
+
+	cgroup_init(&l->cgroups);
+	held = cgroup_open(&l->cgroups, wanted);
+	l->hit = 0;
+	l->state[LIMIT_MEM] = state_of(v->mem, held & 1U << CGROUP_MEMORY);
+	l->state[LIMIT_CPU] = state_of(v->cpu_milli, held & 1U << CGROUP_CPU);
+	l->state[LIMIT_PIDS] = state_of(v->pids, namespaces ||
+	    (held & 1U << CGROUP_PIDS) != 0);
+	l->state[LIMIT_TIME] = state_of(v->time_ms, true);
+	l->state[LIMIT_FSIZE] = state_of(v->fsize, true);
+	l->state[LIMIT_OUT] = state_of(v->out, true);
 }
 
 int
 limits_join(const struct limits *l)
 {
-	(void)l;
-	return 0;
+	return cgroup_join(&l->cgroups);
 }
 
 /* Lowers a limit, hard and soft: as far as the caller's own goes. */
@@ -45,27 +72,68 @@ lower(int resource, int64_t value)
 	return setrlimit((__rlimit_resource_t)resource, &limit);
 }
 
+/* Fewer processors, as many as the limit says, rounded up; the payload may
+ * take them back. */
+static void
+set_affinity(int64_t milli)
+{
+	int64_t count = (milli + 999) / 1000;
+	cpu_set_t have, want;
+
+	CPU_ZERO(&want);
+	if (sched_getaffinity(0, sizeof have, &have) != 0)
+		return;
+	for (size_t i = 0; i < CPU_SETSIZE && count > 0; i++) {
+		if (CPU_ISSET(i, &have)) {
+			CPU_SET(i, &want);
+			count--;
+		}
+	}
+	sched_setaffinity(0, sizeof want, &want);
+}
+
 /* RLIMIT_CORE is 1: 0 would still run a core handler that is a pipe
- * (core(5)). */
+ * (core(5)).  RLIMIT_DATA and not RLIMIT_AS: what is merely reserved costs
+ * nothing. */
 int
 limits_set_rlimits(const struct limits *l, const struct policy *p)
 {
-	(void)l;
+	if (l->state[LIMIT_CPU] == LIMIT_ADVISORY)
+		set_affinity(p->limits.cpu_milli);
+	if (l->state[LIMIT_MEM] == LIMIT_ADVISORY &&
+	    lower(RLIMIT_DATA, p->limits.mem) != 0)
+		return -1;
+	/* init counts. */
 	return lower(RLIMIT_CORE, 1) == 0 &&
-	    lower(RLIMIT_NPROC, p->limits.pids) == 0 &&
+	    (p->limits.pids == 0 ||
+	    lower(RLIMIT_NPROC, p->limits.pids + 1) == 0) &&
 	    lower(RLIMIT_FSIZE, p->limits.fsize) == 0 &&
 	    lower(RLIMIT_NOFILE, p->limits.files) == 0 ? 0 : -1;
 }
 
-unsigned
-limits_hit(const struct limits *l)
+bool
+limits_all_enforced(const struct limits *l)
 {
-	(void)l;
-	return 0;
+	for (int i = 0; i < LIMIT_COUNT; i++) {
+		if (l->state[i] == LIMIT_ADVISORY)
+			return false;
+	}
+	return true;
 }
 
 void
 limits_close(struct limits *l)
 {
-	(void)l;
+	static const enum limit_kind kinds[CGROUP_COUNT] = {
+		[CGROUP_MEMORY] = LIMIT_MEM,
+		[CGROUP_CPU] = LIMIT_CPU,
+		[CGROUP_PIDS] = LIMIT_PIDS,
+	};
+	unsigned hit = cgroup_hit(&l->cgroups);
+
+	for (int i = 0; i < CGROUP_COUNT; i++) {
+		if ((hit & 1U << i) != 0)
+			l->hit |= 1U << kinds[i];
+	}
+	cgroup_close(&l->cgroups);
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "cmd/sandbox-exec/cgroup.h"
 #include "cmd/sandbox-exec/policy.h"
 
 enum limit_kind {
@@ -25,41 +26,33 @@ enum limit_state {
 	LIMIT_ENFORCED, /* for the whole sandbox */
 };
 
-enum { LIMITS_CGROUPS_MAX = 3, LIMITS_PATH_MAX = 512 };
-
-struct limits_cgroup {
-	char path[LIMITS_PATH_MAX]; /* made for this sandbox; "" if none */
-	int procs_fd;               /* its cgroup.procs, or -1 */
-	int dir_fd;
-};
 
 struct limits {
 	enum limit_state state[LIMIT_COUNT];
-	struct limits_cgroup cgroups[LIMITS_CGROUPS_MAX];
-	size_t cgroup_count;
-	bool v2;           /* one group, to clone into */
-	pid_t janitor;     /* removes the groups if the supervisor is killed */
-	int janitor_fd;
+	struct cgroups cgroups;
+	unsigned hit;      /* bits 1 << enum limit_kind; by limits_close */
 };
 
 /* "mem", "cpu", ... */
 const char *limits_name(enum limit_kind kind);
 
 /* Makes the cgroups that the policy's limits need, as far as this host lets
- * the caller.  Never fails: what cannot be enforced is advisory. */
-void limits_open(struct limits *l, const struct policy *p);
+ * the caller.  Never fails: what cannot be enforced is advisory.  namespaces:
+ * the sandbox has a user namespace of its own. */
+void limits_open(struct limits *l, const struct policy *p, bool namespaces);
 
-/* In init: joins the cgroups (v1). */
+/* In init: joins the cgroups (v1).  Returns 0, or -1 with errno. */
 int limits_join(const struct limits *l);
 
 /* In the payload, before capabilities go: the rlimits.  Returns 0 or -1 with
  * errno. */
 int limits_set_rlimits(const struct limits *l, const struct policy *p);
 
-/* Which limit the sandbox has run into, as bits 1 << enum limit_kind. */
-unsigned limits_hit(const struct limits *l);
+/* Whether each limit of the policy is enforced. */
+bool limits_all_enforced(const struct limits *l);
 
-/* Kills what is in the cgroups and removes them.  Idempotent. */
+/* When all that was in the cgroups is dead: notes which limits it ran into
+ * (l->hit, bits 1 << enum limit_kind) and removes them.  Idempotent. */
 void limits_close(struct limits *l);
 
 #endif

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* Runs one command in a sandbox.  See sandbox-exec(1). */
-#include <poll.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
-#include "cmd/sandbox-exec/confine.h"
+#include "cmd/sandbox-exec/status.h"
+#include "cmd/sandbox-exec/supervise.h"
 #include "common/diag.h"
 #include "common/exit.h"
-#include "common/proc.h"
+#include "common/num.h"
 
 int
 main(int argc, char **argv)
@@ -16,10 +15,12 @@ main(int argc, char **argv)
 	static struct policy p;
 	static char env1[] = "PATH=/usr/local/bin:/usr/bin:/bin",
 	    env2[] = "HOME=/home/user";
-	struct confine_io io = {.in = 0, .out = 1, .err = 2};
-	struct confine c;
-	struct confine_end end;
+	static struct result r;
+	struct audit audit;
+	struct supervise s = {.policy = &p, .audit = &audit, .grace_ms = 300};
 	struct error e;
+	int64_t status_fd = -1;
+	const char *audit_path = NULL;
 	int i = 1;
 
 	diag_init("sandbox-exec");
@@ -28,17 +29,43 @@ main(int argc, char **argv)
 	p.env[1] = env2;
 	p.env_count = 2;
 	for (; i + 1 < argc && strcmp(argv[i], "--") != 0; i += 2) {
-		p.paths[p.path_count].access = strcmp(argv[i], "--rw") ? POLICY_RO : POLICY_RW;
-		p.paths[p.path_count].host = argv[i + 1];
-		p.paths[p.path_count++].inside = argv[i + 1];
+		char *v = argv[i + 1];
+		if (strcmp(argv[i], "--time") == 0)
+			num_parse_duration(v, 1, 1000000, &p.limits.time_ms);
+		else if (strcmp(argv[i], "--out") == 0)
+			num_parse_size(v, 1, 1 << 30, &p.limits.out);
+		else if (strcmp(argv[i], "--mem") == 0)
+			num_parse_size(v, 1, 1LL << 40, &p.limits.mem);
+		else if (strcmp(argv[i], "--cpu") == 0)
+			num_parse(v, 1, 1 << 30, &p.limits.cpu_milli);
+		else if (strcmp(argv[i], "--pids") == 0)
+			num_parse(v, 1, 1 << 30, &p.limits.pids);
+		else if (strcmp(argv[i], "--status-fd") == 0)
+			num_parse(v, 1, 1 << 30, &status_fd);
+		else if (strcmp(argv[i], "--audit") == 0)
+			audit_path = v;
+		else if (strcmp(argv[i], "--require") == 0)
+			p.require = REQUIRE_FULL;
+		else if (strcmp(argv[i], "--net") == 0)
+			p.net = strcmp(v, "host") == 0 ? POLICY_NET_HOST : POLICY_NET_ALLOW;
+		else {
+			p.paths[p.path_count].access = strcmp(argv[i], "--rw") ? POLICY_RO : POLICY_RW;
+			p.paths[p.path_count].host = v;
+			p.paths[p.path_count++].inside = v;
+		}
 	}
-	io.argv = argv + i + 1;
-	if (confine_start(&p, &io, &c, &e) != 0) {
+	s.argv = argv + i + 1;
+	if (audit_open(&audit, audit_path, &p, &e) != 0) {
 		diag_error("%s", e.text);
-		return e.code;
-	}
-	if (confine_receive(&c, &end) != 1)
 		return EXIT_SANDBOX;
-	confine_stop(&c);
-	return proc_exit_status(end.wait_status);
+	}
+	supervise_run(&s, &r);
+	if (r.error.text[0] != '\0')
+		diag_error("%s", r.error.text);
+	for (size_t d = 0; d < r.confine.degraded_count; d++)
+		diag_warning("%s: %s: %s", r.confine.degraded[d].feature, r.confine.degraded[d].reason, r.confine.degraded[d].consequence);
+	status_audit_end(&audit, &p, &r);
+	if (status_fd != -1)
+		status_write((int)status_fd, &p, &r);
+	return r.status;
 }

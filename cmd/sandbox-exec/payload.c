@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/seccomp.h"
 #include "common/exit.h"
 #include "common/str.h"
@@ -118,8 +119,7 @@ path_of(const struct policy *p)
 	return "/usr/local/bin:/usr/bin:/bin";
 }
 
-/* Says why path could not be executed; first, if there is no such command at
- * all.  Returns the exit status. */
+/* Says why path could not be executed.  Returns the exit status. */
 static int
 explain(struct error *e, const char *path, int number)
 {
@@ -160,8 +160,10 @@ execute_in_path(struct error *e, const char *dir, char *const *argv,
 		if (dir[n] == '\0')
 			break;
 	}
-	if (number == 0)
-		return explain(e, argv[0], ENOENT);
+	if (number == 0) {
+		error_set(e, "%s: command not found", argv[0]);
+		return EXIT_NOT_FOUND;
+	}
 	return explain(e, failed, number);
 }
 
@@ -170,7 +172,8 @@ static int
 execute(const struct start *s)
 {
 	char *const *argv = s->a->io->argv;
-	char *const *env = s->a->policy->env;
+	char *const *env = s->a->tier == CONFINE_FULL ? s->a->policy->env :
+	    lsm_environment(s->a->policy, s->a->scratch);
 
 	if (strchr(argv[0], '/') == NULL)
 		return execute_in_path(s->error, path_of(s->a->policy), argv,

@@ -479,9 +479,9 @@ enter(struct tree *t)
 	return chdir("/");
 }
 
+/* Mounted on "/", which changes nothing yet: a lookup starts below it. */
 int
-tree_build(struct tree *t, const struct policy *p, struct landlock *l,
-    struct error *e)
+tree_make_root(struct tree *t, const struct policy *p, struct error *e)
 {
 	struct stat st;
 
@@ -491,6 +491,13 @@ tree_build(struct tree *t, const struct policy *p, struct landlock *l,
 	if (fstat(t->root, &st) != 0 || make_skeleton(t->root, p) != 0)
 		return error_errno(e, "root");
 	t->private_dev = st.st_dev;
+	return 0;
+}
+
+int
+tree_build(struct tree *t, const struct policy *p, struct landlock *l,
+    struct error *e)
+{
 	if (attach_proc(t) != 0)
 		return error_errno(e, "proc");
 	if (attach_pts(t, l) != 0)

@@ -50,6 +50,10 @@ void tree_done(struct tree *t);
 int tree_open(struct tree *t, const struct policy *p,
     const struct tree_owner *owner, struct error *e);
 
+/* In init, with its final ids: makes the tmpfs that the tree stands on.
+ * Returns 0, or -1 with a text and errno. */
+int tree_make_root(struct tree *t, const struct policy *p, struct error *e);
+
 /* In init: builds the tree, makes it the root, lets go of the host's, and
  * fills the Landlock rule set.  Returns 0, or -1 with a text and errno. */
 int tree_build(struct tree *t, const struct policy *p, struct landlock *l,

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/audit.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/io.h"
+#include "common/str.h"
+
+enum { LINE_MAX_BYTES = 16384, ID_BYTES = 8 };
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return strncmp(path, dir, n) == 0 && (n == 1 || path[n] == '/' ||
+	    path[n] == '\0');
+}
+
+static int
+refuse_reachable(const char *path, const struct policy *p, struct error *e)
+{
+	char real[PATH_MAX];
+
+	if (realpath(path, real) == NULL)
+		return error_errno(e, "%s", path);
+	for (size_t i = 0; i < p->path_count; i++) {
+		if (p->paths[i].access == POLICY_RW &&
+		    is_below(real, p->paths[i].host))
+			return error_set(e, "%s: the audit file is in a "
+			    "directory that the command can write", path);
+	}
+	return 0;
+}
+
+int
+audit_open(struct audit *a, const char *path, const struct policy *p,
+    struct error *e)
+{
+	uint8_t id[ID_BYTES];
+
+	a->fd = -1;
+	if (path == NULL)
+		return 0;
+	a->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+	    O_NOCTTY, 0600);
+	if (a->fd == -1)
+		return error_errno(e, "%s", path);
+	if (refuse_reachable(path, p, e) != 0) {
+		io_close(&a->fd);
+		return -1;
+	}
+	random_bytes(id, sizeof id);
+	str_hex(a->id, bytes_of(id, sizeof id));
+	buf_init(&a->line, LINE_MAX_BYTES);
+	return 0;
+}
+
+static const char *
+format_time(char out[static 40])
+{
+	int64_t ns = clock_wall_ns();
+	time_t s = (time_t)(ns / 1000000000);
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&s, &tm);
+	n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	str_format(out + n, 40 - n, ".%03lldZ",
+	    (long long)(ns / 1000000 % 1000));
+	return out;
+}
+
+void
+audit_begin(struct audit *a, const char *event)
+{
+	char now[40];
+
+	if (a->fd == -1)
+		return;
+	buf_clear(&a->line);
+	jsonw_init(&a->w, &a->line);
+	jsonw_open(&a->w, '{');
+	jsonw_key_str(&a->w, "time", format_time(now));
+	jsonw_key_str(&a->w, "run", a->id);
+	jsonw_key_str(&a->w, "event", event);
+}
+
+int
+audit_end(struct audit *a)
+{
+	if (a->fd == -1)
+		return 0;
+	jsonw_close(&a->w, '}');
+	if (!jsonw_ok(&a->w) || buf_add_str(&a->line, "\n") != 0)
+		return -1;
+	return io_write_all(a->fd, buf_bytes(&a->line));
+}
+
+void
+audit_close(struct audit *a)
+{
+	if (a->fd == -1)
+		return;
+	io_close(&a->fd);
+	buf_reset(&a->line);
+}

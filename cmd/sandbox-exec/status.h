@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* How a run went, for programs: the JSON object of --status-fd and the lines
+ * of the audit file that start and end a run. */
+#ifndef ADIT_SANDBOX_STATUS_H
+#define ADIT_SANDBOX_STATUS_H
+
+#include "cmd/sandbox-exec/supervise.h"
+
+/* Appends the members "tier", "layers", "limits" and "degraded". */
+void status_add_isolation(struct jsonw *w, const struct confine *c);
+
+/* Writes one object and a newline to fd.  Returns 0, or -1 with errno. */
+int status_write(int fd, const struct policy *p, const struct result *r);
+
+void status_audit_start(struct audit *a, const struct policy *p,
+    const struct confine *c);
+void status_audit_end(struct audit *a, const struct policy *p,
+    const struct result *r);
+
+/* "full" or "lsm". */
+const char *status_tier_name(enum confine_tier tier);
+
+/* The name of one layer's bit: "user", "landlock". */
+const char *status_layer_name(enum confine_layer layer);
+
+#endif

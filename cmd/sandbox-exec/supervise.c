@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/sandbox-exec/output.h"
+#include "cmd/sandbox-exec/status.h"
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/io.h"
+#include "common/proc.h"
+
+enum { EXIT_TIMEOUT = 124 };
+
+/* The order of the descriptors that the loop waits for. */
+enum { WAIT_CONTROL, WAIT_SIGNAL, WAIT_OUTPUT, WAIT_COUNT = WAIT_OUTPUT +
+	2 * STREAM_COUNT };
+
+struct run {
+	const struct supervise *s;
+	struct result *result;
+	struct output output[STREAM_COUNT];
+	bool capped;
+	int signal_fd;
+	int64_t started_ms, deadline_ms; /* 0: none */
+	bool killed;                     /* the grace has passed too */
+	pid_t gate;
+};
+
+/* What a terminal or a supervisor sends to end, or to be noticed by,
+ * a command. */
+static const int forwarded[] = {
+	SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH,
+};
+
+static int
+open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
+		sigaddset(&set, forwarded[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int
+open_outputs(struct run *r, struct confine_io *io, int64_t cap)
+{
+	int *const ends[STREAM_COUNT] = {&io->out, &io->err};
+
+	for (int i = 0; i < STREAM_COUNT; i++) {
+		int pair[2];
+
+		if (pipe2(pair, O_CLOEXEC) != 0)
+			return -1;
+		*ends[i] = pair[1];
+		if (output_open(&r->output[i], pair[0], i + 1, cap) != 0)
+			return -1;
+	}
+	r->capped = true;
+	return 0;
+}
+
+/* Standard descriptors that the caller closed would be given to our own
+ * files. */
+static int
+fill_stdio(void)
+{
+	for (;;) {
+		int fd = open("/dev/null", O_RDWR);
+
+		if (fd == -1)
+			return -1;
+		if (fd > STDERR_FILENO) {
+			close(fd);
+			return 0;
+		}
+	}
+}
+
+static int
+start(struct run *r, struct error *e)
+{
+	struct confine_io io = {.in = 0, .out = 1, .err = 2,
+		.argv = r->s->argv};
+	const struct policy *p = r->s->policy;
+	struct confine *c = &r->result->confine;
+	int status;
+
+	e->code = EXIT_SANDBOX;
+	if (fcntl(2, F_GETFD) == -1 || fcntl(1, F_GETFD) == -1 ||
+	    fcntl(0, F_GETFD) == -1) {
+		if (fill_stdio() != 0)
+			return error_errno(e, "/dev/null");
+	}
+	r->signal_fd = open_signals();
+	if (r->signal_fd == -1 || (p->limits.out != 0 &&
+	    open_outputs(r, &io, p->limits.out) != 0))
+		return error_errno(e, "descriptors");
+	status = confine_start(p, &io, c, e);
+	if (r->capped) {
+		close(io.out);
+		close(io.err);
+	}
+	if (status != 0)
+		return -1;
+	status_audit_start(r->s->audit, p, c);
+	if (p->net == POLICY_NET_ALLOW && r->s->gate != NULL) {
+		r->gate = r->s->gate(p, c, r->s->audit, e);
+		if (r->gate == -1)
+			return -1;
+	}
+	r->started_ms = clock_ms();
+	if (p->limits.time_ms != 0)
+		r->deadline_ms = r->started_ms + p->limits.time_ms;
+	return 0;
+}
+
+static void
+pass_signals(struct run *r)
+{
+	struct signalfd_siginfo info;
+
+	while (read(r->signal_fd, &info, sizeof info) == sizeof info)
+		confine_signal(&r->result->confine, (int)info.ssi_signo,
+		    info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2);
+}
+
+static void
+audit_kill(struct run *r, const char *signal_name)
+{
+	audit_begin(r->s->audit, "kill");
+	if (r->s->audit->fd != -1) {
+		jsonw_key_str(&r->s->audit->w, "signal", signal_name);
+		jsonw_key_str(&r->s->audit->w, "reason", "time limit");
+	}
+	audit_end(r->s->audit);
+}
+
+/* First the polite signal, then, a grace later, the other. */
+static void
+time_out(struct run *r)
+{
+	struct confine *c = &r->result->confine;
+
+	if (!r->result->timed_out) {
+		r->result->timed_out = true;
+		r->deadline_ms += r->s->grace_ms;
+		audit_kill(r, "TERM");
+		confine_signal(c, SIGTERM, true);
+		confine_signal(c, SIGCONT, true);
+		return;
+	}
+	r->killed = true;
+	audit_kill(r, "KILL");
+}
+
+static int
+wait_ms(const struct run *r)
+{
+	int64_t left;
+
+	if (r->deadline_ms == 0)
+		return -1;
+	left = r->deadline_ms - clock_ms();
+	return left < 0 ? 0 : left > 1000000 ? 1000000 : (int)left;
+}
+
+/* Waits once.  Returns whether to go on. */
+static bool
+step(struct run *r)
+{
+	struct pollfd at[WAIT_COUNT] = {
+		[WAIT_CONTROL] = {r->result->confine.control_fd, POLLIN, 0},
+		[WAIT_SIGNAL] = {r->signal_fd, POLLIN, 0},
+	};
+	nfds_t count = r->capped ? WAIT_COUNT : WAIT_OUTPUT;
+	struct confine_end end;
+	int state;
+
+	for (int i = 0; r->capped && i < STREAM_COUNT; i++)
+		output_poll(&r->output[i], &at[WAIT_OUTPUT + 2 * i]);
+	if (poll(at, count, wait_ms(r)) == -1)
+		return errno == EINTR;
+	for (int i = 0; r->capped && i < STREAM_COUNT; i++)
+		output_work(&r->output[i], &at[WAIT_OUTPUT + 2 * i]);
+	if (at[WAIT_SIGNAL].revents != 0)
+		pass_signals(r);
+	if (at[WAIT_CONTROL].revents != 0) {
+		state = confine_receive(&r->result->confine, &end);
+		if (state == 1) {
+			r->result->ran = true;
+			r->result->wait_status = end.wait_status;
+			r->result->rusage = end.rusage;
+		}
+		if (state != 0)
+			return false;
+	}
+	if (r->deadline_ms != 0 && clock_ms() >= r->deadline_ms)
+		time_out(r);
+	return !r->killed;
+}
+
+static void
+stop_gate(struct run *r)
+{
+	if (r->gate <= 0)
+		return;
+	kill(r->gate, SIGTERM);
+	while (waitpid(r->gate, NULL, 0) == -1 && errno == EINTR)
+		;
+}
+
+/* init does not end before the payload but by a kill: of ours, or of the
+ * kernel's when memory ran out. */
+static void
+conclude(struct run *r)
+{
+	struct result *ret = r->result;
+
+	ret->hit |= ret->confine.limits.hit;
+	if (ret->ran && WIFSIGNALED(ret->wait_status) &&
+	    WTERMSIG(ret->wait_status) == SIGXFSZ)
+		ret->hit |= 1U << LIMIT_FSIZE;
+	for (int i = 0; r->capped && i < STREAM_COUNT; i++) {
+		ret->dropped[i] = r->output[i].dropped;
+		if (ret->dropped[i] != 0)
+			ret->hit |= 1U << LIMIT_OUT;
+	}
+	if (ret->timed_out) {
+		ret->hit |= 1U << LIMIT_TIME;
+		ret->status = EXIT_TIMEOUT;
+	} else {
+		ret->status = ret->ran ? proc_exit_status(ret->wait_status) :
+		    EXIT_SIGNAL + SIGKILL;
+	}
+}
+
+void
+supervise_run(const struct supervise *s, struct result *ret)
+{
+	struct run r = {.s = s, .result = ret, .signal_fd = -1, .gate = 0,
+		.output = {{.from = -1}, {.from = -1}}};
+
+	*ret = (struct result){0};
+	if (start(&r, &ret->error) != 0) {
+		ret->status = ret->error.code;
+		confine_stop(&ret->confine);
+		goto out;
+	}
+	while (step(&r))
+		;
+	ret->wall_ms = clock_ms() - r.started_ms;
+	confine_stop(&ret->confine);
+	for (int i = 0; r.capped && i < STREAM_COUNT; i++)
+		output_finish(&r.output[i]);
+	conclude(&r);
+out:
+	stop_gate(&r);
+	for (int i = 0; i < STREAM_COUNT; i++)
+		output_close(&r.output[i]);
+	io_close(&r.signal_fd);
+}
