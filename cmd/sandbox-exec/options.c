@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/options.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/sandbox-exec/confine.h"
+#include "cmd/sandbox-exec/path.h"
+#include "cmd/sandbox-exec/policyfile.h"
+#include "common/diag.h"
+#include "common/str.h"
+
+enum { ENTRY_LEN = 256 };
+
+/* What the command line says, as text; setting.c gives it a meaning. */
+struct given {
+	struct opt_list ro, rw, overlay, tmpfs, mask, without, allow, env, fd,
+	    require;
+	const char *home, *workdir, *net, *mem, *cpu, *pids, *time, *fsize,
+	    *out, *files, *tmp_size;
+	const char *policy, *changes, *audit;
+	bool diff, commit, discard, explain, json;
+	int64_t status_fd;
+};
+
+#define LIST(name, argument, field, help) \
+	{0, name, argument, OPT_LIST, offsetof(struct given, field), 0, 0, \
+	    NULL, help}
+#define TEXT(name, argument, field, help) \
+	{0, name, argument, OPT_STRING, offsetof(struct given, field), 0, 0, \
+	    NULL, help}
+#define FLAG(name, field, help) \
+	{0, name, NULL, OPT_FLAG, offsetof(struct given, field), 0, 0, NULL, \
+	    help}
+
+static const struct opt opts[] = {
+	LIST("ro", "PATH[:INSIDE]", ro, "show this, read-only"),
+	LIST("rw", "PATH[:INSIDE]", rw, "show this, writable"),
+	LIST("overlay", "DIR[:INSIDE]", overlay,
+	    "show this directory, keep writes apart from it"),
+	FLAG("diff", diff, "list the overlays' changes at the end"),
+	FLAG("commit", commit, "make the overlays' changes at the end"),
+	FLAG("discard", discard, "drop what --changes has kept"),
+	TEXT("changes", "DIR", changes, "keep the overlays' changes here"),
+	LIST("tmpfs", "PATH[:SIZE]", tmpfs, "an empty directory in memory"),
+	LIST("mask", "GLOB", mask, "make matching files look empty"),
+	LIST("without", "WORD", without,
+	    "drop the default files, masks or protection"),
+	TEXT("home", "WORD", home, "private or real [private]"),
+	TEXT("workdir", "DIR", workdir,
+	    "directory to run in [the present one if it is shown]"),
+	TEXT("net", "WORD", net, "none, host or allow [none]"),
+	LIST("allow", "HOST[:PORT]", allow,
+	    "connect there: a name, *.name or range"),
+	LIST("env", "NAME[=VALUE]", env, "pass or set a variable"),
+	LIST("fd", "N", fd, "pass this descriptor"),
+	TEXT("mem", "SIZE", mem, "memory"),
+	TEXT("cpu", "N", cpu, "processors, such as 1.5"),
+	TEXT("pids", "N", pids, "processes and threads [2048]"),
+	TEXT("time", "TIME", time, "time until it is killed"),
+	TEXT("fsize", "SIZE", fsize, "size of a file"),
+	TEXT("out", "SIZE", out, "output: its head and tail are kept"),
+	TEXT("files", "N", files, "open descriptors of a process [4096]"),
+	TEXT("tmp-size", "SIZE", tmp_size,
+	    "size of a directory in memory [1g]"),
+	LIST("require", "WORD", require,
+	    "fail unless enforced: full, net, limits, ..."),
+	TEXT("policy", "FILE", policy, "read settings from this file"),
+	FLAG("explain", explain, "say what is enforced, run nothing"),
+	FLAG("json", json, "print JSON for --explain and --diff"),
+	{0, "status-fd", "N", OPT_NUMBER, offsetof(struct given, status_fd), 0,
+	    INT_MAX, NULL, "write the outcome there, a JSON object"},
+	TEXT("audit", "FILE", audit, "append events to this file"),
+	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+};
+
+static const struct opt_command command = {
+	.program = "sandbox-exec",
+	.operands = "[--] COMMAND [ARGUMENT]...",
+	.purpose = "Runs a command that is not trusted in a sandbox.",
+	.opts = opts,
+};
+
+/* The caller's variables that tell programs how to show things. */
+static bool
+is_passed(const char *entry)
+{
+	static const char *const names[] = {
+		"TERM=", "COLORTERM=", "NO_COLOR=", "LANG=", "LANGUAGE=",
+		"LC_", "TZ=",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (str_starts(entry, names[i]))
+			return true;
+	}
+	return false;
+}
+
+static int
+set_entry(struct setting_target *t, const char *name, const char *value,
+    struct error *e)
+{
+	char entry[PATH_LEN + ENTRY_LEN];
+
+	if (setting_env(t->policy->env, name) != NULL)
+		return 0;
+	if (str_format(entry, sizeof entry, "%s=%s", name, value) != 0)
+		return error_set(e, "%s: too long", name);
+	return setting_set(t, "env", entry, e);
+}
+
+static int
+set_default_env(struct setting_target *t, struct error *e)
+{
+	if (set_entry(t, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+	    "/usr/bin:/sbin:/bin", e) != 0 ||
+	    set_entry(t, "HOME", t->home == NULL ? "/home/user" : t->home,
+	    e) != 0)
+		return -1;
+	for (char *const *v = t->environment; *v != NULL; v++) {
+		/* An odd name or one too many is not worth failing for. */
+		struct error ignored;
+
+		if (is_passed(*v))
+			(void)setting_set(t, "env", *v, &ignored);
+	}
+	return 0;
+}
+
+static int
+set_proxy_env(struct setting_target *t, struct error *e)
+{
+	static const char *const names[] = {
+		"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+	};
+	char url[ENTRY_LEN];
+
+	str_format(url, sizeof url, "http://127.0.0.1:%d", CONFINE_PROXY_PORT);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (set_entry(t, names[i], url, e) != 0)
+			return -1;
+	}
+	return set_entry(t, "no_proxy", "localhost,127.0.0.1,::1", e) != 0 ||
+	    set_entry(t, "NO_PROXY", "localhost,127.0.0.1,::1", e) != 0 ?
+	    -1 : 0;
+}
+
+static int
+set_one(struct setting_target *t, const struct opt *o, const char *value,
+    struct error *e)
+{
+	return setting_set(t, o->name, value, e) == 0 ? 0 :
+	    error_prefix(e, "--%s", o->name);
+}
+
+/* Takes the options that have the name of a setting. */
+static int
+set_given(struct setting_target *t, const struct given *g, struct error *e)
+{
+	for (size_t i = 0; setting_names[i] != NULL; i++) {
+		const struct opt *o = opts;
+		const char *field;
+
+		while (!str_eq(o->name, setting_names[i]))
+			o++;
+		field = (const char *)g + o->offset;
+		if (o->kind == OPT_LIST) {
+			const struct opt_list *l = (const void *)field;
+
+			for (size_t j = 0; j < l->count; j++) {
+				if (set_one(t, o, l->at[j], e) != 0)
+					return -1;
+			}
+		} else {
+			const char *value = *(const char *const *)
+			    (const void *)field;
+
+			if (value != NULL && set_one(t, o, value, e) != 0)
+				return -1;
+		}
+	}
+	return setting_end(t, e);
+}
+
+/* A policy that the payload can write is its own; so is one beside it. */
+static int
+check_policy_file(const struct policy *p, const char *file, struct error *e)
+{
+	char real[PATH_MAX];
+
+	if (realpath(file, real) == NULL)
+		return 0; /* a pipe */
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *path = &p->paths[i];
+
+		if ((path->access == POLICY_RW ||
+		    path->access == POLICY_OVERLAY) &&
+		    path_is_below(real, path->host))
+			return error_set(e, "%s: the policy file is in a "
+			    "directory that the command may change: %s", file,
+			    path->host);
+	}
+	return 0;
+}
+
+/* Options that make sense only together. */
+static int
+check_given(const struct given *g, const struct options *o, struct error *e)
+{
+	bool overlay = false, present = o->argv[0] != NULL;
+	bool after = g->diff || g->commit || g->discard;
+
+	for (size_t i = 0; i < o->policy.path_count; i++)
+		overlay = overlay ||
+		    o->policy.paths[i].access == POLICY_OVERLAY;
+	if ((after || g->changes != NULL) && !overlay)
+		return error_set(e, "--diff, --commit, --discard and "
+		    "--changes need an overlay");
+	if (g->commit && g->discard)
+		return error_set(e, "--commit and --discard exclude each "
+		    "other");
+	if (g->json && !g->explain && !g->diff)
+		return error_set(e, "--json needs --explain or --diff");
+	if (!present && !g->explain && !(after && g->changes != NULL))
+		return error_set(e, "no command");
+	return 0;
+}
+
+static void
+print_problem(void *user, const char *line)
+{
+	(void)user;
+	diag_error("%s", line);
+}
+
+/* Puts the policy together.  Returns 0; -1 with a text; -2 when everything
+ * was printed. */
+static int
+make_policy(struct setting_target *t, const struct given *g, struct error *e)
+{
+	if (set_default_env(t, e) != 0)
+		return -1;
+	if (g->policy != NULL) {
+		const char *cwd = t->cwd;
+		int r;
+
+		t->cwd = NULL;
+		r = policyfile_load(g->policy, t, print_problem, NULL);
+		t->cwd = cwd;
+		if (r != 0)
+			return -2;
+	}
+	if (set_given(t, g, e) != 0)
+		return -1;
+	if (t->policy->net == POLICY_NET_ALLOW) {
+		unsigned fixed = t->fixed;
+		int r;
+
+		t->fixed = 0;
+		r = set_proxy_env(t, e);
+		t->fixed = fixed;
+		if (r != 0)
+			return -1;
+	}
+	if (setting_finish(t, e) != 0)
+		return -1;
+	return g->policy == NULL ? 0 :
+	    check_policy_file(t->policy, g->policy, e);
+}
+
+/* Where the caller's home is, if the environment says so in a usable way. */
+static const char *
+find_home(char *const *environment, char out[static PATH_LEN])
+{
+	const char *home = setting_env(environment, "HOME");
+	struct error ignored;
+
+	if (home == NULL || path_absolute(home, NULL, NULL, out,
+	    &ignored) != 0 || out[1] == '\0')
+		return NULL;
+	return out;
+}
+
+static void
+take_given(struct options *o, const struct given *g)
+{
+	o->explain = g->explain;
+	o->json = g->json;
+	o->diff = g->diff;
+	o->commit = g->commit;
+	o->discard = g->discard;
+	o->changes = g->changes;
+	o->audit = g->audit;
+	o->status_fd = (int)g->status_fd;
+}
+
+enum opt_result
+options_parse(int argc, char **argv, struct options *ret)
+{
+	struct given g = {.status_fd = -1};
+	char cwd[PATH_MAX], home[PATH_LEN];
+	struct setting_target t = {
+		.policy = &ret->policy, .environment = environ,
+		.home = find_home(environ, home),
+		.cwd = getcwd(cwd, sizeof cwd) == NULL ? NULL : cwd,
+	};
+	enum opt_result r;
+	struct error e;
+	int first, made;
+
+	policy_init(&ret->policy);
+	r = opt_parse(&command, argc, argv, 1, &g, &first, &e);
+	if (r == OPT_DONE)
+		return r;
+	if (r == OPT_RUN) {
+		take_given(ret, &g);
+		ret->argv = argv + first;
+		made = make_policy(&t, &g, &e);
+		if (made == 0 && check_given(&g, ret, &e) == 0)
+			return OPT_RUN;
+		if (made == -2)
+			return OPT_INVALID;
+	}
+	opt_usage_error(&command, &e);
+	return OPT_INVALID;
+}
+
+void
+options_done(struct options *o)
+{
+	policy_done(&o->policy);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cmd/sandbox-exec/allow.h"
+#include "common/jsonw.h"
+
+/* Enough for a build of a large program, too little for a fork bomb. */
+enum { PIDS_DEFAULT = 2048, FILES_DEFAULT = 4096 };
+
+void
+policy_init(struct policy *p)
+{
+	memset(p, 0, sizeof *p);
+	p->default_files = p->default_masks = p->protect = true;
+	p->limits.pids = PIDS_DEFAULT;
+	p->limits.files = FILES_DEFAULT;
+	p->limits.tmpfs = INT64_C(1) << 30;
+}
+
+void
+policy_done(struct policy *p)
+{
+	for (size_t i = 0; i < p->path_count; i++) {
+		free(p->paths[i].host);
+		free(p->paths[i].inside);
+	}
+	for (size_t i = 0; i < p->allow_count; i++)
+		allow_done(&p->allow[i]);
+	for (size_t i = 0; i < p->env_count; i++)
+		free(p->env[i]);
+	free(p->workdir);
+	free(p->hostname);
+	memset(p, 0, sizeof *p);
+}
+
+static void
+format_bool(struct jsonw *w, const char *key, bool value)
+{
+	jsonw_key(w, key);
+	jsonw_bool(w, value);
+}
+
+static void
+format_path(struct jsonw *w, const struct policy_path *path)
+{
+	static const char *const words[] = {
+		[POLICY_RO] = "ro", [POLICY_RW] = "rw",
+		[POLICY_TMPFS] = "tmpfs", [POLICY_OVERLAY] = "overlay",
+		[POLICY_MASK] = "mask",
+	};
+
+	jsonw_open(w, '{');
+	jsonw_key_str(w, "access", words[path->access]);
+	if (path->access != POLICY_TMPFS) {
+		jsonw_key(w, "host");
+		jsonw_bytes(w, bytes_cstr(path->host));
+	}
+	if (path->access != POLICY_MASK) {
+		jsonw_key(w, "inside");
+		jsonw_bytes(w, bytes_cstr(path->inside));
+	}
+	if (path->size != 0)
+		jsonw_key_int(w, "size", path->size);
+	jsonw_close(w, '}');
+}
+
+static void
+format_files(struct jsonw *w, const struct policy *p)
+{
+	format_bool(w, "default_files", p->default_files);
+	format_bool(w, "default_masks", p->default_masks);
+	format_bool(w, "protect", p->protect);
+	jsonw_key_str(w, "home",
+	    p->home == POLICY_HOME_REAL ? "real" : "private");
+	if (p->workdir != NULL) {
+		jsonw_key(w, "workdir");
+		jsonw_bytes(w, bytes_cstr(p->workdir));
+	}
+	jsonw_key(w, "paths");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < p->path_count; i++)
+		format_path(w, &p->paths[i]);
+	jsonw_close(w, ']');
+}
+
+static void
+format_net(struct jsonw *w, const struct policy *p)
+{
+	static const char *const words[] = {
+		[POLICY_NET_NONE] = "none", [POLICY_NET_ALLOW] = "allow",
+		[POLICY_NET_HOST] = "host",
+	};
+
+	jsonw_key_str(w, "net", words[p->net]);
+	if (p->net != POLICY_NET_ALLOW)
+		return;
+	jsonw_key(w, "allow");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < p->allow_count; i++) {
+		char text[ALLOW_TEXT_MAX];
+
+		allow_format(&p->allow[i], text);
+		jsonw_str(w, text);
+	}
+	jsonw_close(w, ']');
+}
+
+/* Names only: a value may be a secret. */
+static void
+format_env(struct jsonw *w, const struct policy *p)
+{
+	jsonw_key(w, "env");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < p->env_count; i++)
+		jsonw_bytes(w, bytes_of(p->env[i], strcspn(p->env[i], "=")));
+	jsonw_close(w, ']');
+	jsonw_key(w, "fd");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < p->fd_count; i++)
+		jsonw_int(w, p->fds[i]);
+	jsonw_close(w, ']');
+}
+
+static void
+format_limits(struct jsonw *w, const struct policy_limits *l)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} rows[] = {
+		{"mem", l->mem}, {"cpu_milli", l->cpu_milli},
+		{"pids", l->pids}, {"time_ms", l->time_ms},
+		{"fsize", l->fsize}, {"out", l->out}, {"files", l->files},
+		{"tmp_size", l->tmpfs},
+	};
+
+	jsonw_key(w, "limits");
+	jsonw_open(w, '{');
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (rows[i].value != 0)
+			jsonw_key_int(w, rows[i].name, rows[i].value);
+	}
+	jsonw_close(w, '}');
+}
+
+static void
+format_require(struct jsonw *w, unsigned require)
+{
+	static const char *const words[] = {
+		"namespaces", "net", "limits", "landlock", "seccomp",
+	};
+
+	jsonw_key(w, "require");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if ((require & 1U << i) != 0)
+			jsonw_str(w, words[i]);
+	}
+	jsonw_close(w, ']');
+}
+
+int
+policy_format(const struct policy *p, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out);
+	jsonw_open(&w, '{');
+	format_files(&w, p);
+	format_net(&w, p);
+	format_env(&w, p);
+	format_limits(&w, &p->limits);
+	format_require(&w, p->require);
+	jsonw_close(&w, '}');
+	if (jsonw_ok(&w))
+		return 0;
+	errno = ENOBUFS;
+	return -1;
+}

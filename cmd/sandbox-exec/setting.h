@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/* One value at a time into a policy: a key of the policy file and the option
+ * of the same name come through here and mean the same. */
+#ifndef ADIT_SANDBOX_SETTING_H
+#define ADIT_SANDBOX_SETTING_H
+
+#include "cmd/sandbox-exec/policy.h"
+
+/* What a policy file marks as fixed: from then on it can only be tightened. */
+enum setting_fixed {
+	FIXED_FILES = 1,
+	FIXED_NET = 2,
+	FIXED_ENV = 4,
+	FIXED_LIMITS = 8,
+	FIXED_FDS = 16,
+	FIXED_ALL = 31,
+};
+
+struct setting_target {
+	struct policy *policy;
+	const char *cwd;          /* of relative paths, without links; NULL:
+				   * there are none */
+	const char *home;         /* of "~/"; NULL: there is none */
+	char *const *environment; /* where "env NAME" takes values from */
+	unsigned fixed;           /* enum setting_fixed bits */
+
+	/* What the present source has given; see setting_end. */
+	bool has_net, has_allow;
+	bool has_path[POLICY_PATHS_MAX];
+};
+
+/* The keys in the order of the manual, NULL at the end. */
+extern const char *const setting_names[];
+
+/* Whether a key may be given more than once. */
+bool setting_is_list(const char *name);
+
+/* Takes a value, not empty, for a known key.  Returns 0, or -1 with a text
+ * such as "'7q': not a size such as 64k"; the policy is then as before. */
+int setting_set(struct setting_target *t, const char *name, const char *value,
+    struct error *e);
+
+/* The value of a variable in a list as policy.env and environ, or NULL. */
+const char *setting_env(char *const *list, const char *name);
+
+/* Takes a word of "fixed".  Returns 0, or -1 with a text. */
+int setting_fix(const char *word, unsigned *fixed, struct error *e);
+
+/* To be called when a source (the file, the options) has given all it has.
+ * Returns 0, or -1 with a text if it contradicts itself. */
+int setting_end(struct setting_target *t, struct error *e);
+
+/* Puts a policy that is complete into its canonical order and computes its
+ * digest.  Returns 0, or -1 with a text. */
+int setting_finish(struct setting_target *t, struct error *e);
+
+#endif
