@@ -290,9 +290,12 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 	    !limits_all_enforced(&c->limits))
 		return error_set(e, "limits are required, and one of them "
 		    "cannot be enforced here");
-	if (full && a->owner.map)
+	if (full && a->owner.map) {
 		r = tree_open(a->tree, a->policy, &a->owner, e);
-	else if (!full)
+		if (r == -1 && (errno == EPERM || errno == ENOSYS))
+			r = 1;
+	}
+	if (!full)
 		r = lsm_open_scratch(c->scratch, a->owner.uid, a->owner.gid,
 		    e);
 	if (r == 0)
