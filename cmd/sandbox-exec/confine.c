@@ -158,9 +158,9 @@ note_ready(struct confine *c, const struct init_message *m)
 		degrade(c, "proc", "the kernel refuses a new /proc (an outer "
 		    "container masks parts of its own)", "/proc is empty");
 	if (m->ready.no_idmap)
-		degrade(c, "idmap", "a writable path's file system cannot "
-		    "map owners", "the payload may be unable to write "
-		    "there");
+		degrade(c, "idmap", "the file system of a path "
+		    "cannot map owners", "the command may be unable to use "
+		    "what is there");
 }
 
 /* What a host says that does not let us have namespaces: for want of

@@ -48,12 +48,12 @@ start_holder(void)
 		pause();
 }
 
-int
-idmount_set(int mount_fd, const struct stat *st, uid_t uid, gid_t gid)
+/* Returns the user namespace's descriptor, or -1 with errno. */
+static int
+open_userns(const struct stat *st, uid_t uid, gid_t gid)
 {
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
 	char path[64];
-	int fd = -1, r = -1, saved;
+	int fd = -1, saved;
 	pid_t pid = start_holder();
 
 	if (pid == -1)
@@ -62,15 +62,28 @@ idmount_set(int mount_fd, const struct stat *st, uid_t uid, gid_t gid)
 	if (write_map(pid, "uid_map", st->st_uid, uid) == 0 &&
 	    write_map(pid, "gid_map", st->st_gid, gid) == 0)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
-		attr.userns_fd = (__u64)fd;
-		r = mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attr,
-		    sizeof attr);
-	}
 	saved = errno;
-	io_close(&fd);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	errno = saved;
-	return r;
+	return fd;
+}
+
+int
+idmount_set(struct idmount *m, int mount_fd, const struct stat *st,
+    uid_t uid, gid_t gid)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
+
+	if (m->userns_fd == -1 || m->from_uid != st->st_uid ||
+	    m->from_gid != st->st_gid) {
+		io_close(&m->userns_fd);
+		m->userns_fd = open_userns(st, uid, gid);
+		if (m->userns_fd == -1)
+			return -1;
+		m->from_uid = st->st_uid;
+		m->from_gid = st->st_gid;
+	}
+	attr.userns_fd = (__u64)m->userns_fd;
+	return mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attr, sizeof attr);
 }

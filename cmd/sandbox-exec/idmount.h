@@ -7,9 +7,17 @@
 
 #include <sys/stat.h>
 
+/* A mapping that is kept for the next mount: most have the same owner. */
+struct idmount {
+	int userns_fd; /* -1: none yet */
+	uid_t from_uid;
+	gid_t from_gid;
+};
+
 /* Maps the owner and group of st to the host's uid and gid on the detached
  * mount fd.  Needs CAP_SYS_ADMIN.  Returns 0, or -1 with errno; the mount
  * still works then, unmapped. */
-int idmount_set(int mount_fd, const struct stat *st, uid_t uid, gid_t gid);
+int idmount_set(struct idmount *m, int mount_fd, const struct stat *st,
+    uid_t uid, gid_t gid);
 
 #endif

@@ -219,7 +219,7 @@ check_required(struct init_args *a, const struct landlock *l)
 	    a->tree->no_idmap)) {
 		error_set(&e, "full isolation is required: %s",
 		    a->tree->no_proc ? "the kernel refuses a new /proc" :
-		    "a writable path's file system cannot map owners");
+		    "the file system of a path cannot map owners");
 		fail(a, STAGE_POLICY, &e);
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Runs a command that is not trusted in a sandbox.  See sandbox-exec(1). */
+#include <errno.h>
 #include <string.h>
 
 #include "cmd/sandbox-exec/explain.h"
@@ -27,6 +28,29 @@ print_outcome(const struct result *r)
 		diag_error("memory limit: a process was killed");
 }
 
+/* A name that makes other programs run commands was made in spite of the
+ * policy. */
+static void
+report_found(void *user, const char *path, const char *renamed)
+{
+	struct audit *a = user;
+
+	if (renamed != NULL)
+		diag_warning("%s: a protected name: renamed to %s", path,
+		    renamed);
+	else
+		diag_error("%s: a protected name: it could not be renamed: "
+		    "%s", path, strerror(errno));
+	if (a->fd == -1)
+		return;
+	audit_begin(a, "protected");
+	jsonw_key(&a->w, "path");
+	jsonw_bytes(&a->w, bytes_cstr(path));
+	jsonw_key(&a->w, "renamed");
+	jsonw_bytes(&a->w, bytes_cstr(renamed == NULL ? "" : renamed));
+	audit_end(a);
+}
+
 static int
 run(const struct options *o)
 {
@@ -37,6 +61,7 @@ run(const struct options *o)
 		.argv = o->argv,
 		.audit = &audit,
 		.grace_ms = SUPERVISE_GRACE_MS,
+		.found = report_found,
 	};
 	struct error e;
 

@@ -1,11 +1,100 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/mask.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cmd/sandbox-exec/masks.h"
+#include "common/io.h"
+
+/* In the private tmpfs, until all covers are made of them. */
+static const char cover_file[] = ".cover-file";
+static const char cover_directory[] = ".cover-directory";
+
+static int
+open_inside(const struct tree *t, const char *path)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT};
+
+	return (int)syscall(SYS_openat2, t->root, path, &how, sizeof how);
+}
+
+/* A detached mount of what covers the entry whose place is target. */
+static int
+open_cover(const struct tree *t, const struct masks_entry *m, int target)
+{
+	const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+
+	if (m->kind == MASKS_HIDE)
+		return open_tree(t->root, m->directory ? cover_directory :
+		    cover_file, flags);
+	return open_tree(target, "", flags | AT_EMPTY_PATH | AT_RECURSIVE);
+}
+
+static int
+cover(const struct tree *t, const struct masks_entry *m)
+{
+	struct mount_attr attr = {.attr_set = m->kind == MASKS_PIN ? 0 :
+		MOUNT_ATTR_RDONLY};
+	int target = open_inside(t, m->path);
+	int fd = target == -1 ? -1 : open_cover(t, m, target);
+	int r = -1;
+
+	if (fd != -1 && mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE,
+	    &attr, sizeof attr) == 0)
+		r = move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH |
+		    MOVE_MOUNT_T_EMPTY_PATH);
+	io_close(&fd);
+	io_close(&target);
+	return r;
+}
+
+/* What the payload cannot read anyhow needs no cover: init has its ids, and
+ * no capability over what belongs to others. */
+static bool
+needs_cover(const struct tree *t, const struct masks_entry *m)
+{
+	return m->kind != MASKS_HIDE || faccessat(t->root, m->path + 1, R_OK,
+	    0) == 0;
+}
+
+static int
+make_covers(const struct tree *t)
+{
+	int r;
+
+	r = mknodat(t->root, cover_file, S_IFREG | 0444, 0);
+	return r == 0 ? mkdirat(t->root, cover_directory, 0555) : r;
+}
+
 int
 mask_all(struct tree *t, const struct policy *p, struct error *e)
 {
-	(void)t;
-	(void)p;
-	(void)e;
-	return 0;
+	struct masks m;
+	bool made = false;
+	int r = 0;
+
+	if (masks_find(t->root, p, &m, e) != 0)
+		return -1;
+	for (size_t i = 0; r == 0 && i < m.count; i++) {
+		if (!needs_cover(t, &m.entries[i]))
+			continue;
+		if (!made && make_covers(t) != 0)
+			r = error_errno(e, "masks");
+		else if (cover(t, &m.entries[i]) != 0)
+			r = error_errno(e, "%s: mask", m.entries[i].path);
+		made = true;
+	}
+	if (made) {
+		unlinkat(t->root, cover_file, 0);
+		unlinkat(t->root, cover_directory, AT_REMOVEDIR);
+	}
+	masks_done(&m);
+	return r;
 }

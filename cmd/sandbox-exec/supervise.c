@@ -31,6 +31,7 @@ struct run {
 	int64_t started_ms, deadline_ms; /* 0: none */
 	bool killed;                     /* the grace has passed too */
 	pid_t gate;
+	struct protect_watch watch;
 };
 
 /* What a terminal or a supervisor sends to end, or to be noticed by,
@@ -248,10 +249,13 @@ conclude(struct run *r)
 void
 supervise_run(const struct supervise *s, struct result *ret)
 {
-	struct run r = {.s = s, .result = ret, .signal_fd = -1, .gate = 0,
+	static struct run r;
+
+	r = (struct run){.s = s, .result = ret, .signal_fd = -1,
 		.output = {{.from = -1}, {.from = -1}}};
 
 	*ret = (struct result){0};
+	protect_start(&r.watch, s->policy);
 	if (start(&r, &ret->error) != 0) {
 		ret->status = ret->error.code;
 		confine_stop(&ret->confine);
@@ -266,6 +270,7 @@ supervise_run(const struct supervise *s, struct result *ret)
 	conclude(&r);
 out:
 	stop_gate(&r);
+	protect_end(&r.watch, s->found, s->audit);
 	for (int i = 0; i < STREAM_COUNT; i++)
 		output_close(&r.output[i]);
 	io_close(&r.signal_fd);

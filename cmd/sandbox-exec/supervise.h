@@ -6,6 +6,7 @@
 
 #include "cmd/sandbox-exec/audit.h"
 #include "cmd/sandbox-exec/confine.h"
+#include "cmd/sandbox-exec/protect.h"
 
 enum { SUPERVISE_GRACE_MS = 2000 };
 
@@ -22,6 +23,10 @@ struct supervise {
 	 * ends with this one and is killed at the end; or -1 with a text. */
 	pid_t (*gate)(const struct policy *policy, const struct confine *c,
 	    struct audit *audit, struct error *e);
+
+	/* Told, at the end, of protected names that the payload made; user is
+	 * audit. */
+	protect_found *found;
 };
 
 struct result {

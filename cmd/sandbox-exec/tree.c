@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,8 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cmd/sandbox-exec/idmount.h"
 #include "cmd/sandbox-exec/mask.h"
+#include "cmd/sandbox-exec/path.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -29,17 +30,18 @@ void
 tree_init(struct tree *t)
 {
 	t->source_count = 0;
-	t->root = t->private_fd = -1;
+	t->root = t->idmount.userns_fd = -1;
 	t->no_proc = t->no_idmap = false;
 }
 
 void
 tree_done(struct tree *t)
 {
-	for (size_t i = 0; i < t->source_count; i++)
+	for (size_t i = 0; i < t->source_count; i++) {
 		io_close(&t->sources[i].fd);
-	if (t->private_fd != t->root)
-		io_close(&t->private_fd);
+		free(t->sources[i].name);
+	}
+	io_close(&t->idmount.userns_fd);
 	io_close(&t->root);
 	tree_init(t);
 }
@@ -81,6 +83,14 @@ add_source(struct tree *t, const char *inside, int fd, const struct stat *st)
 		.directory = S_ISDIR(st->st_mode),
 	};
 	return s;
+}
+
+static void
+take_name(struct tree_source *s, const struct policy_path *path, char *name)
+{
+	s->path = path;
+	s->inside = s->name = name;
+	s->writable = path->access == POLICY_RW;
 }
 
 /* One of the host's own directories or devices; a link is made again as a
@@ -134,34 +144,89 @@ open_defaults(struct tree *t, const struct policy *p, struct error *e)
 	return 0;
 }
 
+static uint64_t
+flags_of(const struct policy_path *path)
+{
+	return path->access == POLICY_RW ? FLAGS_ALL : FLAGS_RO;
+}
+
+/* "/" is what is in it: but for what would undo the sandbox, and what it has
+ * of its own. */
+static int
+open_everything(struct tree *t, const struct policy_path *path,
+    struct error *e)
+{
+	static const char *const own[] = {".", "..", "proc", "sys", "dev",
+		"run", "tmp"};
+	DIR *d = opendir("/");
+	struct dirent *entry;
+	int r = 0;
+
+	if (d == NULL)
+		return error_errno(e, "/");
+	while (r == 0 && (entry = readdir(d)) != NULL) {
+		size_t before = t->source_count;
+		char *name;
+		bool skip = entry->d_type == DT_LNK;
+
+		for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+			skip = skip || str_eq(entry->d_name, own[i]);
+		if (skip || before == TREE_SOURCES_MAX)
+			continue;
+		if (asprintf(&name, "/%s", entry->d_name) == -1) {
+			r = error_errno(e, "/");
+			break;
+		}
+		r = open_default(t, name, flags_of(path), e);
+		if (t->source_count == before)
+			free(name);
+		else
+			take_name(&t->sources[before], path, name);
+	}
+	closedir(d);
+	return r;
+}
+
 static int
 open_path(struct tree *t, const struct policy_path *path,
     const struct tree_owner *owner, struct error *e)
 {
-	bool writable = path->access == POLICY_RW ||
-	    path->access == POLICY_OVERLAY;
 	struct tree_source *s;
 	struct stat st;
 	int fd, mount_fd;
 
+	if (str_eq(path->host, "/") && str_eq(path->inside, "/"))
+		return open_everything(t, path, e);
 	fd = open_beneath(AT_FDCWD, path->host, O_PATH, RESOLVE_NO_SYMLINKS |
 	    RESOLVE_NO_MAGICLINKS);
 	if (fd == -1)
 		return error_errno(e, "%s", path->host);
 	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(fd,
-	    path->access == POLICY_RW ? FLAGS_ALL : FLAGS_RO)) == -1) {
+	    flags_of(path))) == -1) {
 		error_errno(e, "%s", path->host);
 		close(fd);
 		return -1;
 	}
 	close(fd);
-	if (owner->map && writable && idmount_set(mount_fd, &st, owner->uid,
-	    owner->gid) != 0)
+	/* Asked for is what the caller can do with it; but not for the whole
+	 * system. */
+	if (owner->map && !str_eq(path->host, "/") && idmount_set(&t->idmount,
+	    mount_fd, &st, owner->uid, owner->gid) != 0)
 		t->no_idmap = true;
 	s = add_source(t, path->inside, mount_fd, &st);
 	s->path = path;
 	s->writable = path->access == POLICY_RW;
 	return 0;
+}
+
+static const char *
+home_of(const struct policy *p)
+{
+	for (size_t i = 0; i < p->env_count; i++) {
+		if (str_starts(p->env[i], "HOME=/") && p->env[i][6] != '\0')
+			return p->env[i] + 6;
+	}
+	return "/home/user" + 1;
 }
 
 int
@@ -223,17 +288,16 @@ attach(int mount_fd, int target_fd, const char *name)
 	    MOVE_MOUNT_T_EMPTY_PATH : 0));
 }
 
-/* Puts the directory name of the private tmpfs, which is writable there, on
- * top of itself (root is read-only in the end). */
+/* Puts a directory of the private tmpfs, which is writable there, on top of
+ * itself (root is read-only in the end). */
 static int
-attach_private(struct tree *t, struct landlock *l, const char *name,
-    const char *inside)
+attach_private(struct tree *t, struct landlock *l, const char *name)
 {
-	int fd = open_tree(t->private_fd, name, OPEN_TREE_CLONE |
+	int fd = open_tree(t->root, name, OPEN_TREE_CLONE |
 	    OPEN_TREE_CLOEXEC);
 	int r = -1;
 
-	if (fd != -1 && attach(fd, t->root, inside) == 0)
+	if (fd != -1 && attach(fd, t->root, name) == 0)
 		r = landlock_allow_write(l, fd);
 	io_close(&fd);
 	return r;
@@ -259,16 +323,6 @@ make_dirs(int dir_fd, const char *path, mode_t mode)
 	}
 	part[n] = '\0';
 	return mkdirat(dir_fd, part, mode) == 0 || errno == EEXIST ? 0 : -1;
-}
-
-static const char *
-home_of(const struct policy *p)
-{
-	for (size_t i = 0; i < p->env_count; i++) {
-		if (str_starts(p->env[i], "HOME=/") && p->env[i][6] != '\0')
-			return p->env[i] + 6;
-	}
-	return "home/user";
 }
 
 /* The links that the host has in its root: /bin to usr/bin and the like. */
@@ -408,29 +462,82 @@ attach_tmpfs(struct tree *t, const struct policy_path *path, int64_t size,
 	return r;
 }
 
+/* The private home is on top of what it is in and below what is in it. */
+static int
+attach_home(struct tree *t, const struct policy *p, int home_fd,
+    struct landlock *l, struct error *e)
+{
+	int target, r = -1;
+
+	if (p->home != POLICY_HOME_PRIVATE)
+		return 0;
+	target = open_target(t, home_of(p) - 1, true, e);
+	if (target == -1)
+		return -1;
+	if (attach(home_fd, target, "") == 0)
+		r = landlock_allow_write(l, home_fd);
+	close(target);
+	return r == 0 ? 0 : error_errno(e, "home");
+}
+
 /* Sources and directories of its own in the policy's order, so that the
- * later one wins. */
+ * later one wins; above: those that the home is in, or the others. */
+static int
+attach_paths(struct tree *t, const struct policy *p, bool above,
+    struct landlock *l, struct error *e)
+{
+	const char *home = home_of(p) - 1;
+	size_t s = 0;
+
+	while (s < t->source_count && t->sources[s].path == NULL)
+		s++;
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *path = &p->paths[i];
+		bool is_above = path_is_below(home, path->inside) &&
+		    !str_eq(home, path->inside);
+
+		if (path->access == POLICY_TMPFS && is_above == above &&
+		    attach_tmpfs(t, path, p->limits.tmpfs, l, e) != 0)
+			return -1;
+		for (; s < t->source_count && t->sources[s].path == path;
+		    s++) {
+			if (is_above == above && attach_source(t,
+			    &t->sources[s], l, e) != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+attach_defaults(struct tree *t, struct landlock *l, struct error *e)
+{
+	for (size_t s = 0; s < t->source_count &&
+	    t->sources[s].path == NULL; s++) {
+		if (attach_source(t, &t->sources[s], l, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 attach_all(struct tree *t, const struct policy *p, struct landlock *l,
     struct error *e)
 {
-	size_t s = 0;
+	int home_fd = open_tree(t->root, home_of(p), OPEN_TREE_CLONE |
+	    OPEN_TREE_CLOEXEC);
+	int r = -1;
 
-	for (; s < t->source_count && t->sources[s].path == NULL; s++) {
-		if (attach_source(t, &t->sources[s], l, e) != 0)
-			return -1;
-	}
-	for (size_t i = 0; i < p->path_count; i++) {
-		const struct policy_path *path = &p->paths[i];
-
-		if (path->access == POLICY_TMPFS &&
-		    attach_tmpfs(t, path, p->limits.tmpfs, l, e) != 0)
-			return -1;
-		if (s < t->source_count && t->sources[s].path == path &&
-		    attach_source(t, &t->sources[s++], l, e) != 0)
-			return -1;
-	}
-	return 0;
+	if (home_fd == -1 || attach_private(t, l, "tmp") != 0 ||
+	    attach_private(t, l, "dev/shm") != 0)
+		error_errno(e, "private directories");
+	else if (attach_defaults(t, l, e) == 0 &&
+	    attach_paths(t, p, true, l, e) == 0 &&
+	    attach_home(t, p, home_fd, l, e) == 0 &&
+	    attach_paths(t, p, false, l, e) == 0)
+		r = 0;
+	io_close(&home_fd);
+	return r;
 }
 
 static int
@@ -485,7 +592,7 @@ tree_make_root(struct tree *t, const struct policy *p, struct error *e)
 {
 	struct stat st;
 
-	t->root = t->private_fd = new_tmpfs(p->limits.tmpfs, "0755");
+	t->root = new_tmpfs(p->limits.tmpfs, "0755");
 	if (t->root == -1 || attach(t->root, AT_FDCWD, "/") != 0)
 		return error_errno(e, "root: tmpfs");
 	if (fstat(t->root, &st) != 0 || make_skeleton(t->root, p) != 0)
@@ -502,10 +609,6 @@ tree_build(struct tree *t, const struct policy *p, struct landlock *l,
 		return error_errno(e, "proc");
 	if (attach_pts(t, l) != 0)
 		return error_errno(e, "devpts");
-	if (attach_private(t, l, "tmp", "tmp") != 0 ||
-	    attach_private(t, l, "dev/shm", "dev/shm") != 0 ||
-	    attach_private(t, l, home_of(p), home_of(p)) != 0)
-		return error_errno(e, "private directories");
 	if (attach_all(t, p, l, e) != 0 || mask_all(t, p, e) != 0)
 		return -1;
 	if (enter(t) != 0)

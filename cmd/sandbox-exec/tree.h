@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "cmd/sandbox-exec/idmount.h"
 #include "cmd/sandbox-exec/landlock.h"
 #include "cmd/sandbox-exec/policy.h"
 
@@ -18,7 +19,8 @@ enum {
 /* A mount that is not attached yet. */
 struct tree_source {
 	const struct policy_path *path; /* NULL: one of the defaults */
-	char *inside;                   /* static or the policy's */
+	char *inside;                   /* static, the policy's or name */
+	char *name;                     /* its own, or NULL */
 	int fd;                         /* detached mount */
 	bool directory;
 	bool writable;
@@ -27,11 +29,11 @@ struct tree_source {
 struct tree {
 	struct tree_source sources[TREE_SOURCES_MAX];
 	size_t source_count;
-	int root;       /* the new root's mount */
-	int private_fd; /* the tmpfs; the same as root unless "/" is granted */
+	int root; /* the new root's mount, a tmpfs */
 	dev_t private_dev;
+	struct idmount idmount;
 	bool no_proc;       /* the kernel refused a fresh /proc */
-	bool no_idmap;      /* a writable path's owner could not be mapped */
+	bool no_idmap;      /* a path's owner could not be mapped */
 };
 
 /* Who owns what in the sandbox. */
