@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/* Finds what the payload must not read (credentials, the policy's masks) or
+ * not change (protect.h) in a tree that is put together.  Only looks;
+ * creates nothing.  Descriptor by descriptor, no link is followed. */
+#ifndef ADIT_SANDBOX_MASKS_H
+#define ADIT_SANDBOX_MASKS_H
+
+#include "cmd/sandbox-exec/policy.h"
+
+enum {
+	MASKS_MAX = 4096,         /* entries */
+	MASKS_VISITS_MAX = 200000, /* directory entries for the policy's */
+	MASKS_PROTECT_VISITS = 4096, /* in search of repositories */
+	MASKS_PROTECT_DEPTH = 3,
+};
+
+enum masks_kind {
+	MASKS_HIDE, /* cover with an empty file or directory */
+	MASKS_KEEP, /* mount on itself, read-only */
+	MASKS_PIN,  /* mount on itself as it is, so that it cannot be
+		     * renamed with what is below */
+};
+
+struct masks_entry {
+	enum masks_kind kind;
+	bool directory;
+	char *path; /* absolute, inside */
+};
+
+/* In the order to mount in: a directory before what is below it. */
+struct masks {
+	struct masks_entry *entries;
+	size_t count, size;
+	bool cut; /* the search for repositories was */
+};
+
+/* Looks below root_fd, the root of the tree.  Returns 0, to be freed with
+ * masks_done; or -1 with a text, also if the policy's masks match too much or
+ * in too large a tree to be sure. */
+int masks_find(int root_fd, const struct policy *p, struct masks *ret,
+    struct error *e);
+void masks_done(struct masks *m);
+
+#endif

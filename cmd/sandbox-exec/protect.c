@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/protect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "common/str.h"
+
+enum { RENAMES_MAX = 100 };
+
+const char *const protect_names[] = {
+	".bashrc", ".bash_profile", ".bash_login", ".bash_logout",
+	".bash_aliases", ".profile", ".zshrc", ".zprofile", ".zshenv",
+	".zlogin", ".zlogout", ".envrc", ".gitconfig", ".gitmodules",
+	".ripgreprc", ".mcp.json", ".vscode", ".idea", ".claude", ".codex",
+	".cursor", ".husky", ".ssh", NULL,
+};
+
+/* commondir moves a git directory's configuration elsewhere. */
+const char *const protect_git_names[] = {
+	"hooks", "config", "config.worktree", "commondir", NULL,
+};
+
+static bool
+is_in(const char *const names[], const char *part, size_t len)
+{
+	for (; *names != NULL; names++) {
+		size_t i = 0;
+
+		while (i < len && ascii_lower((*names)[i]) ==
+		    ascii_lower(part[i]))
+			i++;
+		if (i == len && (*names)[len] == '\0')
+			return true;
+	}
+	return false;
+}
+
+bool
+protect_is_name(const char *path)
+{
+	static const char *const git[] = {".git", NULL};
+	bool in_git = false;
+
+	while (*path != '\0') {
+		size_t len = strcspn(path, "/");
+
+		if (is_in(in_git ? protect_git_names : protect_names, path,
+		    len))
+			return true;
+		/* ".git" as a file names a git directory elsewhere. */
+		if (is_in(git, path, len)) {
+			if (path[len] == '\0')
+				return true;
+			in_git = true;
+		}
+		path += len + (path[len] == '/');
+	}
+	return false;
+}
+
+static int
+open_directory(int dir_fd, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+}
+
+static bool
+is_there(int fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Adds the directory fd, which it takes. */
+static void
+add(struct protect_watch *w, int fd, const char *path, const char *name,
+    const char *const names[])
+{
+	struct protect_watched *d = &w->at[w->count];
+	char full[PROTECT_PATH_LEN];
+
+	if (w->count == PROTECT_WATCHED_MAX || str_format(full, sizeof full,
+	    "%s%s%s", path, name[0] == '\0' ? "" : "/", name) != 0 ||
+	    (d->path = strdup(full)) == NULL) {
+		close(fd);
+		return;
+	}
+	d->fd = fd;
+	d->names = names;
+	d->missing = 0;
+	for (size_t i = 0; names[i] != NULL; i++) {
+		if (!is_there(fd, names[i]))
+			d->missing |= UINT32_C(1) << i;
+	}
+	w->count++;
+}
+
+void
+protect_start(struct protect_watch *w, const struct policy *p)
+{
+	w->count = 0;
+	for (size_t i = 0; p->protect && i < p->path_count; i++) {
+		const struct policy_path *path = &p->paths[i];
+		int fd = path->access != POLICY_RW ? -1 :
+		    open_directory(AT_FDCWD, path->host);
+		int git_fd;
+
+		if (fd == -1)
+			continue;
+		git_fd = open_directory(fd, ".git");
+		if (git_fd != -1)
+			add(w, git_fd, path->host, ".git", protect_git_names);
+		/* The directory itself may be a git directory. */
+		if (is_there(fd, "HEAD") && is_there(fd, "objects"))
+			add(w, fcntl(fd, F_DUPFD_CLOEXEC, 3), path->host, "",
+			    protect_git_names);
+		add(w, fd, path->host, "", protect_names);
+	}
+}
+
+/* Returns 0 and the name that it has now, or -1 with errno. */
+static int
+move_away(int fd, const char *name, char out[static NAME_MAX])
+{
+	for (int i = 0; i < RENAMES_MAX; i++) {
+		if (i == 0)
+			str_format(out, NAME_MAX, "%s.sandbox-exec", name);
+		else
+			str_format(out, NAME_MAX, "%s.sandbox-exec-%d", name,
+			    i);
+		if (renameat2(fd, name, fd, out, RENAME_NOREPLACE) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return -1;
+	}
+	return -1;
+}
+
+static void
+check(const struct protect_watched *d, protect_found *found, void *user)
+{
+	for (size_t i = 0; d->names[i] != NULL; i++) {
+		char renamed[NAME_MAX], path[PROTECT_PATH_LEN + NAME_MAX];
+		int r;
+
+		if ((d->missing & UINT32_C(1) << i) == 0 ||
+		    !is_there(d->fd, d->names[i]))
+			continue;
+		str_format(path, sizeof path, "%s/%s", d->path, d->names[i]);
+		r = move_away(d->fd, d->names[i], renamed);
+		found(user, path, r == 0 ? renamed : NULL);
+	}
+}
+
+void
+protect_end(struct protect_watch *w, protect_found *found, void *user)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		check(&w->at[i], found, user);
+		io_close(&w->at[i].fd);
+		free(w->at[i].path);
+	}
+	w->count = 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* Names that make other programs run commands: a repository's hooks and
+ * configuration, start-up files of shells, editors and agents.  What exists
+ * is mounted read-only by masks.h; what does not exist yet cannot be, without
+ * leaving something on the host, so it is looked for at the end. */
+#ifndef ADIT_SANDBOX_PROTECT_H
+#define ADIT_SANDBOX_PROTECT_H
+
+#include "cmd/sandbox-exec/policy.h"
+
+enum {
+	PROTECT_NAMES = 32,     /* at most, of either list */
+	PROTECT_WATCHED_MAX = 64,
+	PROTECT_PATH_LEN = 4096 + 64,
+};
+
+/* Each ends with NULL. */
+extern const char *const protect_names[];     /* in a directory */
+extern const char *const protect_git_names[]; /* in a git directory */
+
+/* Whether path, relative to a directory of the policy, is a protected name or
+ * below one, at any depth and in any case. */
+bool protect_is_name(const char *path);
+
+/* A directory and the names that were missing in it at the start. */
+struct protect_watched {
+	int fd;
+	char *path;       /* on the host */
+	const char *const *names;
+	uint32_t missing; /* bits of names */
+};
+
+struct protect_watch {
+	struct protect_watched at[PROTECT_WATCHED_MAX];
+	size_t count;
+};
+
+/* In the supervisor, before the sandbox: looks at what the policy makes
+ * writable, and its repositories there.  Never fails; to be ended with
+ * protect_end. */
+void protect_start(struct protect_watch *w, const struct policy *p);
+
+/* Told of a protected name that the payload made, and what it is called now:
+ * NULL if it could not be renamed, with errno. */
+typedef void protect_found(void *user, const char *path, const char *renamed);
+
+/* When nothing of the sandbox is left: renames what is there against the
+ * policy to NAME.sandbox-exec, NAME.sandbox-exec-1 and so on. */
+void protect_end(struct protect_watch *w, protect_found *found, void *user);
+
+#endif
