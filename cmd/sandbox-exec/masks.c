@@ -41,7 +41,9 @@ static const char *const home_secrets[] = {
 /* Sockets of container engines stand for all of the host. */
 static const char *const system_secrets[] = {
 	"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-",
-	"/etc/ssh/*_key", "/etc/ssl/private",
+	"/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_dsa_key",
+	"/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key",
+	"/etc/ssl/private",
 	"/etc/krb5.keytab", "/run/secrets", "/var/run/secrets",
 	"/run/docker.sock", "/run/podman", "/run/containerd", "/run/user",
 	NULL,
@@ -222,17 +224,16 @@ join_link(const struct finder *f, const char *text,
 	    &ignored);
 }
 
-/* Hides what the link leads to, if that is inside.  The link itself stays:
- * nothing can be mounted on it. */
-static void
-hide_target(struct finder *f, int fd, const char *name)
+/* Follows the link at the finder's path as far as it stays inside, and moves
+ * the finder there.  Returns a descriptor (O_PATH) of what is no link, or
+ * -1. */
+static int
+follow_link(struct finder *f, int fd, const char *name)
 {
 	int link_fd = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	char text[PATH_LEN], target[PATH_LEN], saved[PATH_LEN];
-	size_t saved_len = f->len;
+	char text[PATH_LEN], target[PATH_LEN];
 	struct stat st;
 
-	memcpy(saved, f->path, saved_len + 1);
 	for (int i = 0; i < LINKS_MAX && link_fd != -1; i++) {
 		ssize_t n = readlinkat(link_fd, "", text, sizeof text - 1);
 
@@ -247,12 +248,28 @@ hide_target(struct finder *f, int fd, const char *name)
 		if (link_fd == -1 || fstat(link_fd, &st) != 0 ||
 		    !enter(f, target + 1, &(size_t){0}))
 			break;
-		if (!S_ISLNK(st.st_mode)) {
-			add(f, MASKS_HIDE, st.st_mode);
-			break;
-		}
+		if (!S_ISLNK(st.st_mode))
+			return link_fd;
 	}
 	io_close(&link_fd);
+	return -1;
+}
+
+/* Hides what the link leads to.  The link itself stays: nothing can be
+ * mounted on it. */
+static void
+hide_target(struct finder *f, int fd, const char *name)
+{
+	char saved[PATH_LEN];
+	size_t saved_len = f->len;
+	struct stat st;
+	int target;
+
+	memcpy(saved, f->path, saved_len + 1);
+	target = follow_link(f, fd, name);
+	if (target != -1 && fstat(target, &st) == 0)
+		add(f, MASKS_HIDE, st.st_mode);
+	io_close(&target);
 	memcpy(f->path, saved, saved_len + 1);
 	f->len = saved_len;
 }
@@ -332,18 +349,45 @@ expand_into(struct finder *f, int fd, const char *name, struct rest rest)
 	close(child);
 }
 
+/* Goes on where a link leads that the pattern names. */
+static void
+expand_link(struct finder *f, int fd, const char *name, struct rest rest)
+{
+	char saved[PATH_LEN];
+	size_t old;
+	int target, child;
+
+	if (!enter(f, name, &old))
+		return;
+	memcpy(saved, f->path, old);
+	target = follow_link(f, fd, name);
+	child = target == -1 ? -1 : open_child(target, ".");
+	if (child != -1 && rest.depth++ < DEPTH_MAX)
+		expand(f, child, rest);
+	io_close(&child);
+	io_close(&target);
+	memcpy(f->path, saved, old);
+	leave(f, old);
+}
+
 /* name matched the first part of the pattern. */
 static void
 expand_match(struct finder *f, int fd, const char *name, struct rest rest)
 {
 	size_t part = strcspn(rest.pattern, "/");
+	bool named = !is_pattern(rest.pattern, part);
+	struct stat st;
 
 	if (rest.pattern[part] == '\0') {
 		hide(f, fd, name);
 		return;
 	}
 	rest.pattern += part + 1;
-	expand_into(f, fd, name, rest);
+	if (named && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISLNK(st.st_mode))
+		expand_link(f, fd, name, rest);
+	else
+		expand_into(f, fd, name, rest);
 }
 
 static void
@@ -382,8 +426,7 @@ expand(struct finder *f, int fd, struct rest rest)
 	}
 }
 
-/* Hides what matches an absolute pattern, up to the last part that is no
- * pattern in one step. */
+/* Hides what matches an absolute pattern. */
 static void
 hide_absolute(struct finder *f, const char *pattern)
 {
@@ -475,15 +518,28 @@ hide_homes(struct finder *f)
 	}
 }
 
+/* Whether a file of the host's /etc needs no mask.  The usual case, at the
+ * price of two system calls. */
+static bool
+is_no_secret(const struct finder *f, const char *path)
+{
+	struct stat st;
+
+	return fstatat(f->root_fd, path + 1, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    is_unreadable(f->root_fd, path + 1, &st);
+}
+
 static void
 hide_defaults(struct finder *f)
 {
 	f->is_default = true;
 	for (size_t i = 0; system_secrets[i] != NULL; i++) {
-		if (f->policy->default_files &&
-		    str_starts(system_secrets[i], "/etc/"))
-			hide_absolute(f, system_secrets[i]);
-		hide_host(f, system_secrets[i]);
+		const char *path = system_secrets[i];
+
+		if (f->policy->default_files && str_starts(path, "/etc/") &&
+		    !is_no_secret(f, path))
+			hide_absolute(f, path);
+		hide_host(f, path);
 	}
 	hide_homes(f);
 	f->is_default = false;
