@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # set here or by the helpers
+
+# For tests of sandbox-exec: each statement is tried as root and as an
+# ordinary user, so far as this test is root.
+
+SANDBOX_USER=sandbox-test
+
+# setup_file_sandbox sets SX_DIR: a directory that everybody can reach, with
+# the program and what emulates a host without namespaces.
+setup_file_sandbox()
+{
+	SX_DIR=$(mktemp -d /tmp/sandbox-test.XXXXXX)
+	export SX_DIR
+	chmod 755 "$SX_DIR"
+	cp "$BIN/sandbox-exec" "$SX_DIR/"
+	"${CC:-cc}" -D_GNU_SOURCE -o "$SX_DIR/refuse" "$ROOT/tests/fakes/refuse-namespaces.c" \
+		-lseccomp
+	if ((EUID == 0)) && ! id "$SANDBOX_USER" >/dev/null 2>&1; then
+		useradd --system --no-create-home --shell /usr/sbin/nologin \
+			"$SANDBOX_USER"
+		export SX_ADDED=1
+	fi
+}
+
+teardown_file_sandbox()
+{
+	if [[ ${SX_ADDED-} ]]; then
+		userdel "$SANDBOX_USER"
+	fi
+	rm -rf "$SX_DIR"
+}
+
+# sandbox_setup sets SX, the program; W, a directory of the present user's
+# that is empty.
+sandbox_setup()
+{
+	tool_setup
+	SX=$SX_DIR/sandbox-exec
+	be_self
+}
+
+sandbox_teardown()
+{
+	tool_teardown
+	rm -rf "$SX_DIR"/w.*
+}
+
+new_workspace()
+{
+	W=$(mktemp -d "$SX_DIR/w.XXXXXX")
+	((${#AS[@]} == 0)) || chown "$SANDBOX_USER" "$W"
+	cd "$W" || return 1
+}
+
+be_self()
+{
+	AS=()
+	WHO=$(id -un)
+	new_workspace
+}
+
+be_user()
+{
+	AS=(setpriv "--reuid=$SANDBOX_USER" "--regid=$SANDBOX_USER"
+		--clear-groups)
+	WHO=$SANDBOX_USER
+	new_workspace
+}
+
+# each FUNCTION [ARGUMENT...]: runs it as the present user and, if that is
+# root, as the ordinary one.
+each()
+{
+	be_self
+	echo "# as $WHO"
+	"$@"
+	((EUID == 0)) || return 0
+	be_user
+	echo "# as $WHO"
+	"$@"
+	be_self
+}
+
+# sx STATUS ARGUMENT...: runs sandbox-exec, which must end so.
+sx()
+{
+	local want=$1
+
+	shift
+	if ((want == 127)); then
+		# bats warns of a 127 that it was not told of.
+		run -127 --separate-stderr "${AS[@]}" "$SX" "$@" </dev/null
+	else
+		run_tool "$want" "${AS[@]}" "$SX" "$@"
+	fi
+}
+
+# count_named NAME: processes called so.
+count_named()
+{
+	local n
+
+	n=$(pgrep -cx -- "$1") || true
+	echo "${n:-0}"
+}
+
+is_none_named() { (($(count_named "$1") == 0)); }
+is_all_named() { (($(count_named "$1") == $2)); }

@@ -1,0 +1,448 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# shellcheck disable=SC2016 # what is in single quotes is for the inner shell
+# shellcheck disable=SC2030,SC2031 # each test is a subshell of its own
+# shellcheck disable=SC2153,SC2154 # set by the helpers
+
+# sandbox-exec(1): how a command runs, ends and dies.
+
+load helpers.bash
+load sandbox-exec.bash
+
+setup_file() { setup_file_sandbox; }
+teardown_file() { teardown_file_sandbox; }
+setup() { sandbox_setup; }
+teardown() { sandbox_teardown; }
+
+# ---- statuses ----
+
+passes_statuses()
+{
+	sx 0 -- true
+	sx 7 -- sh -c 'exit 7'
+	sx 143 -- sh -c 'kill -TERM $$'
+	sx 137 -- sh -c 'kill -KILL $$'
+	sx 139 -- sh -c 'kill -SEGV $$'
+}
+
+@test "the exit status is the command's own, 128+n after signal n" {
+	each passes_statuses
+}
+
+tells_failures_apart()
+{
+	sx 127 -- no-such-command
+	one_error 'no-such-command: command not found'
+	sx 127 -- /no/such/file
+	one_error '/no/such/file: command not found'
+	sx 126 -- /etc/passwd
+	one_error '/etc/passwd: Permission denied'
+	printf '#!/no/such/interpreter\n' >"$W/script"
+	chmod 755 "$W/script"
+	sx 126 --ro "$W" -- "$W/script"
+	one_error 'interpreter'
+	sx 125 --ro "$W/nothing" -- true
+	sx 125 --no-such-option -- true
+	sx 125
+}
+
+@test "not found is 127, not executable 126, no sandbox 125" {
+	each tells_failures_apart
+}
+
+ends_in_time()
+{
+	now_ms
+	local start=$NOW
+
+	sx 124 --time 200ms -- sleep 30
+	now_ms
+	((NOW - start < 2000))
+	sx 124 --time 200ms -- sh -c 'trap "echo bye; exit 3" TERM
+		while :; do sleep 0.05; done'
+	eq "$output" bye
+	sx 124 --time 100ms -- sh -c 'trap "" TERM; while :; do sleep 1; done'
+}
+
+@test "a time limit ends a command with 124, politely first" {
+	each ends_in_time
+}
+
+# ---- what goes in and out ----
+
+passes_streams()
+{
+	local out
+
+	out=$(echo input | "${AS[@]}" "$SX" -- cat)
+	eq "$out" input
+	out=$("${AS[@]}" "$SX" -- sh -c 'echo a; echo b >&2' 2>&1 >/dev/null)
+	eq "$out" b
+	out=$("${AS[@]}" "$SX" -- head -c 3000000 /dev/zero | wc -c)
+	eq "$out" 3000000
+	# A reader that goes away ends the writer.
+	"${AS[@]}" "$SX" -- yes | head -n 1 >/dev/null
+}
+
+@test "standard streams are the caller's" {
+	each passes_streams
+}
+
+@test "closed standard streams are empty, not somebody else's file" {
+	run -0 bash -c '"$1" -- sh -c "cat; echo x; ls -l /proc/self/fd" \
+		<&- 2>&1' - "$SX"
+	[[ $output == *x* ]]
+	run -0 bash -c '"$1" -- true <&- >&- 2>&-' - "$SX"
+}
+
+reduces_environment()
+{
+	export SECRET_TOKEN=abc AWS_SECRET_ACCESS_KEY=def
+	sx 0 -- env
+	[[ $output != *abc* && $output != *def* ]]
+	[[ $output == *PATH=* && $output == *HOME=* ]]
+	sx 0 --env SECRET_TOKEN --env A=b -- env
+	[[ $output == *SECRET_TOKEN=abc* && $output == *A=b* ]]
+	[[ $output != *def* ]]
+}
+
+@test "the environment is a short list plus --env" {
+	each reduces_environment
+}
+
+closes_descriptors()
+{
+	echo secret >"$W/secret"
+	exec 7<"$W/secret"
+	sx 0 -- sh -c 'ls /proc/self/fd'
+	eq "${lines[*]}" '0 1 2 3'
+	sx 1 -- sh -c 'cat <&7 2>/dev/null || exit 1'
+	sx 0 --fd 7 -- sh -c 'cat <&7'
+	eq "$output" secret
+	exec 7<&-
+}
+
+@test "no descriptor is inherited but those of --fd" {
+	each closes_descriptors
+}
+
+caps_output()
+{
+	sx 0 --out 1k -- sh -c 'seq 1 10000; seq 1 10000 >&2'
+	[[ $output == "1"$'\n'"2"$'\n'* && $output == *$'\n'10000 ]]
+	[[ $output == *'[47870 bytes dropped]'* ]]
+	[[ $stderr == *'[47870 bytes dropped]'* ]]
+	((${#output} < 1100))
+	sx 0 --out 1k -- seq 1 100
+	[[ $output != *dropped* ]]
+	eq "${#lines[@]}" 100
+}
+
+@test "capped output keeps head and tail and counts the rest" {
+	each caps_output
+}
+
+# ---- where it runs ----
+
+is_nobody()
+{
+	sx 0 -- id -u
+	((output != 0))
+	sx 0 -- sh -c 'grep -E "^(Cap|NoNewPrivs|Seccomp:)" /proc/self/status'
+	for line in "${lines[@]}"; do
+		case $line in
+		Cap*) [[ $line == *0000000000000000 ]] ;;
+		NoNewPrivs*) [[ $line == *1 ]] ;;
+		Seccomp*) [[ $line == *2 ]] ;;
+		esac
+	done
+	sx 0 -- sh -c 'echo $$'
+	((output != 1))
+	sx 0 -- hostname
+	eq "$output" sandbox
+}
+
+@test "the command is not root, not PID 1, and has no capabilities" {
+	each is_nobody
+}
+
+sees_itself_only()
+{
+	sx 0 -- sh -c 'ls -d /proc/[0-9]* | wc -l'
+	((output <= 3))
+	sx 1 -- sh -c 'cat /proc/1/environ >/dev/null 2>&1 || exit 1'
+	sx 2 -- sh -c 'echo x >/proc/sys/kernel/core_pattern'
+	sx 2 -- ls /sys/kernel
+	sx 0 -- sh -c 'ls /run | wc -l'
+	eq "$output" 0
+}
+
+@test "processes, kernel settings and services of the host are not there" {
+	each sees_itself_only
+}
+
+@test "root cannot write core_pattern, whatever it grants" {
+	((EUID == 0)) || skip 'not root'
+	local before after
+
+	before=$(</proc/sys/kernel/core_pattern)
+	for p in / /proc /proc/sys; do
+		run --separate-stderr "$SX" --rw $p -- sh -c \
+			'echo "|/bin/false" >/proc/sys/kernel/core_pattern'
+		((status != 0))
+	done
+	after=$(</proc/sys/kernel/core_pattern)
+	eq "$after" "$before"
+}
+
+keeps_files_apart()
+{
+	echo data >"$W/file"
+	sx 1 -- cat "$W/file"
+	sx 0 --ro "$W" -- cat "$W/file"
+	eq "$output" data
+	sx 1 --ro "$W" -- sh -c "echo x 2>/dev/null >$W/new || exit 1"
+	sx 0 --rw "$W" -- sh -c "echo x >$W/new"
+	eq "$(<"$W/new")" x
+	eq "$(stat -c %U "$W/new")" "$WHO"
+	sx 0 --ro "$W:/data" -- cat /data/file
+	eq "$output" data
+	sx 1 -- touch /usr/x /etc/x /x
+	sx 0 -- sh -c 'echo x >/tmp/x && echo x >"$HOME/x" && cat /tmp/x'
+	[[ ! -e /tmp/x ]]
+}
+
+@test "files are the system's, read-only, and what is granted" {
+	each keeps_files_apart
+}
+
+works_in_workdir()
+{
+	mkdir "$W/sub"
+	chmod 755 "$W/sub"
+	sx 0 --rw "$W" -- pwd
+	eq "$output" "$W"
+	sx 0 --rw "$W" --workdir "$W/sub" -- pwd
+	eq "$output" "$W/sub"
+	sx 125 --rw "$W" --workdir "$W/none" -- true
+	sx 0 -- pwd
+	[[ $output != "$W" ]]
+}
+
+@test "the working directory is the caller's if it is shown" {
+	each works_in_workdir
+}
+
+hides_network()
+{
+	sx 0 -- sh -c 'ls /sys/class/net 2>/dev/null; cat /proc/self/net/dev'
+	[[ $output == *lo:* && $output != *eth* ]]
+	sx 0 -- bash -c 'exec 3<>/dev/udp/127.0.0.1/9 && echo up'
+	eq "$output" up
+	sx 1 -- bash -c 'exec 3<>/dev/udp/192.0.2.1/9'
+}
+
+@test "without --net there is a loopback and nothing else" {
+	each hides_network
+}
+
+# ---- limits ----
+
+counts_processes()
+{
+	sx 0 --pids 20 -- sh -c 'for i in $(seq 10); do sleep 0.1 & done; wait'
+	sx 2 --pids 8 -- sh -c 'for i in $(seq 20); do sleep 0.1 & done; wait'
+	[[ $stderr == *fork* ]]
+}
+
+@test "--pids counts the sandbox's processes only" {
+	each counts_processes
+}
+
+limits_files()
+{
+	sx 153 --fsize 64k -- sh -c 'head -c 100000 /dev/zero >/tmp/x
+		exit $?'
+	sx 0 -- sh -c 'ulimit -n'
+	eq "$output" 4096
+}
+
+@test "--fsize and --files are the command's limits" {
+	each limits_files
+}
+
+@test "--mem kills what takes more, and says so" {
+	((EUID == 0)) || skip 'control groups need root here'
+	sx 137 --mem 32m --status-fd 2 -- sh -c \
+		'x=$(head -c 300000000 /dev/zero | tr "\0" x)'
+	[[ $stderr == *'"limits_hit":["mem"]'* ]]
+	[[ $stderr == *'"mem":"enforced"'* ]]
+	run find /sys/fs/cgroup -name 'sandbox-exec-*'
+	eq "$output" ''
+}
+
+# ---- the end of everything ----
+
+# Double-forked, in sessions of their own, with a name of their own.
+spawn='cp /bin/sleep "$1"
+i=0
+while [ $i -lt '
+spawn_rest=' ]; do
+	(setsid "$1" 1000 </dev/null >/dev/null 2>&1 & ) &
+	i=$((i + 1))
+done
+wait
+echo started'
+
+leaves_no_process()
+{
+	local name=sx-$1-$BASHPID
+
+	sx 0 --rw "$W" -- sh -c "$spawn 200 $spawn_rest" - "$W/$name"
+	is_none_named "$name"
+}
+
+@test "when the command ends, nothing that it started is left" {
+	each leaves_no_process end
+}
+
+dies_with_supervisor()
+{
+	local name=sxk-$BASHPID
+
+	"${AS[@]}" "$SX" --rw "$W" -- sh -c "$spawn 1000 $spawn_rest; sleep 99" \
+		- "$W/$name" </dev/null >"$T/kill.out" 2>"$T/kill.err" 3>&- &
+	PID[kill]=$!
+	wait_until has_line "$T/kill.out" started
+	wait_until is_all_named "$name" 1000
+	kill -KILL "${PID[kill]}"
+	wait_until -t 10 is_none_named "$name"
+	wait "${PID[kill]}" || true
+	unset 'PID[kill]'
+}
+
+@test "a supervisor that is killed takes 1000 double-forked children along" {
+	each dies_with_supervisor
+}
+
+passes_signals()
+{
+	start_bg term "${AS[@]}" "$SX" -- sh -c \
+		'trap "echo got; exit 5" TERM; echo ready
+		while :; do sleep 0.05; done'
+	wait_until has_line "$T/term.out" ready
+	kill -TERM "${PID[term]}"
+	wait_exit term
+	eq "$STATUS" 5
+	has_line "$T/term.out" got
+}
+
+@test "signals to the supervisor reach the command" {
+	each passes_signals
+}
+
+# ---- reports ----
+
+writes_status()
+{
+	local json
+
+	json=$("${AS[@]}" "$SX" --status-fd 5 --time 10s -- sh -c 'exit 3' \
+		5>&1 >/dev/null) || true
+	eq "$(jq -r '[.status, .exit, .signal, .isolation.tier] | @csv' \
+		<<<"$json")" '3,3,,"full"'
+	eq "$(jq -c '.isolation.degraded' <<<"$json")" '[]'
+	eq "$(jq -r '.isolation.limits.time' <<<"$json")" enforced
+	json=$("${AS[@]}" "$SX" --status-fd 5 --time 50ms -- sleep 9 \
+		5>&1 >/dev/null 2>&1) || true
+	eq "$(jq -c '[.status, .signal, .timed_out, .limits_hit]' \
+		<<<"$json")" '[124,15,true,["time"]]'
+	json=$("${AS[@]}" "$SX" --status-fd 5 -- no-such 5>&1 >/dev/null \
+		2>&1) || true
+	eq "$(jq -r '.status' <<<"$json")" 127
+}
+
+@test "--status-fd gives one JSON object" {
+	each writes_status
+}
+
+records_audit()
+{
+	sx 0 --audit "$W/audit" -- true
+	eq "$(jq -r .event "$W/audit" | paste -sd ' ')" 'start end'
+	eq "$(jq -r .policy "$W/audit" | sort -u | wc -l)" 1
+	eq "$(stat -c %a "$W/audit")" 600
+	sx 125 --audit "$W/audit" --rw "$W" -- true
+	one_error 'the command can write'
+}
+
+@test "--audit appends lines to a file that the command cannot reach" {
+	each records_audit
+}
+
+explains_itself()
+{
+	sx 0 --explain
+	[[ $output == *'isolation: full'* && $output != *'NOT REFUSED'* ]]
+	sx 0 --explain --json
+	eq "$(jq -r '[.probes[] | select(.promised and (.refused | not))]
+		| length' <<<"$output")" 0
+	sx 0 --require full --explain
+}
+
+@test "--explain tries what it claims" {
+	each explains_itself
+}
+
+# ---- where user namespaces are refused ----
+
+runs_in_lower_tier()
+{
+	AS+=("$SX_DIR/refuse")
+	sx 0 -- sh -c 'echo x >"$TMPDIR/f" && cat "$TMPDIR/f"'
+	eq "$output" x
+	[[ $stderr == *'warning: namespaces:'* ]]
+	sx 1 -- sh -c 'echo x 2>/dev/null >/tmp/sandbox-test-file || exit 1'
+	sx 2 -- ls /root /home
+	sx 2 -- ls /proc
+	sx 1 -- bash -c 'exec 3<>/dev/udp/127.0.0.1/9'
+	sx 0 -- id -u
+	((output != 0))
+	sx 0 --explain
+	[[ $output == *'isolation: lsm'* && $output != *'NOT REFUSED'* ]]
+	sx 125 --require full -- true
+	sx 125 --require namespaces -- true
+	run find /tmp -maxdepth 1 -name 'sandbox-exec.*' -newer "$W"
+	eq "$output" ''
+}
+
+@test "without namespaces Landlock and seccomp remain, and it says so" {
+	each runs_in_lower_tier
+}
+
+kills_in_lower_tier()
+{
+	local name=sxl-$BASHPID
+
+	cp /bin/sleep "$SX_DIR/$name"
+	AS+=("$SX_DIR/refuse")
+	sx 0 --ro "$SX_DIR" -- sh -c 'for i in $(seq 50); do
+		(setsid "$1" 1000 </dev/null >/dev/null 2>&1 & ) & done; wait' \
+		- "$SX_DIR/$name"
+	is_none_named "$name"
+	"${AS[@]}" "$SX" --ro "$SX_DIR" -- sh -c 'for i in $(seq 50); do
+		(setsid "$1" 1000 </dev/null >/dev/null 2>&1 & ) & done; wait
+		echo started; sleep 99' - "$SX_DIR/$name" </dev/null \
+		>"$T/low.out" 2>"$T/low.err" 3>&- &
+	PID[low]=$!
+	wait_until has_line "$T/low.out" started
+	wait_until is_all_named "$name" 50
+	kill -KILL "${PID[low]}"
+	wait_until -t 10 is_none_named "$name"
+	wait "${PID[low]}" || true
+	unset 'PID[low]'
+}
+
+@test "without namespaces what the command started is found and killed" {
+	each kills_in_lower_tier
+}
