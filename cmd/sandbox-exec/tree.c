@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/confine.h"
 #include "cmd/sandbox-exec/mask.h"
 #include "cmd/sandbox-exec/path.h"
 #include "common/io.h"
@@ -540,6 +541,60 @@ attach_all(struct tree *t, const struct policy *p, struct landlock *l,
 	return r;
 }
 
+/* The place of a file that may be a link to nowhere, as /etc/resolv.conf is
+ * where the resolver's own directory in /run is not shown. */
+static int
+open_linked(struct tree *t, const char *path, struct error *e)
+{
+	char link[PATH_MAX], target[PATH_MAX];
+	int fd = open_beneath(t->root, path, O_PATH, RESOLVE_IN_ROOT);
+	ssize_t n;
+
+	if (fd != -1 || errno != ENOENT)
+		return fd != -1 ? fd : error_errno(e, "%s", path);
+	n = readlinkat(t->root, path + 1, link, sizeof link - 1);
+	link[n > 0 ? n : 0] = '\0';
+	if (n <= 0)
+		return open_target(t, path, false, e);
+	if (link[0] != '/' && str_format(target, sizeof target, "%.*s/%s",
+	    (int)(strrchr(path, '/') - path), path, link) != 0)
+		return error_errno(e, "%s", path);
+	if (path_absolute(link[0] == '/' ? link : target, NULL, NULL, link,
+	    e) != 0)
+		return -1;
+	return open_target(t, link, false, e);
+}
+
+/* Names are asked of the gate. */
+static int
+attach_resolver(struct tree *t, struct error *e)
+{
+	static const char name[] = ".resolv.conf";
+	static const char text[] = "nameserver " CONFINE_DNS_ADDRESS
+	    "\n";
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+	int target = open_linked(t, "/etc/resolv.conf", e);
+	int file, fd = -1, r = -1;
+
+	if (target == -1)
+		return -1;
+	file = openat(t->root, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0444);
+	if (file != -1 && io_write_all(file, bytes_cstr(text)) == 0)
+		fd = open_tree(t->root, name, OPEN_TREE_CLONE |
+		    OPEN_TREE_CLOEXEC);
+	if (fd != -1 && mount_setattr(fd, "", AT_EMPTY_PATH, &attr,
+	    sizeof attr) == 0)
+		r = attach(fd, target, "");
+	if (r != 0)
+		error_errno(e, "/etc/resolv.conf");
+	unlinkat(t->root, name, 0);
+	io_close(&fd);
+	io_close(&file);
+	close(target);
+	return r;
+}
+
 static int
 attach_proc(struct tree *t)
 {
@@ -610,6 +665,9 @@ tree_build(struct tree *t, const struct policy *p, struct landlock *l,
 	if (attach_pts(t, l) != 0)
 		return error_errno(e, "devpts");
 	if (attach_all(t, p, l, e) != 0 || mask_all(t, p, e) != 0)
+		return -1;
+	if (p->net == POLICY_NET_ALLOW && p->default_files &&
+	    attach_resolver(t, e) != 0)
 		return -1;
 	if (enter(t) != 0)
 		return error_errno(e, "pivot_root");
