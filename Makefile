@@ -33,7 +33,7 @@ LIBS_tunnel-edge := -lssl -lcrypto -ljq -lev -lm
 LIBS_mcp-proxy := -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm
 LIBS_frame-dump := -ljq -lev -lm
 # sandbox-exec starts in a millisecond: a static program is half of it less.
-LIBS_sandbox-exec := -lyaml
+LIBS_sandbox-exec := -lyaml -lcares -lhttp_parser -lev -lm
 LDFLAGS_sandbox-exec := -static-pie
 # Tests link what they use of all of it.
 LIBS_TEST := -lcurl -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm

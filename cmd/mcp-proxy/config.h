@@ -5,7 +5,7 @@
 #ifndef ADIT_MCP_PROXY_CONFIG_H
 #define ADIT_MCP_PROXY_CONFIG_H
 
-#include "cmd/mcp-proxy/guard.h"
+#include "common/guard.h"
 #include "common/sock.h"
 
 enum {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "cmd/mcp-proxy/downstream.h"
-#include "cmd/mcp-proxy/field.h"
+#include "common/field.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "common/clock.h"
 #include "common/diag.h"

@@ -4,7 +4,7 @@
 #define ADIT_MCP_PROXY_PROXY_H
 
 #include "cmd/mcp-proxy/config.h"
-#include "cmd/mcp-proxy/http.h"
+#include "common/http.h"
 #include "common/hop.h"
 #include "common/tls.h"
 

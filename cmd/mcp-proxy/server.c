@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/mcp-proxy/downstream.h"
-#include "cmd/mcp-proxy/resolve.h"
+#include "common/resolve.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "common/diag.h"
 #include "common/exit.h"

@@ -8,7 +8,7 @@
 
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/reply.h"
-#include "cmd/mcp-proxy/resolve.h"
+#include "common/resolve.h"
 #include "cmd/mcp-proxy/watchdog.h"
 #include "cmd/mcp-proxy/wire.h"
 

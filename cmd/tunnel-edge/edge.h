@@ -3,7 +3,7 @@
 #ifndef ADIT_EDGE_H
 #define ADIT_EDGE_H
 
-#include "cmd/tunnel-edge/clienthello.h"
+#include "common/clienthello.h"
 #include "cmd/tunnel-edge/listener.h"
 #include "cmd/tunnel-edge/table.h"
 #include "common/hop.h"

@@ -3,7 +3,7 @@
  * a host name, and more bytes never change a decision. */
 #include <stdlib.h>
 
-#include "cmd/tunnel-edge/clienthello.h"
+#include "common/clienthello.h"
 #include "common/str.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -4,7 +4,7 @@
  * must be what we would take, with the same payload. */
 #include <assert.h>
 
-#include "cmd/mcp-proxy/http.h"
+#include "common/http.h"
 
 enum { HEAD_MAX = 65536, OUT_MAX = 1 << 20 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Bodies: the framing taken off and put on, wherever reads cut it. */
-#include "cmd/mcp-proxy/http.h"
+#include "common/http.h"
 #include "tests/unit/test.h"
 
 enum { MAX = 65536 };

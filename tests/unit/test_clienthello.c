@@ -2,7 +2,7 @@
 /* The ClientHello parser on real hellos of three libraries and on hellos
  * built here, whole, cut at every byte, in records of every size, and wrong
  * in every way that has an alert of its own. */
-#include "cmd/tunnel-edge/clienthello.h"
+#include "common/clienthello.h"
 #include "common/io.h"
 #include "common/str.h"
 #include "tests/unit/test.h"

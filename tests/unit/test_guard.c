@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The upstream guard at both edges of every range, in every mode. */
-#include "cmd/mcp-proxy/guard.h"
+#include "common/guard.h"
 #include "common/sock.h"
 #include "tests/unit/test.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The strict reader of HTTP heads: what it takes, what it refuses and with
  * which status, where it says "need more", and what it writes. */
-#include "cmd/mcp-proxy/http.h"
+#include "common/http.h"
 #include "tests/unit/test.h"
 
 enum { MAX = 4096 };

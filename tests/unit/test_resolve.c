@@ -3,8 +3,8 @@
  * to an upstream whose name changes its mind (DNS rebinding). */
 #include <arpa/inet.h>
 
-#include "cmd/mcp-proxy/guard.h"
-#include "cmd/mcp-proxy/resolve.h"
+#include "common/guard.h"
+#include "common/resolve.h"
 #include "tests/unit/test.h"
 
 enum {

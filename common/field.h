@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The characters and field lines of HTTP (RFC 9110 section 5).  Pure. */
-#ifndef ADIT_MCP_PROXY_FIELD_H
-#define ADIT_MCP_PROXY_FIELD_H
+#ifndef ADIT_FIELD_H
+#define ADIT_FIELD_H
 
 #include "common/bytes.h"
 

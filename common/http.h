@@ -8,12 +8,12 @@
  * Content-Length or one "Transfer-Encoding: chunked".  Then libhttp-parser
  * reads the same bytes, and a difference about where the body ends is an
  * error. */
-#ifndef ADIT_MCP_PROXY_HTTP_H
-#define ADIT_MCP_PROXY_HTTP_H
+#ifndef ADIT_HTTP_H
+#define ADIT_HTTP_H
 
 #include "common/buf.h"
 #include "common/error.h"
-#include "cmd/mcp-proxy/body.h"
+#include "common/body.h"
 
 enum {
 	HTTP_FIELDS_MAX = 100,

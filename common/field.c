@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/mcp-proxy/field.h"
+#include "common/field.h"
 
 #include "common/str.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/mcp-proxy/body.h"
+#include "common/body.h"
 
 #include <stdio.h>
 
-#include "cmd/mcp-proxy/field.h"
+#include "common/field.h"
 
 enum { CHUNK_DIGITS_MAX = 15 }; /* sizes stay below 2^60 */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Decides which addresses an upstream may have.  Pure: no name is resolved
+/* Decides which addresses may be dialed.  Pure: no name is resolved
  * here; every address that a name gave is asked about, and exactly that
  * address is dialed. */
-#ifndef ADIT_MCP_PROXY_GUARD_H
-#define ADIT_MCP_PROXY_GUARD_H
+#ifndef ADIT_GUARD_H
+#define ADIT_GUARD_H
 
 #include <sys/socket.h>
 
@@ -22,6 +22,7 @@ enum guard_mode {
 	GUARD_PRIVATE, /* RFC 1918 and fc00::/7 */
 	GUARD_LISTED,  /* exactly the ranges given */
 	GUARD_OFF,     /* everything but what is always refused */
+	GUARD_PUBLIC,  /* the Internet's, and the ranges given; never loopback */
 };
 
 struct guard {

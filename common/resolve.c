@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Each query has a c-ares channel of its own: a channel can only be cancelled
  * whole, and a new one reads resolv.conf and hosts as they are today. */
-#include "cmd/mcp-proxy/resolve.h"
+#include "common/resolve.h"
 
 #include <ares.h>
 #include <stdlib.h>

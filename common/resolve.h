@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Host names to addresses without blocking, through c-ares: /etc/hosts, then
  * DNS for A and AAAA.  Nothing is cached: one query, one dial. */
-#ifndef ADIT_MCP_PROXY_RESOLVE_H
-#define ADIT_MCP_PROXY_RESOLVE_H
+#ifndef ADIT_RESOLVE_H
+#define ADIT_RESOLVE_H
 
 #include <ev.h>
 

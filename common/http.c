@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/mcp-proxy/http.h"
+#include "common/http.h"
 
 #include <limits.h>
 
-#include "cmd/mcp-proxy/field.h"
+#include "common/field.h"
 #include "common/str.h"
 
 enum {

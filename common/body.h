@@ -2,8 +2,8 @@
 /* Bodies of HTTP/1.1 messages (RFC 9112 sections 6 and 7): the framing is
  * taken off as the bytes arrive and put on again for the next hop.  Pure.
  * As with heads, our strict reader and libhttp-parser must agree. */
-#ifndef ADIT_MCP_PROXY_BODY_H
-#define ADIT_MCP_PROXY_BODY_H
+#ifndef ADIT_BODY_H
+#define ADIT_BODY_H
 
 #include <http_parser.h>
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/tunnel-edge/clienthello.h"
+#include "common/clienthello.h"
 
 #include "common/str.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Addresses are compared as 16 bytes, IPv4 as ::ffff:a.b.c.d, so that one
  * table serves both families. */
-#include "cmd/mcp-proxy/guard.h"
+#include "common/guard.h"
 
 #include <arpa/inet.h>
 
@@ -19,6 +19,24 @@ static const struct guard_range private_ranges[] = {
 	V4(172, 16, 0, 0, 12),
 	V4(192, 168, 0, 0, 16),
 	{{0xfc}, 7},
+};
+
+/* What is no host of the Internet's: RFC 6890 and what it names. */
+static const struct guard_range not_public[] = {
+	V4(10, 0, 0, 0, 8),
+	V4(100, 64, 0, 0, 10),
+	V4(172, 16, 0, 0, 12),
+	V4(192, 0, 0, 0, 24),
+	V4(192, 168, 0, 0, 16),
+	V4(198, 18, 0, 0, 15),
+	V4(240, 0, 0, 0, 4),
+	{{0xfc}, 7},
+	{{0xfe, 0xc0}, 10},
+};
+
+static const struct guard_range loopback[] = {
+	V4(127, 0, 0, 0, 8),
+	{{[15] = 1}, IP_BITS},
 };
 
 struct refused {
@@ -148,6 +166,15 @@ guard_add(struct guard *g, const char *range, struct error *e)
 	return 0;
 }
 
+static const char *
+judge_public(const struct guard *g, const uint8_t ip[static IP_LEN])
+{
+	if (in_any(loopback, sizeof loopback / sizeof *loopback, ip))
+		return "a loopback";
+	return in_any(not_public, sizeof not_public / sizeof *not_public, ip) &&
+	    !in_any(g->ranges, g->count, ip) ? "a private" : NULL;
+}
+
 /* Judges the 16 bytes themselves.  Returns NULL if they are allowed; else
  * a noun phrase for what the address is (*ret_is) or is not. */
 static const char *
@@ -167,6 +194,9 @@ judge(const struct guard *g, const uint8_t ip[static IP_LEN], bool *ret_is)
 		    ? NULL : "a private";
 	case GUARD_LISTED:
 		return in_any(g->ranges, g->count, ip) ? NULL : "an allowed";
+	case GUARD_PUBLIC:
+		*ret_is = true;
+		return judge_public(g, ip);
 	case GUARD_OFF:
 		break;
 	}
@@ -219,7 +249,7 @@ refuse(const struct guard *g, const uint8_t ip[static IP_LEN],
 		    sizeof v4_text);
 		str_format(inner, sizeof inner, " (it carries %s)", v4_text);
 	}
-	if (is)
+	if (is && g->mode != GUARD_PUBLIC)
 		hint = ", which is never allowed";
 	else if (g->mode == GUARD_LISTED)
 		hint = " (upstream.allowed_ips)";
