@@ -43,10 +43,13 @@ allow_canonical(struct bytes in, char out[static ALLOW_HOST_MAX + 1],
 	if (in.len > ALLOW_HOST_MAX)
 		return error_set(e, "longer than %d bytes", ALLOW_HOST_MAX);
 	for (size_t i = 0; i < in.len; i++) {
-		if (in.ptr[i] >= 0x80)
-			return error_set(e, "write a name that is not ASCII "
-			    "in its xn-- form");
-		out[i] = ascii_lower((char)in.ptr[i]);
+		if (in.ptr[i] < 0x80) {
+			out[i] = ascii_lower((char)in.ptr[i]);
+			continue;
+		}
+		out[0] = '\0';
+		return error_set(e, "write a name that is not ASCII in its "
+		    "xn-- form");
 	}
 	out[in.len] = '\0';
 	if (memchr(in.ptr, '\0', in.len) == NULL && str_is_hostname(out) &&

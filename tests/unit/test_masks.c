@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: ISC */
+/* What is hidden and what is kept in a tree of files, and what becomes of
+ * protected names that the payload makes. */
+#include "cmd/sandbox-exec/masks.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "cmd/sandbox-exec/protect.h"
+#include "cmd/sandbox-exec/setting.h"
+#include "common/str.h"
+#include "tests/unit/test.h"
+
+static char dir[] = "/tmp/adit-masks.XXXXXX";
+static struct error why;
+static struct policy policy;
+static struct setting_target target;
+static struct masks masks;
+static int root_fd;
+
+static void
+must(bool good, const char *what)
+{
+	if (!good) {
+		perror(what);
+		exit(1);
+	}
+}
+
+static void
+make_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	must(fd != -1, path);
+	close(fd);
+}
+
+static void
+make_files(void)
+{
+	static const char *const dirs[] = {
+		"home", "home/.ssh", "home/dot", "home/dot/gh", "home/.docker",
+		"home/.config2", "work", "work/.git", "work/.git/hooks",
+		"work/.git/modules", "work/.git/modules/a",
+		"work/.git/modules/a/b", "work/.git/modules/a/b/hooks",
+		"work/sub", "work/sub/repo", "work/sub/repo/.git",
+		"work/sub/repo/.git/hooks", "work/sub/repo/.git/objects",
+		"work/.vscode", "work/deep",
+		"work/deep/1", "work/deep/1/2",
+	};
+	static const char *const files[] = {
+		"home/.ssh/id", "home/.ssh/known_hosts", "home/dot/gh/hosts",
+		"home/.docker/config.json", "home/.netrc", "home/.x_history",
+		"work/.git/HEAD", "work/.git/config", "work/.env",
+		"work/.git/modules/a/b/HEAD", "work/.git/modules/a/b/config",
+		"work/sub/.env", "work/sub/repo/.git/HEAD",
+		"work/sub/repo/.git/config", "work/.bashrc",
+		"work/deep/1/2/key.pem", "work/plain",
+	};
+
+	must(mkdtemp(dir) != NULL && chdir(dir) == 0, dir);
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+		must(mkdir(dirs[i], 0700) == 0, dirs[i]);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		make_file(files[i]);
+	must(symlink("dot", "home/.config") == 0, "home/.config");
+	must(symlink("../sub/.env", "work/deep/linked.pem") == 0, "link");
+	must(symlink("/nowhere", "work/deep/away.pem") == 0, "link");
+}
+
+static void
+begin(void)
+{
+	static char home[128];
+
+	policy_done(&policy);
+	policy_init(&policy);
+	policy.default_files = false;
+	str_format(home, sizeof home, "%s/home", dir);
+	target = (struct setting_target){
+		.policy = &policy, .cwd = dir, .home = home,
+	};
+	must(setting_set(&target, "env", "HOME=/none", &why) == 0, why.text);
+}
+
+static void
+set(const char *name, const char *value)
+{
+	char text[512];
+
+	str_format(text, sizeof text, "%s", value);
+	if (setting_set(&target, name, text, &why) != 0) {
+		fprintf(stderr, "%s: %s\n", name, why.text);
+		exit(1);
+	}
+}
+
+/* HOME is where the default masks look. */
+static void
+set_home(void)
+{
+	char text[160];
+
+	str_format(text, sizeof text, "HOME=%s/home", dir);
+	set("env", text);
+}
+
+static int
+find(void)
+{
+	masks_done(&masks);
+	must(setting_end(&target, &why) == 0 &&
+	    setting_finish(&target, &why) == 0, "policy");
+	return masks_find(root_fd, &policy, &masks, &why);
+}
+
+/* "h path" for what is hidden, k for kept, p for pinned; one line each,
+ * without the temporary directory. */
+static const char *
+found(void)
+{
+	static char text[8192];
+	size_t len = 0;
+
+	if (find() != 0)
+		return why.text;
+	text[0] = '\0';
+	for (size_t i = 0; i < masks.count; i++) {
+		const struct masks_entry *e = &masks.entries[i];
+		const char *path = str_starts(e->path, dir)
+		    ? e->path + strlen(dir) + 1 : e->path;
+
+		str_format(text + len, sizeof text - len, "%c %s%s\n",
+		    "hkp"[e->kind], path, e->directory ? "/" : "");
+		len += strlen(text + len);
+	}
+	return text;
+}
+
+static void
+test_defaults(void)
+{
+	begin();
+	set_home();
+	set("ro", "work");
+	eq_str(found(), "", "nothing secret in a workspace");
+	begin();
+	set_home();
+	set("ro", "home");
+	eq_str(found(), "h home/.docker/config.json\nh home/.netrc\n"
+	    "h home/.ssh/\nh home/.x_history\nh home/dot/gh/\n",
+	    "a home's secrets, through links");
+	begin();
+	set_home();
+	set("ro", "~/.docker");
+	eq_str(found(), "h home/.docker/config.json\n",
+	    "in a part that is shown, too");
+	begin();
+	set_home();
+	set("ro", "home:/data");
+	eq_str(found(), "", "not where the tree has nothing");
+	begin();
+	set_home();
+	set("ro", "home");
+	set("ro", "~/.ssh/known_hosts");
+	set("ro", "~/.netrc");
+	eq_str(found(), "h home/.docker/config.json\nh home/.ssh/id\n"
+	    "h home/.x_history\nh home/dot/gh/\n",
+	    "what is granted by its own path is no secret");
+	begin();
+	set_home();
+	set("ro", "home");
+	set("without", "masks");
+	eq_str(found(), "", "no masks");
+}
+
+static void
+test_policy_masks(void)
+{
+	char glob[256];
+
+	begin();
+	set("ro", "work");
+	set("mask", ".env");
+	eq_str(found(), "h work/.env\nh work/sub/.env\n", "at any depth");
+	begin();
+	set("ro", "work");
+	set("ro", "work/sub");
+	set("mask", "**/.env");
+	set("mask", "*.pem");
+	eq_str(found(), "h work/.env\nh work/deep/1/2/key.pem\n"
+	    "h work/sub/.env\n", "also below other grants, each once; "
+	    "a link's target");
+	begin();
+	set("ro", "work");
+	set("mask", "1/*/key.*");
+	eq_str(found(), "h work/deep/1/2/key.pem\n", "more parts than one");
+	begin();
+	set("ro", "work");
+	str_format(glob, sizeof glob, "%s/work/**/2", dir);
+	set("mask", glob);
+	eq_str(found(), "h work/deep/1/2/\n", "from the root, any depth");
+	begin();
+	set("ro", "work");
+	str_format(glob, sizeof glob, "%s/work/d*", dir);
+	set("mask", glob);
+	set("mask", "*.pem");
+	eq_str(found(), "h work/deep/\nh work/sub/.env\n",
+	    "nothing below what is hidden");
+	begin();
+	set("ro", "work/.env");
+	str_format(glob, sizeof glob, "%s/work/.env", dir);
+	set("mask", glob);
+	eq_str(found(), "h work/.env\n", "a mask wins over a grant");
+}
+
+static void
+test_protection(void)
+{
+	begin();
+	set("rw", "work");
+	eq_str(found(), "k work/.bashrc\np work/.git/\nk work/.git/config\n"
+	    "k work/.git/hooks/\np work/.git/modules/\n"
+	    "p work/.git/modules/a/\np work/.git/modules/a/b/\n"
+	    "k work/.git/modules/a/b/config\nk work/.git/modules/a/b/hooks/\n"
+	    "k work/.vscode/\np work/sub/\np work/sub/repo/\n"
+	    "p work/sub/repo/.git/\nk work/sub/repo/.git/config\n"
+	    "k work/sub/repo/.git/hooks/\n", "repositories and start-up files");
+	ok(!masks.cut, "all of them");
+	begin();
+	set("rw", "work/sub/repo/.git");
+	eq_str(found(), "k work/sub/repo/.git/config\n"
+	    "k work/sub/repo/.git/hooks/\n", "a git directory alone");
+	begin();
+	set("ro", "work");
+	eq_str(found(), "", "read-only needs none");
+	begin();
+	set("rw", "work");
+	set("without", "protection");
+	eq_str(found(), "", "without protection");
+	begin();
+	set("rw", "work");
+	set("mask", ".git");
+	eq_str(found(), "k work/.bashrc\nh work/.git/\nk work/.vscode/\n"
+	    "p work/sub/\np work/sub/repo/\nh work/sub/repo/.git/\n",
+	    "hidden is more than kept");
+}
+
+static void
+test_budget(void)
+{
+	char name[64];
+
+	must(mkdir("many", 0700) == 0, "many");
+	for (int i = 0; i < MASKS_PROTECT_VISITS + 1; i++) {
+		str_format(name, sizeof name, "many/%d", i);
+		make_file(name);
+	}
+	begin();
+	set("rw", "many");
+	eq_str(found(), "", "no repository in many files");
+	ok(masks.cut, "but not all were looked at");
+	begin();
+	set("ro", "many");
+	set("mask", "*");
+	ok(str_ends(found(), "too many matches"), "too many are an error");
+}
+
+static void
+test_names(void)
+{
+	static const char *const yes[] = {
+		".git/config", ".git/hooks", ".git/hooks/pre-commit", ".git",
+		"a/.git/config", ".GIT/Hooks/x", ".bashrc", "a/b/.envrc",
+		".vscode/settings.json", ".git/modules/a/config",
+		".git/commondir",
+	};
+	static const char *const no[] = {
+		"", "a", "config", "hooks/a", ".git/HEAD", ".git/objects/a",
+		".gitignore", "bashrc", ".bashrc2", "a.git/config",
+	};
+
+	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+		ok(protect_is_name(yes[i]), "protected: %s", yes[i]);
+	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+		ok(!protect_is_name(no[i]), "not: '%s'", no[i]);
+}
+
+static char told[1024];
+
+static void
+tell(void *user, const char *path, const char *renamed)
+{
+	size_t len = strlen(told);
+
+	(void)user;
+	str_format(told + len, sizeof told - len, "%s -> %s\n",
+	    path + strlen(dir) + 1, renamed == NULL ? "?" : renamed);
+}
+
+static void
+test_watch(void)
+{
+	static struct protect_watch watch;
+	int fds = test_open_fds();
+
+	begin();
+	set("rw", "work");
+	must(setting_finish(&target, &why) == 0, "policy");
+	protect_start(&watch, &policy);
+	make_file("work/.envrc");
+	must(mkdir("work/.idea", 0700) == 0, ".idea");
+	make_file("work/.git/commondir");
+	make_file("work/.idea.sandbox-exec");
+	must(symlink("/etc/passwd", "work/.profile") == 0, ".profile");
+	told[0] = '\0';
+	protect_end(&watch, tell, NULL);
+	eq_str(told, "work/.git/commondir -> commondir.sandbox-exec\n"
+	    "work/.profile -> .profile.sandbox-exec\n"
+	    "work/.envrc -> .envrc.sandbox-exec\n"
+	    "work/.idea -> .idea.sandbox-exec-1\n", "what was made is told");
+	ok(access("work/.envrc", F_OK) != 0 &&
+	    access("work/.idea.sandbox-exec-1", F_OK) == 0, "and renamed");
+	ok(access("work/.bashrc", F_OK) == 0, "what was there stays");
+	eq_int(test_open_fds(), fds, "no descriptor is left");
+	begin();
+	set("rw", "work");
+	protect_start(&watch, &policy);
+	told[0] = '\0';
+	protect_end(&watch, tell, NULL);
+	eq_str(told, "", "nothing to tell");
+}
+
+static void
+remove_files(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execlp("rm", "rm", "-rf", "--", dir, (char *)NULL);
+		_exit(127);
+	}
+	if (pid != -1)
+		waitpid(pid, NULL, 0);
+}
+
+int
+main(void)
+{
+	root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	make_files();
+	test_defaults();
+	test_policy_masks();
+	test_protection();
+	test_names();
+	test_watch();
+	test_budget();
+	masks_done(&masks);
+	policy_done(&policy);
+	close(root_fd);
+	remove_files();
+	return test_done();
+}
