@@ -55,15 +55,6 @@ cover(const struct tree *t, const struct masks_entry *m)
 	return r;
 }
 
-/* What the payload cannot read anyhow needs no cover: init has its ids, and
- * no capability over what belongs to others. */
-static bool
-needs_cover(const struct tree *t, const struct masks_entry *m)
-{
-	return m->kind != MASKS_HIDE || faccessat(t->root, m->path + 1, R_OK,
-	    0) == 0;
-}
-
 static int
 make_covers(const struct tree *t)
 {
@@ -83,8 +74,6 @@ mask_all(struct tree *t, const struct policy *p, struct error *e)
 	if (masks_find(t->root, p, &m, e) != 0)
 		return -1;
 	for (size_t i = 0; r == 0 && i < m.count; i++) {
-		if (!needs_cover(t, &m.entries[i]))
-			continue;
 		if (!made && make_covers(t) != 0)
 			r = error_errno(e, "masks");
 		else if (cover(t, &m.entries[i]) != 0)
