@@ -96,8 +96,6 @@ clone_init(const struct init_args *a, struct confine *c)
 
 	if (a->tier == CONFINE_FULL)
 		args.flags |= NAMESPACES;
-	if (a->tier == CONFINE_FULL && a->policy->net != POLICY_NET_HOST)
-		args.flags |= CLONE_NEWNET;
 	if (c->limits.cgroups.v2_fd != -1) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (__u64)c->limits.cgroups.v2_fd;

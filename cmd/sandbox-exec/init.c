@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -18,6 +19,8 @@
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/str.h"
+
+enum { NETWORK_STACK = 64 << 10 };
 
 /* Tells the supervisor and ends, and with it the sandbox. */
 static _Noreturn void
@@ -81,22 +84,14 @@ become(uid_t uid, gid_t gid)
 }
 
 static void
-enter_namespaces(struct init_args *a)
+enter_ids(struct init_args *a)
 {
-	struct error e = {.code = EXIT_SANDBOX};
 	const char *name = a->policy->hostname;
 
 	if (map_ids(a) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "user namespace");
 	if (a->owner.map && become(a->uid, a->gid) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "ids");
-	if (tree_make_root(a->tree, a->policy, &e) != 0)
-		fail(a, STAGE_NAMESPACES, &e);
-	/* Host paths are opened with the caller's rights: here, unless root
-	 * has done it. */
-	if (!a->owner.map && tree_open(a->tree, a->policy, &a->owner,
-	    &e) != 0)
-		fail(a, STAGE_POLICY, &e);
 	if (name == NULL)
 		name = "sandbox";
 	if (sethostname(name, strlen(name)) != 0 ||
@@ -105,22 +100,88 @@ enter_namespaces(struct init_args *a)
 }
 
 static void
-send_listeners(struct init_args *a)
+open_files(struct init_args *a)
 {
-	struct confine_listener at[CONFINE_LISTENERS_MAX];
 	struct error e = {.code = EXIT_SANDBOX};
-	size_t count;
 
-	if (netns_listen(a->policy, at, &count, &e) != 0)
+	if (tree_make_root(a->tree, a->policy, &e) != 0)
 		fail(a, STAGE_NAMESPACES, &e);
-	for (size_t i = 0; i < count; i++) {
+	/* Host paths are opened with the caller's rights: here, unless root
+	 * has done it. */
+	if (!a->owner.map && tree_open(a->tree, a->policy, &a->owner,
+	    &e) != 0)
+		fail(a, STAGE_POLICY, &e);
+}
+
+/* What the network's maker leaves for init: it shares its memory and its
+ * descriptors. */
+struct network {
+	const struct policy *policy;
+	struct confine_listener listeners[CONFINE_LISTENERS_MAX];
+	size_t listener_count;
+	int ns_fd;
+	int number; /* errno */
+	struct error error;
+};
+
+static int
+make_network(void *arg)
+{
+	struct network *n = arg;
+
+	if (unshare(CLONE_NEWNET) != 0)
+		error_errno(&n->error, "network namespace");
+	/* A kernel of somebody else's may have brought it up already. */
+	else if (netns_up() != 0 && errno != EEXIST && errno != EPERM)
+		error_errno(&n->error, "loopback");
+	else if (n->policy->net == POLICY_NET_ALLOW &&
+	    netns_listen(n->policy, n->listeners, &n->listener_count,
+	    &n->error) != 0)
+		n->number = errno;
+	else if ((n->ns_fd = open("/proc/thread-self/ns/net", O_RDONLY |
+	    O_CLOEXEC)) == -1)
+		error_errno(&n->error, "/proc/thread-self/ns/net");
+	n->number = errno;
+	_exit(n->ns_fd == -1);
+}
+
+/* A network namespace takes the kernel as long as everything else together:
+ * a process of its own makes it while init builds the tree. */
+static pid_t
+start_network(struct init_args *a, struct network *n)
+{
+	static char stack[NETWORK_STACK] __attribute__((aligned(16)));
+	pid_t pid;
+
+	*n = (struct network){.policy = a->policy, .ns_fd = -1,
+		.error.code = EXIT_SANDBOX};
+	pid = clone(make_network, stack + sizeof stack, CLONE_VM |
+	    CLONE_FILES | SIGCHLD, n);
+	if (pid == -1)
+		fail_errno(a, STAGE_POLICY, "clone");
+	return pid;
+}
+
+static void
+join_network(struct init_args *a, struct network *n, pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	errno = n->number;
+	if (n->ns_fd == -1)
+		fail(a, STAGE_NAMESPACES, &n->error);
+	if (setns(n->ns_fd, CLONE_NEWNET) != 0)
+		fail_errno(a, STAGE_NAMESPACES, "network namespace");
+	io_close(&n->ns_fd);
+	for (size_t i = 0; i < n->listener_count; i++) {
 		struct init_message m = {.type = INIT_LISTENER};
 
-		m.listener.kind = at[i].kind;
-		m.listener.port = at[i].port;
-		if (channel_send(a->control_fd, &m, at[i].fd) != 0)
+		m.listener.kind = n->listeners[i].kind;
+		m.listener.port = n->listeners[i].port;
+		if (channel_send(a->control_fd, &m,
+		    n->listeners[i].fd) != 0)
 			_exit(EXIT_SANDBOX);
-		io_close(&at[i].fd);
+		io_close(&n->listeners[i].fd);
 	}
 }
 
@@ -169,18 +230,21 @@ enter_workdir(const struct init_args *a)
 static void
 build_full(struct init_args *a, struct landlock *l)
 {
+	static struct network network;
 	struct error e = {.code = EXIT_SANDBOX};
+	bool own_network = a->policy->net != POLICY_NET_HOST;
+	pid_t pid = -1;
 
-	enter_namespaces(a);
-	if (a->policy->net != POLICY_NET_HOST && netns_up() != 0 &&
-	    errno != EEXIST && errno != EPERM)
-		fail_errno(a, STAGE_NAMESPACES, "loopback");
-	if (a->policy->net == POLICY_NET_ALLOW)
-		send_listeners(a);
+	enter_ids(a);
+	if (own_network)
+		pid = start_network(a, &network);
+	open_files(a);
 	if (landlock_open(l, false) != 0)
 		fail_errno(a, STAGE_POLICY, "landlock");
 	if (tree_build(a->tree, a->policy, l, &e) != 0)
 		fail(a, STAGE_POLICY, &e);
+	if (own_network)
+		join_network(a, &network, pid);
 }
 
 /* The lower one: the host's tree behind Landlock. */
