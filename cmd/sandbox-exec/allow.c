@@ -183,8 +183,8 @@ allow_parse(const char *text, struct policy_allow *ret, struct error *e)
 	if (strstr(copy, "://") != NULL)
 		return error_set(e, "a URL; give its host and port");
 	/* In any case: else a host "TCP" would be another one when printed. */
-	for (size_t i = 0; i < 3; i++)
-		copy[i] = ascii_lower(copy[i]);
+	for (char *c = copy; c < copy + 3 && *c != '\0'; c++)
+		*c = ascii_lower(*c);
 	a.opaque = str_starts(copy, "tcp:");
 	if (split(copy + (a.opaque ? 4 : 0), &host, &port_text, e) != 0)
 		return -1;

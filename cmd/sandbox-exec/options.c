@@ -207,7 +207,8 @@ check_policy_file(const struct policy *p, const char *file, struct error *e)
 
 /* Options that make sense only together. */
 static int
-check_given(const struct given *g, const struct options *o, struct error *e)
+check_given(const struct given *g, const struct options *o, unsigned fixed,
+    struct error *e)
 {
 	bool overlay = false, present = o->argv[0] != NULL;
 	bool after = g->diff || g->commit || g->discard;
@@ -218,6 +219,8 @@ check_given(const struct given *g, const struct options *o, struct error *e)
 	if ((after || g->changes != NULL) && !overlay)
 		return error_set(e, "--diff, --commit, --discard and "
 		    "--changes need an overlay");
+	if (g->commit && (fixed & FIXED_FILES) != 0)
+		return error_set(e, "--commit: the policy file fixes files");
 	if (g->commit && g->discard)
 		return error_set(e, "--commit and --discard exclude each "
 		    "other");
@@ -318,7 +321,7 @@ options_parse(int argc, char **argv, struct options *ret)
 		take_given(ret, &g);
 		ret->argv = argv + first;
 		made = make_policy(&t, &g, &e);
-		if (made == 0 && check_given(&g, ret, &e) == 0)
+		if (made == 0 && check_given(&g, ret, t.fixed, &e) == 0)
 			return OPT_RUN;
 		if (made == -2)
 			return OPT_INVALID;
