@@ -258,11 +258,25 @@ degrade_limits(struct confine *c)
 		    "the caller's other processes count too");
 }
 
+static bool
+has_writable(const struct policy *p)
+{
+	for (size_t i = 0; i < p->path_count; i++) {
+		if (p->paths[i].access == POLICY_RW)
+			return true;
+	}
+	return false;
+}
+
 static void
 degrade_tier(struct confine *c, const struct policy *p)
 {
 	degrade(c, "namespaces", c->refused, "names of files outside, other "
 	    "processes and System V IPC can be seen; /proc is closed");
+	if (geteuid() == 0 && has_writable(p))
+		degrade(c, "idmap", "there is no mount namespace", "the "
+		    "command, which is not root, may be unable to write "
+		    "what root owns");
 	degrade(c, "kill", "there is no process namespace", "a process that "
 	    "escapes a search for descendants would survive");
 	if (lsm_lacks(p))
@@ -272,6 +286,23 @@ degrade_tier(struct confine *c, const struct policy *p)
 	if (p->net == POLICY_NET_ALLOW)
 		degrade(c, "gate", "there is no network namespace",
 		    "no host can be reached at all");
+}
+
+/* Only root with every capability can map owners; another root's payload has
+ * to do with what its own id can open. */
+static int
+open_as_root(struct init_args *a, struct confine *c, struct error *e)
+{
+	if (tree_open(a->tree, a->policy, &a->owner, e) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -1;
+	tree_done(a->tree);
+	a->open_in_init = true;
+	if (a->policy->path_count != 0)
+		degrade(c, "idmap", "root here has no right to mount", "the "
+		    "command can use of its paths only what everybody can");
+	return 0;
 }
 
 /* Opens what is on the host for a tier and starts it.  Returns as wait_ready
@@ -288,11 +319,9 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 	    !limits_all_enforced(&c->limits))
 		return error_set(e, "limits are required, and one of them "
 		    "cannot be enforced here");
-	if (full && a->owner.map) {
-		r = tree_open(a->tree, a->policy, &a->owner, e);
-		if (r == -1 && (errno == EPERM || errno == ENOSYS))
-			r = 1;
-	}
+	a->open_in_init = !a->owner.map;
+	if (full && a->owner.map)
+		r = open_as_root(a, c, e);
 	if (!full)
 		r = lsm_open_scratch(c->scratch, a->owner.uid, a->owner.gid,
 		    e);
@@ -342,8 +371,10 @@ confine_start(const struct policy *policy, const struct confine_io *io,
 	r = open_tier(&a, ret, e);
 	if (r == 1)
 		r = open_lower_tier(&a, ret, e);
-	if (r == 0)
+	if (r == 0) {
+		e->text[0] = '\0';
 		return 0;
+	}
 	confine_stop(ret);
 	return -1;
 }

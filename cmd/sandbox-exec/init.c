@@ -102,14 +102,12 @@ enter_ids(struct init_args *a)
 static void
 open_files(struct init_args *a)
 {
+	const struct tree_owner same = {.map = false};
 	struct error e = {.code = EXIT_SANDBOX};
 
 	if (tree_make_root(a->tree, a->policy, &e) != 0)
 		fail(a, STAGE_NAMESPACES, &e);
-	/* Host paths are opened with the caller's rights: here, unless root
-	 * has done it. */
-	if (!a->owner.map && tree_open(a->tree, a->policy, &a->owner,
-	    &e) != 0)
+	if (a->open_in_init && tree_open(a->tree, a->policy, &same, &e) != 0)
 		fail(a, STAGE_POLICY, &e);
 }
 
@@ -196,8 +194,14 @@ allow_stdio(struct landlock *l, const struct confine_io *io)
 		struct stat st;
 		int flags = fcntl(fds[i], F_GETFL);
 
-		if (flags == -1 || fstat(fds[i], &st) != 0 ||
-		    !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
+		if (flags == -1 || fstat(fds[i], &st) != 0)
+			continue;
+		/* A directory is a way to all that is below it. */
+		if (S_ISDIR(st.st_mode)) {
+			errno = EISDIR;
+			return -1;
+		}
+		if (!(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
 			continue;
 		if (landlock_allow_file(l, fds[i],
 		    (flags & O_ACCMODE) != O_RDONLY) != 0)
@@ -299,7 +303,7 @@ build(struct init_args *a, struct landlock *l)
 		build_lsm(a, l);
 	check_required(a, l);
 	if (allow_stdio(l, a->io) != 0)
-		fail_errno(a, STAGE_POLICY, "landlock: standard files");
+		fail_errno(a, STAGE_POLICY, "standard descriptors");
 	if (enter_workdir(a) != 0)
 		fail_errno(a, STAGE_POLICY, a->policy->workdir);
 }
@@ -402,6 +406,7 @@ init_run(struct init_args *a)
 	sigprocmask(SIG_SETMASK, &child, NULL);
 	sigaction(SIGCHLD, &action, NULL);
 	build(a, &l);
+	payload_bound_capabilities();
 	/* From here on nothing of ours can be read or traced, and the
 	 * supervisor's death is ours; but where we are no PID 1 we have to
 	 * live on to kill the rest. */

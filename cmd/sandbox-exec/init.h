@@ -54,6 +54,7 @@ struct init_args {
 	struct tree *tree;
 	enum confine_tier tier;
 	struct tree_owner owner; /* host ids of the payload */
+	bool open_in_init;       /* host paths, with the payload's rights */
 	uid_t uid;               /* the same inside */
 	gid_t gid;
 	int control_fd;

@@ -34,6 +34,13 @@ struct start {
 	int code; /* exit status if it could not start; 0: it runs */
 };
 
+void
+payload_bound_capabilities(void)
+{
+	for (unsigned long c = 0; prctl(PR_CAPBSET_DROP, c, 0, 0, 0) == 0;)
+		c++;
+}
+
 int
 payload_drop_capabilities(void)
 {
@@ -43,8 +50,6 @@ payload_drop_capabilities(void)
 
 	if (prctl(PR_SET_SECUREBITS, BITS, 0, 0, 0) != 0 && errno != EPERM)
 		return -1;
-	for (unsigned long c = 0; prctl(PR_CAPBSET_DROP, c, 0, 0, 0) == 0;)
-		c++;
 	if (syscall(SYS_capset, &header, none) != 0)
 		return -1;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

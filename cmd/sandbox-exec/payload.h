@@ -10,6 +10,10 @@
  * EXIT_SANDBOX, EXIT_NOT_FOUND or EXIT_NOT_EXECUTABLE. */
 pid_t payload_start(struct init_args *a, struct landlock *l, struct error *e);
 
+/* Keeps whatever is executed from ever having a capability; the caller keeps
+ * its own. */
+void payload_bound_capabilities(void);
+
 /* Drops every capability of the caller for good.  Returns 0, or -1 with
  * errno. */
 int payload_drop_capabilities(void);
