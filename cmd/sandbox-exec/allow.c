@@ -139,6 +139,9 @@ parse_host(char *host, struct policy_allow *ret, struct error *e)
 		return range == 1 ? 0 : -1;
 	if (allow_canonical(bytes_cstr(below ? host + 2 : host), name, e) != 0)
 		return -1;
+	/* With a port it would read as the prefix. */
+	if (str_eq(name, "tcp"))
+		return error_set(e, "'tcp' stands for no host");
 	if (below && strchr(name, '.') == NULL)
 		return error_set(e, "every name below a top-level domain");
 	ret->kind = below ? ALLOW_SUBDOMAINS : ALLOW_NAME;
@@ -182,9 +185,6 @@ allow_parse(const char *text, struct policy_allow *ret, struct error *e)
 		return error_set(e, "too long");
 	if (strstr(copy, "://") != NULL)
 		return error_set(e, "a URL; give its host and port");
-	/* In any case: else a host "TCP" would be another one when printed. */
-	for (char *c = copy; c < copy + 3 && *c != '\0'; c++)
-		*c = ascii_lower(*c);
 	a.opaque = str_starts(copy, "tcp:");
 	if (split(copy + (a.opaque ? 4 : 0), &host, &port_text, e) != 0)
 		return -1;
