@@ -292,7 +292,7 @@ requires()
 		ipv6)
 			[[ -s /proc/net/if_inet6 ]] || skip "needs IPv6"
 			;;
-		node | npm | openssl | socat | jq | curl | xxd)
+		git | node | npm | openssl | socat | jq | curl | xxd)
 			command -v "$word" >/dev/null || skip "needs $word"
 			;;
 		full) # /dev/full, which takes no byte

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# shellcheck disable=SC2030,SC2031,SC2154 # set by the helpers
+# shellcheck disable=SC2016 # the sandbox's shell expands
+
+# The policy of sandbox-exec(1): options, the policy file, what it fixes, what
+# is masked and what is protected; as root and as an ordinary user.
+
+load helpers.bash
+load sandbox-exec.bash
+
+setup_file() { setup_file_sandbox; }
+teardown_file() { teardown_file_sandbox; }
+setup() { sandbox_setup; }
+teardown() { sandbox_teardown; }
+
+# sx STATUS ARGUMENT...: the program as the present user, at home in $W.
+sx()
+{
+	local want=$1
+
+	shift
+	run_tool "$want" "${AS[@]}" env HOME="$W" "$SX" "$@"
+}
+
+# as COMMAND...: on the host, as the present user.
+as()
+{
+	"${AS[@]}" "$@"
+}
+
+wrong_options()
+{
+	sx 125 --net sometimes true
+	eq "${stderr_lines[0]}" \
+		"sandbox-exec: --net: 'sometimes': not none, host or allow"
+	eq "${stderr_lines[1]}" "Try 'sandbox-exec --help'."
+	sx 125 --mem 1 true
+	[[ ${stderr_lines[0]} == *"--mem: '1': not a size such as 64m"* ]]
+	sx 125 --allow 127.1 true
+	sx 125 --allow 'a..b' true
+	sx 125 --net none --allow example.org true
+	sx 125 --rw /does/not/exist true
+	[[ ${stderr_lines[0]} == *"No such file or directory"* ]]
+	sx 125 --diff true
+	sx 125 --json true
+	sx 125 --unknown true
+	sx 125
+	eq "${stderr_lines[0]}" "sandbox-exec: no command"
+}
+
+@test "a wrong option ends with 125 and one line that names it" {
+	each wrong_options
+}
+
+policy_mistakes()
+{
+	printf '%s\n' 'nett: none' 'mem: 7' 'allow: [example.org, "*"]' \
+		'mem: 1g' >"$W/p.yaml"
+	sx 125 --policy "$W/p.yaml" true
+	eq "$stderr" "sandbox-exec: $W/p.yaml:4:1: mem: given twice, first in line 2
+sandbox-exec: $W/p.yaml:1:1: 'nett': unknown key; did you mean 'net'?
+sandbox-exec: $W/p.yaml:2:6: mem: '7': not a size such as 64m, at least 1048576b
+sandbox-exec: $W/p.yaml:3:22: allow: '*': no host name of letters, digits and hyphens"
+	sx 125 --policy "$W/absent.yaml" true
+	one_error 'absent.yaml: No such file'
+}
+
+@test "every mistake in a policy file is told at its place" {
+	each policy_mistakes
+}
+
+policy_fixed()
+{
+	as mkdir work other
+	printf '{"rw": ["%s/work"], "net": "none", "env": ["A=1"], "pids": 100,
+		"fixed": ["all"]}' "$W" >"$SX_DIR/fixed.json"
+	sx 0 --policy "$SX_DIR/fixed.json" -- sh -c 'echo $A >work/a &&
+		! ls other && ! grep "Max processes *100 " /proc/self/limits'
+	eq "$(cat work/a)" 1
+	for looser in "--net host" "--allow example.org" "--rw $W/other" \
+		"--ro $W/other" "--env A=2" "--env HOME=/" "--pids 101" \
+		"--home real" "--without masks" "--without protection" \
+		"--fd 3" "--overlay $W/other"; do
+		# shellcheck disable=SC2086 # two words
+		sx 125 --policy "$SX_DIR/fixed.json" $looser true
+		[[ ${stderr_lines[0]} == *"the policy file fixes this"* ]]
+	done
+	sx 0 --policy "$SX_DIR/fixed.json" --pids 50 --ro "$W/work" \
+		--mask '*.x' -- sh -c '! touch work/b'
+}
+
+@test "options tighten what a policy file fixes and loosen nothing" {
+	each policy_fixed
+}
+
+own_policy()
+{
+	echo 'net: host' >"$W/p.yaml"
+	sx 125 --policy "$W/p.yaml" --rw "$W" true
+	[[ ${stderr_lines[0]} == *"in a directory that the command may change"* ]]
+	sx 0 --policy "$W/p.yaml" --ro "$W" true
+	as cp "$W/p.yaml" "$W/.sandbox-exec.yaml"
+	sx 0 --rw "$W" --workdir "$W" -- sh -c '[ "$(ls /sys/class/net 2>&1 |
+		grep -c eth)" = 0 ]'
+}
+
+@test "a policy never comes from where the command can write" {
+	each own_policy
+}
+
+masks()
+{
+	as mkdir -p .ssh .config/gh sub/deep
+	echo secret | as tee .ssh/id .netrc .config/gh/hosts sub/deep/.env \
+		sub/a.pem .bash_history >sub/plain
+	as ln -s ../a.pem sub/deep/link.pem
+	as chmod 000 sub/a.pem
+	sx 0 --rw "$W" --mask .env --mask '*.pem' -- sh -c '
+		chmod 600 sub/a.pem 2>/dev/null
+		cat .ssh/* .netrc .config/gh/* sub/deep/.env sub/a.pem \
+			sub/deep/link.pem .bash_history
+		cat sub/plain'
+	eq "$output" secret
+	sx 0 --ro "$W" --ro .ssh/id -- cat .ssh/id
+	eq "$output" secret
+	sx 0 --ro "$W" --without masks -- cat .netrc
+	eq "$output" secret
+	sx 0 --home real -- sh -c 'cat ~/.netrc ~/.ssh/*; cat ~/sub/plain;
+		! touch ~/new'
+	eq "$output" secret
+	sx 0 -- sh -c 'ls -A ~; echo x >~/new'
+	eq "$output" ""
+	[[ ! -e new ]]
+}
+
+@test "credentials and --mask look empty, to their owner too" {
+	each masks
+}
+
+renaming_masks()
+{
+	as mkdir d
+	echo secret | as tee d/.env >/dev/null
+	sx 0 --rw "$W" --mask .env -- sh -c 'mv d/.env d/x; rm -f d/.env
+		mv d e; ln d/.env f; cp e/.env g; cat d/.env e/.env f g d/x; true'
+	eq "$output" ""
+	eq "$(as cat d/.env e/.env 2>/dev/null)" secret
+}
+
+@test "a masked file cannot be moved, linked or removed into view" {
+	each renaming_masks
+}
+
+protection()
+{
+	local before
+
+	as git init -q .
+	as git init -q sub
+	as touch .bashrc .git/hooks/old
+	before=$(find . | sort)
+	sx 0 --rw "$W" -- sh -c '
+		for f in .git/config .git/hooks/old .git/hooks/pre-commit \
+			sub/.git/config .bashrc; do
+			if echo evil 2>/dev/null >$f; then echo "wrote $f"; fi
+		done
+		for d in .git .git/hooks .git/config sub sub/.git .bashrc; do
+			perl -e "rename q($d), q(moved) and print q(moved $d)"
+		done
+		rm -rf .git/hooks .git/config .bashrc 2>/dev/null
+		ls .git/hooks/old .git/config .bashrc >/dev/null &&
+			touch .git/objects/new plain && rm .git/objects/new plain'
+	eq "$output" ""
+	eq "$(find . | sort)" "$before"
+}
+
+@test "hooks, configuration and start-up files cannot be changed or moved" {
+	requires git
+	each protection
+}
+
+protection_missing()
+{
+	as git init -q .
+	as rm -r .git/hooks
+	sx 0 --rw "$W" -- sh -c 'mkdir .git/hooks && touch .git/hooks/post-merge
+		echo x >.envrc; ln -s /etc/passwd .profile; echo x >plain'
+	[[ ! -e .git/hooks && ! -e .envrc && ! -L .profile && -e plain ]]
+	[[ -e .git/hooks.sandbox-exec/post-merge && -e .envrc.sandbox-exec ]]
+	eq "${#stderr_lines[@]}" 3
+	[[ $stderr == *".envrc: a protected name: renamed to .envrc.sandbox-exec"* ]]
+}
+
+@test "protected names that were missing leave no trace before or after" {
+	requires git
+	each protection_missing
+}
+
+git_works()
+{
+	as git init -q .
+	as git config user.email a@example.org
+	as git config user.name a
+	sx 0 --rw "$W" -- sh -c 'echo x >f && git add f && git commit -qm f &&
+		git checkout -q -b other && git log --oneline | wc -l'
+	eq "$output" 1
+	eq "$(as git log --format=%s)" f
+}
+
+@test "git works in a protected repository" {
+	requires git
+	each git_works
+}
+
+too_many()
+{
+	as mkdir many
+	(cd many && seq 4200 | as xargs touch)
+	sx 125 --ro "$W" --mask '[0-9]*' -- true
+	one_error 'masks: .*: too many matches'
+}
+
+@test "masks that cannot be applied in full stop the run" {
+	each too_many
+}
+
+places()
+{
+	as mkdir -p a/b
+	echo host | as tee a/b/f >/dev/null
+	sx 0 --rw a/b:/work --ro a --workdir /work -- sh -c "
+		cat f && echo inside >g && ! touch $W/a/b/h"
+	eq "$output" host
+	eq "$(cat a/b/g)" inside
+	sx 0 --rw a/b --ro a -- sh -c "echo x >a/b/g && ! touch a/g"
+	sx 0 --ro a --rw a/b -- sh -c "echo x >a/b/g && ! touch a/g"
+	sx 0 --tmpfs /scratch:1m -- sh -c 'head -c 900000 /dev/zero >/scratch/a &&
+		! head -c 900000 /dev/zero >/scratch/b'
+}
+
+@test "the deeper path decides, in any order" {
+	each places
+}
+
+explained()
+{
+	requires jq
+	sx 0 --explain --json --ro /usr/share --allow 'B.Example.' \
+		--allow a.example --env SECRET=hunter2
+	eq "$(jq -r '.policy.allow | join(" ")' <<<"$output")" \
+		"a.example b.example"
+	[[ $(jq -r .digest <<<"$output") =~ ^[0-9a-f]{64}$ ]]
+	[[ $output != *hunter2* ]]
+}
+
+@test "--explain --json shows the canonical policy and no values" {
+	each explained
+}
+
+# names FILE: what it calls the options.
+@test "help, manual and completion list the same options" {
+	"$BIN/sandbox-exec" --help | grep -oE '^ .{1,6}--[a-z-]+' |
+		sed 's/.*--//' | sort >"$T/help"
+	sed -nE 's/^\.It Fl (. , Fl )?-([a-z-]+)( .*)?$/\2/p' \
+		"$ROOT/man/sandbox-exec.1" | sort >"$T/man"
+	awk '/COMPREPLY.*compgen -W .--ro/ {on = 1} on {print} /--. \\$/ {on = 0}' \
+		"$ROOT/completions/sandbox-exec" | grep -oE -- '--[a-z-]+' |
+		sed 's/^--//' | sort -u >"$T/completion"
+	[[ $(wc -l <"$T/help") -gt 30 ]]
+	diff "$T/help" "$T/man"
+	diff "$T/help" "$T/completion"
+}
