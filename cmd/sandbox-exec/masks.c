@@ -183,7 +183,7 @@ granted(const struct finder *f)
 	for (size_t i = 0; i < f->policy->path_count; i++) {
 		const struct policy_path *p = &f->policy->paths[i];
 
-		if (p->access == POLICY_MASK ||
+		if (p->access == POLICY_MASK || p->narrows ||
 		    !path_is_below(p->inside, f->path))
 			continue;
 		if (str_eq(p->inside, f->path))

@@ -33,6 +33,10 @@ struct policy_path {
 	char *host;   /* absolute; the glob for POLICY_MASK */
 	char *inside; /* absolute; the same unless "host:inside" was given */
 	int64_t size; /* POLICY_TMPFS: bytes, 0 for the default */
+	bool narrows; /* it takes from a fixed grant above it; so it does not
+		       * lift default masks as a grant of its own would */
+	char *upper;  /* POLICY_OVERLAY: host directory that takes the writes;
+		       * NULL: memory does */
 };
 
 enum policy_net {

@@ -186,6 +186,8 @@ add_path(struct setting_target *t, const struct setting *s,
 		return error_set(e, "given twice, in different ways");
 	if (at == POLICY_PATHS_MAX)
 		return error_set(e, "more than %d paths", POLICY_PATHS_MAX);
+	copy.narrows = is_fixed(t, s) && (at == p->path_count ||
+	    p->paths[at].narrows);
 	copy.host = strdup(new->host);
 	copy.inside = strdup(new->inside);
 	if (copy.host == NULL || copy.inside == NULL) {

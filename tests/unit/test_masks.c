@@ -172,6 +172,15 @@ test_defaults(void)
 	begin();
 	set_home();
 	set("ro", "home");
+	target.fixed = FIXED_FILES;
+	set("ro", "~/.netrc");
+	set("ro", "~/.ssh");
+	eq_str(found(), "h home/.docker/config.json\nh home/.netrc\n"
+	    "h home/.ssh/\nh home/.x_history\nh home/dot/gh/\n",
+	    "unless a fixed policy has granted only more");
+	begin();
+	set_home();
+	set("ro", "home");
 	set("without", "masks");
 	eq_str(found(), "", "no masks");
 }
