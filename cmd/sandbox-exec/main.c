@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/sandbox-exec/explain.h"
+#include "cmd/sandbox-exec/gate.h"
 #include "cmd/sandbox-exec/options.h"
 #include "cmd/sandbox-exec/status.h"
 #include "cmd/sandbox-exec/supervise.h"
@@ -61,6 +62,7 @@ run(const struct options *o)
 		.argv = o->argv,
 		.audit = &audit,
 		.grace_ms = SUPERVISE_GRACE_MS,
+		.gate = gate_start,
 		.found = report_found,
 	};
 	struct error e;

@@ -133,7 +133,8 @@ static int
 set_proxy_env(struct setting_target *t, struct error *e)
 {
 	static const char *const names[] = {
-		"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+		"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY",
+		"HTTPS_PROXY", "ALL_PROXY",
 	};
 	char url[ENTRY_LEN];
 

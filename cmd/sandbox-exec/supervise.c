@@ -119,6 +119,9 @@ start(struct run *r, struct error *e)
 		r->gate = r->s->gate(p, c, r->s->audit, e);
 		if (r->gate == -1)
 			return -1;
+		/* Without the gate nothing may even wait to be accepted. */
+		for (size_t i = 0; i < c->listener_count; i++)
+			io_close(&c->listeners[i].fd);
 	}
 	r->started_ms = clock_ms();
 	if (p->limits.time_ms != 0)

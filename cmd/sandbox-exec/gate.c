@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/sandbox-exec/gate_client.h"
+#include "cmd/sandbox-exec/gate_confine.h"
+#include "cmd/sandbox-exec/gate_resolver.h"
+#include "common/exit.h"
+#include "common/io.h"
+
+enum { ACCEPTS_PER_TURN = 16 };
+
+#define RETRY_S 0.1 /* after accept(2) has failed for want of something */
+
+void
+gate_pause(struct gate *g)
+{
+	g->paused = true;
+	for (size_t i = 0; i < g->listener_count; i++) {
+		if (g->listeners[i].kind != LISTENER_DNS_UDP)
+			ev_io_stop(g->ev, &g->listeners[i].io);
+	}
+}
+
+void
+gate_resume(struct gate *g)
+{
+	if (!g->paused || g->client_count >= GATE_CLIENTS_MAX)
+		return;
+	g->paused = false;
+	for (size_t i = 0; i < g->listener_count; i++)
+		ev_io_start(g->ev, &g->listeners[i].io);
+}
+
+static void
+on_retry(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	gate_resume(w->data);
+}
+
+static void
+pause_for(struct gate *g)
+{
+	gate_pause(g);
+	ev_timer_stop(g->ev, &g->retry);
+	ev_timer_set(&g->retry, RETRY_S, 0.0);
+	ev_timer_start(g->ev, &g->retry);
+}
+
+static void
+accept_some(struct gate_listener *l)
+{
+	struct gate *g = l->gate;
+
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int fd;
+
+		if (g->client_count >= GATE_CLIENTS_MAX) {
+			gate_pause(g);
+			return;
+		}
+		fd = sock_accept(l->io.fd, NULL);
+		if (fd == -1) {
+			if (errno != EAGAIN && errno != ECONNABORTED &&
+			    errno != EINTR)
+				pause_for(g);
+			return;
+		}
+		if (gate_client_start(g, l->kind, fd) != 0)
+			return;
+	}
+}
+
+static void
+on_listener(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct gate_listener *l = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (l->kind == LISTENER_DNS_UDP)
+		gate_resolver_serve(l->gate, w->fd);
+	else
+		accept_some(l);
+}
+
+static int
+open_gate(struct gate *g, const struct policy *p, const struct confine *c,
+    struct audit *audit)
+{
+	struct error e;
+
+	g->policy = p;
+	g->audit = audit;
+	g->ev = ev_default_loop(EVFLAG_NOENV);
+	if (g->ev == NULL || resolve_init(&e) != 0)
+		return -1;
+	http_set_head_max(GATE_HEAD_MAX);
+	gate_fakes_init(&g->fakes);
+	ev_timer_init(&g->retry, on_retry, 0.0, 0.0);
+	g->retry.data = g;
+	for (size_t i = 0; i < c->listener_count; i++) {
+		struct gate_listener *l = &g->listeners[i];
+
+		l->kind = c->listeners[i].kind;
+		l->gate = g;
+		ev_io_init(&l->io, on_listener, c->listeners[i].fd, EV_READ);
+		l->io.data = l;
+		ev_io_start(g->ev, &l->io);
+	}
+	g->listener_count = c->listener_count;
+	return 0;
+}
+
+/* The gate's process.  It exists because the payload's bytes are parsed here,
+ * far from the supervisor's rights; it holds the listeners, the audit file
+ * and what it dials; it ends by the supervisor's signal or death. */
+static _Noreturn void
+run_gate(const struct policy *p, const struct confine *c,
+    struct audit *audit, pid_t parent, int ready_fd)
+{
+	static struct gate g;
+	int keep[GATE_FDS_MAX] = {audit->fd, ready_fd};
+	size_t count = 2;
+	sigset_t none;
+	int failed = 0;
+
+	for (size_t i = 0; i < c->listener_count; i++)
+		keep[count++] = c->listeners[i].fd;
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (gate_confine_fds(keep, count) != 0 ||
+	    open_gate(&g, p, c, audit) != 0 || gate_confine(parent) != 0)
+		failed = errno != 0 ? errno : ENOMEM;
+	io_write_all(ready_fd, bytes_of(&failed, sizeof failed));
+	io_close(&ready_fd);
+	if (failed == 0)
+		ev_run(g.ev, 0);
+	_exit(EXIT_FAILED);
+}
+
+/* Waits until the gate is in its cage.  Returns 0, or -1 with errno. */
+static int
+wait_ready(int fd)
+{
+	int failed = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, &failed, sizeof failed);
+	} while (n == -1 && errno == EINTR);
+	errno = n == (ssize_t)sizeof failed ? failed : ECHILD;
+	return errno == 0 ? 0 : -1;
+}
+
+pid_t
+gate_start(const struct policy *policy, const struct confine *c,
+    struct audit *audit, struct error *e)
+{
+	pid_t parent = getpid(), pid = -1;
+	int pair[2];
+	int r = -1;
+
+	if (pipe2(pair, O_CLOEXEC) == 0) {
+		pid = fork();
+		if (pid == 0)
+			run_gate(policy, c, audit, parent, pair[1]);
+		close(pair[1]);
+		if (pid > 0)
+			r = wait_ready(pair[0]);
+		close(pair[0]);
+	}
+	if (r == 0)
+		return pid;
+	error_errno(e, "the gate could not be started");
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return -1;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/* One connection that something inside has made, from its first byte to its
+ * end. */
+#ifndef ADIT_SANDBOX_GATE_CLIENT_H
+#define ADIT_SANDBOX_GATE_CLIENT_H
+
+#include "cmd/sandbox-exec/gate_head.h"
+#include "cmd/sandbox-exec/gate_state.h"
+#include "common/resolve.h"
+
+enum {
+	GATE_CHUNK = 65536,          /* read at once */
+	GATE_BUFFER_HIGH = 65536,    /* above it nothing more is read */
+	GATE_BUFFER_MAX = GATE_CHUNK + GATE_BUFFER_HIGH + 1024,
+};
+
+enum client_state {
+	CLIENT_GREETING,  /* the proxy's port: HTTP or SOCKS? */
+	CLIENT_SOCKS,     /* greeted, the request is to come */
+	CLIENT_HEAD,      /* an HTTP head is to come */
+	CLIENT_DNS,
+	CLIENT_RESOLVING,
+	CLIENT_DIALING,
+	CLIENT_PEEKING,   /* the server is reached; what will be said? */
+	CLIENT_RELAYING,
+	CLIENT_REFUSING,  /* captured and refused: told in its protocol */
+	CLIENT_CLOSING,   /* the rest goes out */
+	CLIENT_OVER,      /* to be freed at the end of the event */
+};
+
+struct side {
+	ev_io io;
+	int fd;
+	bool eof;  /* nothing more comes */
+	bool shut; /* nothing more goes */
+};
+
+struct client {
+	struct gate *gate;
+	enum client_state state;
+	enum gate_via via;
+	struct side client, server;
+	struct buf from_client, to_server, from_server, to_client;
+	ev_timer timer;
+	struct gate_target target;
+	struct gate_verdict verdict;
+	struct resolve *query;
+	struct sock_addr addrs[RESOLVE_MAX];
+	size_t addr_count, addr_next; /* the one being dialed is before next */
+	struct http_scan scan;        /* of from_client, then from_server */
+	bool http;                    /* one request and its response */
+	struct body body;             /* of the request */
+	bool request_done, response_done, to_head;
+	bool captured_refused;
+};
+
+/* Takes over an accepted connection.  Returns 0, or -1 with errno and fd
+ * closed. */
+int gate_client_start(struct gate *g, enum confine_listener_kind kind,
+    int fd);
+
+/* ---- between the parts of a client ---- */
+
+/* Ends it with an answer in the protocol that it speaks. */
+void gate_client_refuse(struct client *c, enum gate_outcome outcome,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Resolves the target, judges, and dials; then gate_client_reached. */
+void gate_dial_start(struct client *c);
+void gate_dial_progress(struct client *c);
+void gate_dial_timeout(struct client *c);
+void gate_client_reached(struct client *c);
+
+/* Looks at the client's first bytes, and relays when they fit. */
+void gate_peek(struct client *c);
+
+/* Relays: what was read is passed on. */
+void gate_relay_start(struct client *c);
+void gate_relay(struct client *c);
+
+/* After anything happened outside of a client's own event: goes on. */
+void gate_client_continue(struct client *c);
+void gate_client_set_timer(struct client *c, double seconds);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/gate_state.h"
+#include "common/clock.h"
+
+static const char *const via_words[] = {
+	[VIA_CONNECT] = "connect", [VIA_HTTP] = "http",
+	[VIA_SOCKS] = "socks", [VIA_CAPTURE] = "capture", [VIA_DNS] = "dns",
+};
+
+static const char *const outcome_words[] = {
+	[GATE_ALLOWED] = "allow", [GATE_REFUSED] = "deny",
+	[GATE_FAILED] = "fail",
+};
+
+/* A client can ask faster than a disk should fill.  Returns whether the line
+ * may be written. */
+static bool
+take_turn(struct gate *g)
+{
+	int64_t second = clock_ms() / 1000;
+
+	if (second != g->audit_second) {
+		g->audit_second = second;
+		g->audit_lines = 0;
+		if (g->audit_skipped != 0) {
+			audit_begin(g->audit, "net-skipped");
+			jsonw_key_int(&g->audit->w, "lines",
+			    g->audit_skipped);
+			audit_end(g->audit);
+			g->audit_skipped = 0;
+		}
+	}
+	if (g->audit_lines++ < GATE_AUDIT_PER_S)
+		return true;
+	g->audit_skipped++;
+	return false;
+}
+
+void
+gate_log(struct gate *g, const struct gate_decision *d)
+{
+	struct jsonw *w = &g->audit->w;
+
+	if (g->audit->fd == -1 || !take_turn(g))
+		return;
+	audit_begin(g->audit, "net");
+	jsonw_key_str(w, "verdict", outcome_words[d->outcome]);
+	jsonw_key_str(w, "via", via_words[d->via]);
+	jsonw_key(w, "host");
+	jsonw_bytes(w, bytes_cstr(d->host));
+	if (d->port != 0)
+		jsonw_key_int(w, "port", d->port);
+	if (d->rule[0] != '\0')
+		jsonw_key_str(w, "rule", d->rule);
+	if (d->address != NULL)
+		jsonw_key_str(w, "address", d->address);
+	if (d->text != NULL) {
+		jsonw_key(w, "text");
+		jsonw_bytes(w, bytes_cstr(d->text));
+	}
+	audit_end(g->audit);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/* What all parts of the gate's process share. */
+#ifndef ADIT_SANDBOX_GATE_STATE_H
+#define ADIT_SANDBOX_GATE_STATE_H
+
+#include <ev.h>
+
+#include "cmd/sandbox-exec/gate.h"
+#include "cmd/sandbox-exec/gate_target.h"
+
+enum {
+	GATE_CLIENTS_MAX = 400, /* more wait in the listeners' queues */
+	GATE_AUDIT_PER_S = 500, /* lines; the rest is counted */
+};
+
+struct gate;
+
+struct gate_listener {
+	ev_io io;
+	enum confine_listener_kind kind;
+	struct gate *gate;
+};
+
+struct gate {
+	struct ev_loop *ev;
+	const struct policy *policy;
+	struct audit *audit;
+	struct gate_fakes fakes;
+	struct gate_listener listeners[CONFINE_LISTENERS_MAX];
+	size_t listener_count;
+	size_t client_count;
+	bool paused;          /* too many clients: nothing is accepted */
+	ev_timer retry;       /* after a failure to accept */
+	int64_t audit_second; /* of the lines counted */
+	int audit_lines;
+	int64_t audit_skipped;
+};
+
+/* How a target was named. */
+enum gate_via { VIA_CONNECT, VIA_HTTP, VIA_SOCKS, VIA_CAPTURE, VIA_DNS };
+
+enum gate_outcome { GATE_ALLOWED, GATE_REFUSED, GATE_FAILED };
+
+/* Writes the one line about a decision.  host: whatever was asked for.
+ * address: what was dialed, or NULL. */
+struct gate_decision {
+	enum gate_via via;
+	enum gate_outcome outcome;
+	const char *host;
+	uint16_t port;       /* 0: none */
+	const char *rule;    /* "": none */
+	const char *address; /* NULL: none */
+	const char *text;    /* why not; NULL for GATE_ALLOWED */
+};
+
+void gate_log(struct gate *g, const struct gate_decision *d);
+
+/* Stops and starts to accept. */
+void gate_pause(struct gate *g);
+void gate_resume(struct gate *g);
+
+#endif
