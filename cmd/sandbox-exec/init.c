@@ -239,9 +239,9 @@ build_full(struct init_args *a, struct landlock *l)
 	bool own_network = a->policy->net != POLICY_NET_HOST;
 	pid_t pid = -1;
 
-	enter_ids(a);
 	if (own_network)
 		pid = start_network(a, &network);
+	enter_ids(a);
 	open_files(a);
 	if (landlock_open(l, false) != 0)
 		fail_errno(a, STAGE_POLICY, "landlock");
