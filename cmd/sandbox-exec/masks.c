@@ -255,10 +255,10 @@ follow_link(struct finder *f, int fd, const char *name)
 	return -1;
 }
 
-/* Hides what the link leads to.  The link itself stays: nothing can be
- * mounted on it. */
+/* Adds what the link leads to.  The link itself stays: nothing can be mounted
+ * on it. */
 static void
-hide_target(struct finder *f, int fd, const char *name)
+add_target(struct finder *f, enum masks_kind kind, int fd, const char *name)
 {
 	char saved[PATH_LEN];
 	size_t saved_len = f->len;
@@ -268,7 +268,7 @@ hide_target(struct finder *f, int fd, const char *name)
 	memcpy(saved, f->path, saved_len + 1);
 	target = follow_link(f, fd, name);
 	if (target != -1 && fstat(target, &st) == 0)
-		add(f, MASKS_HIDE, st.st_mode);
+		add(f, kind, st.st_mode);
 	io_close(&target);
 	memcpy(f->path, saved, saved_len + 1);
 	f->len = saved_len;
@@ -300,7 +300,7 @@ hide(struct finder *f, int fd, const char *name)
 		return;
 	grant = f->is_default ? granted(f) : -1;
 	if (S_ISLNK(st.st_mode)) {
-		hide_target(f, fd, name);
+		add_target(f, MASKS_HIDE, fd, name);
 	} else if (grant == -1) {
 		add(f, MASKS_HIDE, st.st_mode);
 	} else if (grant == 0 && (child = open_child(fd, name)) != -1) {
@@ -645,7 +645,7 @@ hide_policy(struct finder *f)
 		walk_all(f, &anywhere);
 }
 
-/* Keeps the names that the directory fd has; links cannot be mounted on. */
+/* Keeps the names that the directory fd has. */
 static void
 keep_names(struct finder *f, int fd, const char *const names[])
 {
@@ -654,9 +654,12 @@ keep_names(struct finder *f, int fd, const char *const names[])
 		size_t old;
 
 		if (fstatat(fd, *names, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-		    S_ISLNK(st.st_mode) || !enter(f, *names, &old))
+		    !enter(f, *names, &old))
 			continue;
-		add(f, MASKS_KEEP, st.st_mode);
+		if (S_ISLNK(st.st_mode))
+			add_target(f, MASKS_KEEP, fd, *names);
+		else
+			add(f, MASKS_KEEP, st.st_mode);
 		leave(f, old);
 	}
 }

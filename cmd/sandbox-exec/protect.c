@@ -102,10 +102,16 @@ add(struct protect_watch *w, int fd, const char *path, const char *name,
 	}
 	d->fd = fd;
 	d->names = names;
-	d->missing = 0;
+	d->missing = d->links = 0;
 	for (size_t i = 0; names[i] != NULL; i++) {
-		if (!is_there(fd, names[i]))
+		struct stat st;
+
+		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0) {
 			d->missing |= UINT32_C(1) << i;
+		} else if (S_ISLNK(st.st_mode)) {
+			d->links |= UINT32_C(1) << i;
+			d->changed[i] = st.st_ctim;
+		}
 	}
 	w->count++;
 }
@@ -151,6 +157,22 @@ move_away(int fd, const char *name, char out[static NAME_MAX])
 	return -1;
 }
 
+/* Whether a name is there that was not, or is not the link that it was: no
+ * program can set a ctime. */
+static bool
+is_new(const struct protect_watched *d, size_t i)
+{
+	const struct timespec *old = &d->changed[i];
+	struct stat st;
+
+	if (((d->missing | d->links) & UINT32_C(1) << i) == 0 ||
+	    fstatat(d->fd, d->names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	return (d->missing & UINT32_C(1) << i) != 0 ||
+	    st.st_ctim.tv_sec != old->tv_sec ||
+	    st.st_ctim.tv_nsec != old->tv_nsec;
+}
+
 static void
 check(const struct protect_watched *d, protect_found *found, void *user)
 {
@@ -158,8 +180,7 @@ check(const struct protect_watched *d, protect_found *found, void *user)
 		char renamed[NAME_MAX], path[PROTECT_PATH_LEN + NAME_MAX];
 		int r;
 
-		if ((d->missing & UINT32_C(1) << i) == 0 ||
-		    !is_there(d->fd, d->names[i]))
+		if (!is_new(d, i))
 			continue;
 		str_format(path, sizeof path, "%s/%s", d->path, d->names[i]);
 		r = move_away(d->fd, d->names[i], renamed);

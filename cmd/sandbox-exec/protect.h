@@ -2,9 +2,12 @@
 /* Names that make other programs run commands: a repository's hooks and
  * configuration, start-up files of shells, editors and agents.  What exists
  * is mounted read-only by masks.h; what does not exist yet cannot be, without
- * leaving something on the host, so it is looked for at the end. */
+ * leaving something on the host, and a link cannot be mounted on: they are
+ * looked at again at the end. */
 #ifndef ADIT_SANDBOX_PROTECT_H
 #define ADIT_SANDBOX_PROTECT_H
+
+#include <time.h>
 
 #include "cmd/sandbox-exec/policy.h"
 
@@ -22,12 +25,14 @@ extern const char *const protect_git_names[]; /* in a git directory */
  * below one, at any depth and in any case. */
 bool protect_is_name(const char *path);
 
-/* A directory and the names that were missing in it at the start. */
+/* A directory and the names in it that cannot be mounted on. */
 struct protect_watched {
 	int fd;
 	char *path;       /* on the host */
 	const char *const *names;
-	uint32_t missing; /* bits of names */
+	uint32_t missing; /* bits of names: those that were not there */
+	uint32_t links;   /* those that were links, */
+	struct timespec changed[PROTECT_NAMES]; /* as of these times */
 };
 
 struct protect_watch {
@@ -40,7 +45,7 @@ struct protect_watch {
  * protect_end. */
 void protect_start(struct protect_watch *w, const struct policy *p);
 
-/* Told of a protected name that the payload made, and what it is called now:
+/* Told of a protected name that the payload made or replaced, and what it is called now:
  * NULL if it could not be renamed, with errno. */
 typedef void protect_found(void *user, const char *path, const char *renamed);
 

@@ -238,6 +238,11 @@ test_protection(void)
 	    "p work/sub/repo/.git/\nk work/sub/repo/.git/config\n"
 	    "k work/sub/repo/.git/hooks/\n", "repositories and start-up files");
 	ok(!masks.cut, "all of them");
+	must(symlink("../plain", "work/.git/config.worktree") == 0, "link");
+	begin();
+	set("rw", "work");
+	ok(strstr(found(), "k work/plain\n") != NULL, "a link's target is kept");
+	must(unlink("work/.git/config.worktree") == 0, "link");
 	begin();
 	set("rw", "work/sub/repo/.git");
 	eq_str(found(), "k work/sub/repo/.git/config\n"
@@ -334,12 +339,20 @@ test_watch(void)
 	    access("work/.idea.sandbox-exec-1", F_OK) == 0, "and renamed");
 	ok(access("work/.bashrc", F_OK) == 0, "what was there stays");
 	eq_int(test_open_fds(), fds, "no descriptor is left");
+	must(symlink("plain", "work/.zshrc") == 0, ".zshrc");
+	must(symlink("plain", "work/.zshenv") == 0, ".zshenv");
 	begin();
 	set("rw", "work");
 	protect_start(&watch, &policy);
 	told[0] = '\0';
 	protect_end(&watch, tell, NULL);
 	eq_str(told, "", "nothing to tell");
+	protect_start(&watch, &policy);
+	must(unlink("work/.zshrc") == 0, ".zshrc");
+	make_file("work/.zshrc");
+	protect_end(&watch, tell, NULL);
+	eq_str(told, "work/.zshrc -> .zshrc.sandbox-exec\n",
+	    "a link that was replaced");
 }
 
 static void
