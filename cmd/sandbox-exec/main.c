@@ -6,6 +6,7 @@
 #include "cmd/sandbox-exec/explain.h"
 #include "cmd/sandbox-exec/gate.h"
 #include "cmd/sandbox-exec/options.h"
+#include "cmd/sandbox-exec/overlay_changes.h"
 #include "cmd/sandbox-exec/status.h"
 #include "cmd/sandbox-exec/supervise.h"
 #include "common/diag.h"
@@ -52,6 +53,57 @@ report_found(void *user, const char *path, const char *renamed)
 	audit_end(a);
 }
 
+/* Lists and makes the changes of one overlay.  Returns whether they are no
+ * longer needed. */
+static bool
+end_overlay(const struct options *o, const struct overlay *a, bool succeeded)
+{
+	struct changes changes;
+	struct error e;
+	bool done = !o->commit;
+
+	if (!o->diff && !o->commit)
+		return true;
+	if (changes_find(a, &changes, &e) != 0) {
+		diag_error("%s", e.text);
+		return false;
+	}
+	if (o->diff && changes_print(a, &changes, o->json) != 0)
+		diag_error("standard output: %s", strerror(errno));
+	if (o->commit && changes.count == 0)
+		done = true;
+	else if (o->commit && !succeeded)
+		diag_warning("%s: the command failed: its changes are not "
+		    "made", a->host);
+	else if (o->commit && changes_commit(a, &changes, &e) != 0)
+		diag_error("%s", e.text);
+	else
+		done = true;
+	changes_done(&changes);
+	return done;
+}
+
+/* Returns the exit status: status unless what was asked for failed. */
+static int
+end_overlays(const struct options *o, struct overlays *l, int status)
+{
+	bool done = true;
+	struct error e;
+
+	for (size_t i = 0; i < l->count; i++)
+		done = end_overlay(o, &l->at[i], status == EXIT_OK) && done;
+	if (!done && !o->discard) {
+		for (size_t i = 0; i < l->count; i++)
+			diag_warning("%s: its changes are kept in %s",
+			    l->at[i].host, l->at[i].dir);
+	} else if ((o->commit || o->discard || o->changes == NULL) &&
+	    overlay_drop(l, &e) != 0) {
+		diag_error("%s", e.text);
+		done = false;
+	}
+	return done || status != EXIT_OK ? status : EXIT_FAILED;
+}
+
 static int
 run(const struct options *o)
 {
@@ -82,6 +134,31 @@ run(const struct options *o)
 	return result.status;
 }
 
+/* The command, if there is one, and what becomes of the overlays. */
+static int
+run_with_overlays(struct options *o)
+{
+	static struct overlays overlays;
+	int status = EXIT_OK;
+	struct error e;
+
+	if (overlay_open(&overlays, &o->policy, o->changes, o->diff ||
+	    o->commit, &e) != 0) {
+		struct error ignored;
+
+		diag_error("%s", e.text);
+		if (o->changes == NULL)
+			overlay_drop(&overlays, &ignored);
+		overlay_close(&overlays);
+		return EXIT_SANDBOX;
+	}
+	if (o->argv[0] != NULL)
+		status = run(o);
+	status = end_overlays(o, &overlays, status);
+	overlay_close(&overlays);
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -97,7 +174,7 @@ main(int argc, char **argv)
 		break;
 	case OPT_RUN:
 		status = o.explain ? explain_run(&o.policy, o.json) :
-		    run(&o);
+		    run_with_overlays(&o);
 		break;
 	}
 	options_done(&o);

@@ -26,6 +26,7 @@ policy_done(struct policy *p)
 	for (size_t i = 0; i < p->path_count; i++) {
 		free(p->paths[i].host);
 		free(p->paths[i].inside);
+		free(p->paths[i].upper);
 	}
 	for (size_t i = 0; i < p->allow_count; i++)
 		allow_done(&p->allow[i]);

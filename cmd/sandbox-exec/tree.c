@@ -15,6 +15,7 @@
 
 #include "cmd/sandbox-exec/confine.h"
 #include "cmd/sandbox-exec/mask.h"
+#include "cmd/sandbox-exec/overlay.h"
 #include "cmd/sandbox-exec/path.h"
 #include "common/io.h"
 #include "common/str.h"
@@ -25,6 +26,7 @@ enum {
 	FLAGS_DEVICE = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
 	    MOUNT_ATTR_RDONLY,
 	PRIVATE_INODES = 1 << 18,
+	DIRECTORIES = 2, /* of system_paths, that are no links anywhere */
 };
 
 void
@@ -32,7 +34,7 @@ tree_init(struct tree *t)
 {
 	t->source_count = 0;
 	t->root = t->idmount.userns_fd = -1;
-	t->no_proc = t->no_idmap = false;
+	t->no_proc = t->no_idmap = t->links_read = false;
 }
 
 void
@@ -40,6 +42,7 @@ tree_done(struct tree *t)
 {
 	for (size_t i = 0; i < t->source_count; i++) {
 		io_close(&t->sources[i].fd);
+		io_close(&t->sources[i].upper_fd);
 		free(t->sources[i].name);
 	}
 	io_close(&t->idmount.userns_fd);
@@ -81,6 +84,7 @@ add_source(struct tree *t, const char *inside, int fd, const struct stat *st)
 	*s = (struct tree_source){
 		.inside = (char *)(uintptr_t)inside,
 		.fd = fd,
+		.upper_fd = -1,
 		.directory = S_ISDIR(st->st_mode),
 	};
 	return s;
@@ -127,13 +131,28 @@ static const char *const devices[] = {
 	"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom",
 };
 
+/* Which of the host's directories in its root are links, and to what: "" for
+ * none. */
+static void
+read_links(struct tree *t)
+{
+	for (size_t i = 0; i < TREE_LINKS && !t->links_read; i++) {
+		ssize_t n = readlink(system_paths[i + DIRECTORIES],
+		    t->links[i], sizeof t->links[i] - 1);
+
+		t->links[i][n > 0 ? n : 0] = '\0';
+	}
+	t->links_read = true;
+}
+
 static int
 open_defaults(struct tree *t, const struct policy *p, struct error *e)
 {
+	if (p->default_files)
+		read_links(t);
 	for (size_t i = 0; p->default_files &&
 	    i < sizeof system_paths / sizeof *system_paths; i++) {
-		/* A link is no source. */
-		if (i >= 2 && readlink(system_paths[i], (char[1]){0}, 1) > 0)
+		if (i >= DIRECTORIES && t->links[i - DIRECTORIES][0] != '\0')
 			continue;
 		if (open_default(t, system_paths[i], FLAGS_RO, e) != 0)
 			return -1;
@@ -188,6 +207,34 @@ open_everything(struct tree *t, const struct policy_path *path,
 	return r;
 }
 
+/* Where an overlay's writes go on the host; their owner there is that of the
+ * directory that is overlaid. */
+static int
+open_upper(struct tree *t, struct tree_source *s, const struct stat *st,
+    const struct tree_owner *owner, struct error *e)
+{
+	const char *upper = s->path->upper;
+	int fd;
+
+	if (!s->directory)
+		return error_set(e, "%s: an overlay must be a directory",
+		    s->path->host);
+	if (upper == NULL)
+		return 0;
+	fd = open_beneath(AT_FDCWD, upper, O_PATH | O_DIRECTORY,
+	    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	if (fd == -1 || (s->upper_fd = clone_mount(fd, FLAGS_ALL)) == -1) {
+		error_errno(e, "%s", upper);
+		io_close(&fd);
+		return -1;
+	}
+	close(fd);
+	if (owner->map && idmount_set(&t->idmount, s->upper_fd, st,
+	    owner->uid, owner->gid) != 0)
+		t->no_idmap = true;
+	return 0;
+}
+
 static int
 open_path(struct tree *t, const struct policy_path *path,
     const struct tree_owner *owner, struct error *e)
@@ -216,8 +263,9 @@ open_path(struct tree *t, const struct policy_path *path,
 		t->no_idmap = true;
 	s = add_source(t, path->inside, mount_fd, &st);
 	s->path = path;
-	s->writable = path->access == POLICY_RW;
-	return 0;
+	s->writable = path->access != POLICY_RO;
+	return path->access != POLICY_OVERLAY ? 0 :
+	    open_upper(t, s, &st, owner, e);
 }
 
 static const char *
@@ -328,26 +376,35 @@ make_dirs(int dir_fd, const char *path, mode_t mode)
 
 /* The links that the host has in its root: /bin to usr/bin and the like. */
 static int
-make_system_links(int fd)
+make_system_links(struct tree *t)
 {
-	char to[PATH_MAX];
-
-	for (size_t i = 2; i < sizeof system_paths / sizeof *system_paths;
-	    i++) {
-		ssize_t n = readlink(system_paths[i], to, sizeof to - 1);
-
-		if (n <= 0)
-			continue;
-		to[n] = '\0';
-		if (symlinkat(to, fd, system_paths[i] + 1) != 0)
+	read_links(t);
+	for (size_t i = 0; i < TREE_LINKS; i++) {
+		if (t->links[i][0] != '\0' && symlinkat(t->links[i], t->root,
+		    system_paths[i + DIRECTORIES] + 1) != 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* Places for what nearly every tree has. */
+static int
+make_places(struct tree *t, const struct policy *p)
+{
+	for (size_t i = 0; p->default_files && i < DIRECTORIES; i++) {
+		if (mkdirat(t->root, system_paths[i] + 1, 0755) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+		if (mknodat(t->root, devices[i] + 1, S_IFREG | 0444, 0) != 0)
+			return -1;
+	}
+	return p->default_files ? make_system_links(t) : 0;
+}
+
 /* Directories and links that every tree has. */
 static int
-make_skeleton(int fd, const struct policy *p)
+make_skeleton(struct tree *t, const struct policy *p)
 {
 	static const struct {
 		const char *name;
@@ -364,6 +421,7 @@ make_skeleton(int fd, const struct policy *p)
 		{"../tmp", "var/tmp"}, {"../run", "var/run"},
 	};
 	mode_t old = umask(0);
+	int fd = t->root;
 	int r = -1;
 
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
@@ -374,9 +432,8 @@ make_skeleton(int fd, const struct policy *p)
 		if (symlinkat(links[i][0], fd, links[i][1]) != 0)
 			goto out;
 	}
-	if (make_dirs(fd, home_of(p), 0700) == 0 && (!p->default_files ||
-	    make_system_links(fd) == 0))
-		r = 0;
+	if (make_dirs(fd, home_of(p), 0700) == 0)
+		r = make_places(t, p);
 out:
 	umask(old);
 	return r;
@@ -423,21 +480,42 @@ out:
 	return fd;
 }
 
+/* Puts an overlay in the place of the mount that it is over. */
 static int
-attach_source(struct tree *t, struct tree_source *s, struct landlock *l,
+make_overlay(struct tree *t, struct tree_source *s, int64_t size,
     struct error *e)
 {
-	int target = open_target(t, s->inside, s->directory, e);
-	int r;
+	bool fresh = s->upper_fd == -1;
+	int fd;
 
+	if (fresh)
+		s->upper_fd = new_tmpfs(size, "0700");
+	fd = s->upper_fd == -1 ? -1 : overlay_mount(t->root, s->fd,
+	    s->upper_fd, fresh);
+	if (fd == -1)
+		return error_errno(e, "%s: overlay", s->inside);
+	io_close(&s->upper_fd);
+	close(s->fd);
+	s->fd = fd;
+	return 0;
+}
+
+static int
+attach_source(struct tree *t, const struct policy *p, struct tree_source *s,
+    struct landlock *l, struct error *e)
+{
+	int target, r;
+
+	if (s->path != NULL && s->path->access == POLICY_OVERLAY &&
+	    make_overlay(t, s, p->limits.tmpfs, e) != 0)
+		return -1;
+	target = open_target(t, s->inside, s->directory, e);
 	if (target == -1)
 		return -1;
 	r = attach(s->fd, target, "");
 	close(target);
 	if (r == 0 && s->writable)
 		r = landlock_allow_write(l, s->fd);
-	else if (r == 0 && str_starts(s->inside, "/dev/"))
-		r = landlock_allow_file(l, s->fd, true);
 	if (r != 0)
 		return error_errno(e, "%s: mount", s->inside);
 	io_close(&s->fd);
@@ -502,7 +580,7 @@ attach_paths(struct tree *t, const struct policy *p, bool above,
 			return -1;
 		for (; s < t->source_count && t->sources[s].path == path;
 		    s++) {
-			if (is_above == above && attach_source(t,
+			if (is_above == above && attach_source(t, p,
 			    &t->sources[s], l, e) != 0)
 				return -1;
 		}
@@ -511,11 +589,12 @@ attach_paths(struct tree *t, const struct policy *p, bool above,
 }
 
 static int
-attach_defaults(struct tree *t, struct landlock *l, struct error *e)
+attach_defaults(struct tree *t, const struct policy *p, struct landlock *l,
+    struct error *e)
 {
 	for (size_t s = 0; s < t->source_count &&
 	    t->sources[s].path == NULL; s++) {
-		if (attach_source(t, &t->sources[s], l, e) != 0)
+		if (attach_source(t, p, &t->sources[s], l, e) != 0)
 			return -1;
 	}
 	return 0;
@@ -532,7 +611,7 @@ attach_all(struct tree *t, const struct policy *p, struct landlock *l,
 	if (home_fd == -1 || attach_private(t, l, "tmp") != 0 ||
 	    attach_private(t, l, "dev/shm") != 0)
 		error_errno(e, "private directories");
-	else if (attach_defaults(t, l, e) == 0 &&
+	else if (attach_defaults(t, p, l, e) == 0 &&
 	    attach_paths(t, p, true, l, e) == 0 &&
 	    attach_home(t, p, home_fd, l, e) == 0 &&
 	    attach_paths(t, p, false, l, e) == 0)
@@ -618,10 +697,13 @@ attach_pts(struct tree *t, struct landlock *l)
 		"0620", NULL};
 	int fd = new_mount("devpts", options, MOUNT_ATTR_NOSUID |
 	    MOUNT_ATTR_NOEXEC);
-	int r = fd == -1 ? -1 : attach(fd, t->root, "dev/pts");
+	int dev = openat(t->root, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = fd == -1 || dev == -1 ? -1 : attach(fd, t->root, "dev/pts");
 
+	/* For all that is in /dev, which itself is read-only. */
 	if (r == 0)
-		r = landlock_allow_write(l, fd);
+		r = landlock_allow_write(l, dev);
+	io_close(&dev);
 	io_close(&fd);
 	return r;
 }
@@ -650,7 +732,7 @@ tree_make_root(struct tree *t, const struct policy *p, struct error *e)
 	t->root = new_tmpfs(p->limits.tmpfs, "0755");
 	if (t->root == -1 || attach(t->root, AT_FDCWD, "/") != 0)
 		return error_errno(e, "root: tmpfs");
-	if (fstat(t->root, &st) != 0 || make_skeleton(t->root, p) != 0)
+	if (fstat(t->root, &st) != 0 || make_skeleton(t, p) != 0)
 		return error_errno(e, "root");
 	t->private_dev = st.st_dev;
 	return 0;

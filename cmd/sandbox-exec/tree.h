@@ -13,6 +13,7 @@
 
 enum {
 	TREE_SOURCES_MAX = POLICY_PATHS_MAX + 24,
+	TREE_LINKS = 6,
 	TREE_PRIVATE_SIZE = 1 << 30, /* of the private tmpfs, by default */
 };
 
@@ -22,6 +23,7 @@ struct tree_source {
 	char *inside;                   /* static, the policy's or name */
 	char *name;                     /* its own, or NULL */
 	int fd;                         /* detached mount */
+	int upper_fd;                   /* POLICY_OVERLAY: another, or -1 */
 	bool directory;
 	bool writable;
 };
@@ -32,6 +34,8 @@ struct tree {
 	int root; /* the new root's mount, a tmpfs */
 	dev_t private_dev;
 	struct idmount idmount;
+	bool links_read;
+	char links[TREE_LINKS][64]; /* of "/bin", "/sbin", "/lib" ... */
 	bool no_proc;       /* the kernel refused a fresh /proc */
 	bool no_idmap;      /* a path's owner could not be mapped */
 };
