@@ -1,0 +1,549 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# shellcheck disable=SC2154,SC2034,SC2016
+
+# Attempts to get out of the sandbox, to learn what it hides, to stay when it
+# ends, to take more than it grants, to reach the network.  Each is one line,
+# `what is tried: command -> expected result`, made as the caller, which is
+# root where the tests run as root, and then also as an ordinary user.  The
+# same attempts run under bubblewrap for contrast where that is installed.
+
+load helpers
+load sandbox-attack
+
+setup_file()
+{
+	A=$BATS_FILE_TMPDIR/attacks
+	mkdir -p "$A"
+	make_attack "$A"
+	chmod 755 "$A"
+	export A
+}
+
+setup()
+{
+	tool_setup
+	requires userns
+	BOX=$BIN/sandbox-exec
+	USERS=(self)
+	OPTIONS=()
+	BWRAP_OPTIONS=()
+	CONTRAST=0
+	chmod 755 "$T" "$BATS_FILE_TMPDIR"
+	if ((EUID == 0)); then
+		make_user
+		USERS+=(user)
+		if command -v bwrap >/dev/null; then
+			CONTRAST=1
+		fi
+	fi
+}
+
+teardown_file()
+{
+	local log=$BATS_FILE_TMPDIR/contrast
+
+	[[ -s $log ]] || return 0
+	printf '# bubblewrap, as an ordinary user: %d of %d attempts %s; %d %s\n' \
+		"$(grep -cvx same "$log")" "$(wc -l <"$log")" \
+		'end otherwise than here' "$(grep -c ': ok$' "$log")" \
+		'get through' >&3
+}
+
+# workspace: $W, writable for whoever runs the attempt.
+workspace()
+{
+	W=$T/ws
+	mkdir -p "$W" "$T/bwrap"
+	chmod 777 "$W" "$T/bwrap"
+	OPTIONS+=(--rw "$W" --workdir "$W")
+	BWRAP_OPTIONS+=(--bind "$T/bwrap" "$W" --chdir "$W")
+}
+
+@test "escape: new namespaces" {
+	attempts <<-'END'
+	user namespace by clone: attack clone-user -> EPERM
+	the same with high bits set: attack clone-user-high -> EPERM
+	user namespace by clone3: attack clone3-user -> ENOSYS
+	user namespace by unshare: attack unshare-user -> EPERM
+	mount namespace by unshare: attack unshare-mount -> EPERM
+	network namespace by unshare: attack unshare-net -> EPERM
+	time namespace by unshare: attack unshare-time -> EPERM
+	joining init's namespaces: attack setns-init -> ENOENT|EACCES|EPERM
+	joining one's own: attack setns-self -> EPERM
+	unshare(1): unshare -Ur true 2>&1 -> .*Operation not permitted
+	END
+}
+
+@test "escape: mounts and roots" {
+	attempts <<-'END'
+	mounting a tmpfs: attack mount-tmpfs -> EPERM
+	mounting over /usr: attack mount-bind -> EPERM
+	making the root writable: attack remount-root -> EPERM
+	taking /proc away: attack unmount /proc -> EPERM
+	taking the root away: attack unmount / -> EPERM
+	the new mount interface, a file system: attack fsopen -> EPERM
+	the new mount interface, a clone: attack open-tree -> EPERM
+	the new mount interface, a move: attack move-mount -> EPERM
+	the new mount interface, flags: attack mount-setattr -> EPERM
+	another root by pivot_root: attack pivot-root -> EPERM
+	another root by chroot: attack chroot -> EPERM
+	a file of the host by its handle: attack open-by-handle -> EPERM
+	learning a handle: attack name-to-handle -> EPERM
+	climbing above the root: attack climb /work -> ENOENT
+	the root of init: ls /proc/1/root/ 2>&1 >/dev/null | wc -l -> 1
+	END
+}
+
+@test "escape: interfaces of the kernel" {
+	attempts <<-'END'
+	a session keyring: attack keyring -> EPERM
+	adding a key: attack key-add -> EPERM
+	asking for a key: attack key-request -> EPERM
+	kernel programs: attack bpf -> EPERM
+	performance counters: attack perf -> EPERM
+	page faults in user space: attack userfaultfd -> EPERM
+	io_uring: attack io-uring -> EPERM
+	watching all files: attack fanotify -> EPERM
+	memory that the kernel cannot see: attack memfd-secret -> EPERM|ENOSYS
+	swapping: attack swapon -> EPERM
+	quotas: attack quotactl -> EPERM
+	another kernel: attack kexec -> EPERM
+	another kernel from a file: attack kexec-file -> EPERM
+	a kernel module: attack module-load -> EPERM
+	a kernel module from a file: attack module-file -> EPERM
+	removing a kernel module: attack module-remove -> EPERM
+	rebooting: attack reboot -> EPERM
+	process accounting: attack acct -> EPERM
+	the kernel's log: attack syslog -> EPERM
+	a call younger than the filter: attack unknown-call -> ENOSYS
+	END
+}
+
+@test "escape: the machine's settings" {
+	attempts <<-'END'
+	the core pattern: attack write /proc/sys/kernel/core_pattern -> ENOENT
+	the module loader: attack write /proc/sys/kernel/modprobe -> ENOENT
+	the hot-plug helper: attack write /sys/kernel/uevent_helper -> ENOENT
+	the binary formats: attack create /proc/sys/fs/binfmt_misc/register -> ENOENT
+	the magic key: attack write /proc/sysrq-trigger -> ENOENT
+	the host's name: attack hostname -> EPERM
+	the domain's name: attack domainname -> EPERM
+	the time of day: attack settimeofday -> EPERM
+	the clock: attack clock-settime -> EPERM
+	the clock's pace: attack adjtimex -> EPERM
+	a control group's agent: attack write /sys/fs/cgroup/release_agent -> ENOENT
+	a new control group: attack mkdir /sys/fs/cgroup/attack -> ENOENT|EACCES|EROFS
+	END
+}
+
+@test "escape: other tables of system calls" {
+	[[ $(uname -m) == x86_64 ]] || skip "x86-64 has other tables"
+	attempts <<-'END'
+	32-bit calls: attack int80 -> SIGSYS
+	x32 calls: attack x32 -> SIGSYS|ENOSYS
+	input and output ports: attack iopl -> EPERM
+	segments: attack modify-ldt -> EPERM
+	END
+}
+
+@test "escape: privileges" {
+	attempts <<-'END'
+	switching the filter off: attack seccomp-off -> EINVAL
+	new privileges again: attack new-privileges -> EINVAL
+	the secure bits: attack securebits -> EPERM
+	a capability: attack capset -> EPERM
+	an ambient capability: attack ambient -> EPERM
+	the bounding set: attack bounding -> EPERM
+	becoming root: attack setuid -> EPERM|EINVAL
+	becoming root at once: attack setresuid -> EPERM|EINVAL
+	root's groups: attack setgroups -> EPERM
+	a set-user-ID program: su -c 'echo through' </dev/null 2>/dev/null; echo refused -> refused
+	what capabilities there are: grep -c '^Cap.*:	0000000000000000$' /proc/self/status -> 5
+	what filter there is: grep '^Seccomp:' /proc/self/status -> Seccomp:	2
+	a program from memory, then the keyring: attack memfd keyring -> EPERM
+	more core: attack rlimit 4 -> EPERM
+	more descriptors: attack rlimit 7 -> EPERM
+	a better priority: attack nice -> EACCES|EPERM
+	a real-time priority: attack realtime -> EPERM
+	END
+}
+
+@test "escape: set-id files and devices for later" {
+	workspace
+	attempts <<-'END'
+	created set-id: attack create-set-id a -> EPERM
+	unnamed set-id: attack temp-set-id . -> EPERM
+	made set-id by fchmod: attack fchmod-set-id b -> EPERM
+	made set-id by chmod: attack chmod-set-id c -> EPERM
+	made set-id by fchmodat2: attack fchmodat2-set-id d -> ENOSYS
+	made set-id by mknod: attack mknod-set-id e -> EPERM
+	made set-id by openat2: attack openat2-set-id f -> ENOSYS
+	a device: attack device g -> EPERM|EACCES
+	a file with capabilities: attack file-capability h -> EPERM
+	a trusted attribute: attack trusted-attribute i -> EPERM
+	END
+	eq "$(find "$W" -perm /6000)" ''
+	eq "$(getfattr -R -d -m - "$W" 2>/dev/null)" ''
+}
+
+@test "escape: other processes" {
+	local host
+
+	start_bg outside tail -f /dev/null
+	host=${PID[outside]}
+	attempts <<-END
+	tracing init: attack ptrace 1 -> EPERM
+	tracing one's own child: attack ptrace-child -> EPERM
+	reading init's memory: attack vm-read 1 -> EPERM
+	writing init's memory: attack vm-write 1 -> EPERM
+	taking init's descriptors: attack pidfd-getfd 1 -> EPERM
+	comparing with init: attack kcmp 1 -> EPERM
+	signalling a process outside: attack signal $host -> ESRCH
+	slowing a process outside: attack priority $host -> ESRCH
+	limiting a process outside: attack prlimit $host -> ESRCH
+	tracing a process outside: attack ptrace $host -> EPERM
+	killing init: kill -9 1; echo alive -> alive
+	killing everything: trap '' TERM; kill -TERM -1; echo alive -> alive
+	END
+	is_alive outside
+}
+
+@test "escape: the terminal" {
+	attempts <<-'END'
+	typing into it: attack terminal sti -> EPERM
+	typing into it, high bits set: attack terminal sti high -> EPERM
+	the console's selection: attack terminal linux -> EPERM
+	the same, high bits set: attack terminal linux high -> EPERM
+	taking the console: attack terminal cons -> EPERM
+	another line discipline: attack terminal disc -> EPERM
+	the caller's terminal: attack write /dev/tty -> ENXIO|ENOENT|EACCES
+	END
+}
+
+@test "leak: other processes' secrets" {
+	start_bg outside env BATTERY_SECRET=outside tail -f /dev/null
+	attempts <<-END
+	init's environment: attack read /proc/1/environ -> ENOENT|EACCES|EPERM
+	init's memory: attack read /proc/1/mem -> ENOENT|EACCES|EPERM
+	init's map: attack read /proc/1/maps -> ENOENT|EACCES|EPERM
+	init's stack: attack read /proc/1/stack -> EACCES|EPERM|ENOENT
+	init's descriptors: attack list /proc/1/fd -> ENOENT|EACCES|EPERM
+	a process outside: attack list /proc/${PID[outside]} -> ENOENT
+	how many processes there are: set -- /proc/[0-9]*; [ \$# -le 3 ] && echo few -> few
+	END
+}
+
+@test "leak: the environment and open files" {
+	export BATTERY_SECRET=token AWS_SECRET_ACCESS_KEY=token SSH_AUTH_SOCK=/x
+	exec {leak}</etc/hostname
+	attempts <<-'END'
+	variables: env | grep -c token -> 0
+	the agent's socket: echo "[$SSH_AUTH_SOCK]" -> \[\]
+	variables of init: grep -c token /proc/1/environ 2>/dev/null; echo end -> end
+	descriptors: ls /proc/self/fd | tr '\n' ' ' -> 0 1 2 3 
+	END
+	exec {leak}<&-
+}
+
+@test "leak: the kernel" {
+	attempts <<-'END'
+	its memory: attack read /proc/kcore -> ENOENT
+	its symbols: attack read /proc/kallsyms -> ENOENT
+	its keys: attack read /proc/keys -> ENOENT
+	its log: attack read /dev/kmsg -> ENOENT
+	its configuration: attack read /proc/config.gz -> ENOENT
+	its command line: attack read /proc/cmdline -> ENOENT
+	its file systems: attack list /sys/kernel -> ENOENT
+	debugging: attack list /sys/kernel/debug -> ENOENT
+	physical memory: attack read /dev/mem -> ENOENT
+	END
+}
+
+@test "leak: devices" {
+	attempts <<-'END'
+	disks: ls /dev | grep -c '^[sv]d' -> 0
+	virtual machines: attack write /dev/kvm -> ENOENT
+	user-space file systems: attack write /dev/fuse -> ENOENT
+	tunnels: attack write /dev/net/tun -> ENOENT
+	the host's terminals: ls /dev/pts -> ptmx
+	all there is: ls /dev | tr '\n' ' ' -> fd full null ptmx pts random shm stderr stdin stdout urandom zero 
+	END
+}
+
+@test "leak: credentials and the home directory" {
+	local home=$T/home
+
+	mkdir -p "$home/.ssh" "$home/.aws"
+	echo secret >"$home/.ssh/id_ed25519"
+	echo secret >"$home/.aws/credentials"
+	echo secret >"$home/.netrc"
+	chmod -R a+rX "$home"
+	export HOME=$home
+	attempts <<-END
+	password hashes: attack read /etc/shadow -> EACCES|ENODATA|ENOENT
+	group hashes: attack read /etc/gshadow -> EACCES|ENODATA|ENOENT
+	the host's keys: cat /etc/ssh/ssh_host_*_key 2>/dev/null | wc -c -> 0
+	a private home: ls -A $home/.ssh 2>/dev/null | wc -l -> 0
+	root's home: ls -A /root 2>/dev/null | wc -l -> 0
+	other homes: ls -A /home 2>/dev/null | wc -l -> 0|1
+	END
+	# The same where the home is granted.
+	OPTIONS=(--ro "$home")
+	BWRAP_OPTIONS=()
+	attempts <<-END
+	keys in a granted home: attack read $home/.ssh/id_ed25519 -> ENOENT|EACCES|ENODATA
+	cloud credentials there: attack read $home/.aws/credentials -> ENOENT|EACCES|ENODATA
+	passwords there: attack read $home/.netrc -> ENOENT|EACCES|ENODATA
+	END
+}
+
+@test "leak: shared memory of the host" {
+	local id key=$((RANDOM * 32768 + RANDOM + 1))
+
+	requires node
+	id=$(ipcmk -M 4096 | grep -o '[0-9]*$')
+	key=$(awk -v id="$id" '$2 == id {print $1}' /proc/sysvipc/shm)
+	echo secret >"/dev/shm/battery.$BASHPID"
+	attempts <<-END
+	System V segments: attack shm $key -> ENOENT
+	listing them: ipcs -m 2>/dev/null | grep -c '^0x' -> 0
+	files in memory: ls -A /dev/shm | wc -l -> 0
+	message queues: attack list /dev/mqueue -> ENOENT
+	END
+	ipcrm -m "$id"
+	rm -f "/dev/shm/battery.$BASHPID"
+}
+
+@test "files: the host cannot be changed" {
+	attempts <<-'END'
+	a system program: attack write /usr/bin/env -> EROFS|EACCES
+	the accounts: attack write /etc/passwd -> EROFS|EACCES
+	a new system program: attack create /usr/bin/attack -> EROFS|EACCES
+	a new start-up job: attack create /etc/cron.d/attack -> EROFS|EACCES|ENOENT
+	a loader's list: attack create /etc/ld.so.preload -> EROFS|EACCES
+	a file in the root: attack create /attack -> EROFS|EACCES
+	removing a system file: attack remove /etc/passwd -> EROFS|EACCES
+	a hard link to a system file: attack link /etc/passwd /tmp/passwd -> EXDEV|EACCES|EPERM
+	the running program: attack write /proc/self/exe -> ETXTBSY|EROFS|EACCES
+	init's program: attack write /proc/1/exe -> EACCES|EPERM|ENOENT
+	END
+	[[ ! -e /attack && ! -e /etc/ld.so.preload ]]
+}
+
+@test "files: private directories stay inside" {
+	attempts <<-END
+	a file in /tmp: echo x >/tmp/battery.$BASHPID; echo made -> made
+	a file in /var/tmp: echo x >/var/tmp/battery.$BASHPID; echo made -> made
+	a file in the home: echo x >~/battery.$BASHPID; echo made -> made
+	END
+	[[ ! -e /tmp/battery.$BASHPID && ! -e /var/tmp/battery.$BASHPID ]]
+	[[ ! -e $HOME/battery.$BASHPID ]]
+}
+
+@test "files: links out of the workspace lead nowhere" {
+	mkdir "$T/other"
+	echo secret >"$T/other/file"
+	chmod -R a+rwX "$T/other"
+	workspace
+	ln -s "$T/other" "$W/made-before"
+	BWRAP_OPTIONS+=(--tmpfs /root)
+	CONTRAST=0
+	attempts <<-END
+	a link that was there: attack read made-before/file -> ENOENT
+	a link that is made: ln -sfn $T/other l; attack read l/file -> ENOENT
+	writing through it: ln -sfn $T/other l; attack create l/new -> ENOENT
+	a hard link from outside: attack link $T/other/file l -> ENOENT
+	the parent: attack read ../other/file -> ENOENT
+	through the working directory of init: attack read /proc/1/cwd/other/file -> EACCES|EPERM|ENOENT
+	END
+	[[ ! -e $T/other/new ]]
+}
+
+@test "files: a repository's hooks and settings" {
+	workspace
+	mkdir -p "$W/.git/hooks" "$W/.git/objects"
+	touch "$W/.git/HEAD" "$W/.git/config" "$W/.bashrc" "$W/.git/hooks/old"
+	chmod -R a+rwX "$W"
+	CONTRAST=0
+	attempts <<-'END'
+	writing the settings: attack write .git/config -> EROFS|EACCES
+	removing them: attack remove .git/config -> EBUSY|EROFS|EACCES
+	putting others in their place: echo x >.git/x; attack rename .git/x .git/config -> EBUSY|EROFS|EACCES|EXDEV
+	exchanging them: echo x >.git/x; attack exchange .git/x .git/config -> EBUSY|EROFS|EACCES|EXDEV
+	a new hook: attack create .git/hooks/pre-commit -> EROFS|EACCES
+	an old hook: attack write .git/hooks/old -> EROFS|EACCES
+	the hooks as a whole: attack rename .git/hooks .git/was -> EBUSY|EROFS|EACCES|EXDEV
+	the repository as a whole: attack rename .git was -> EBUSY|EROFS|EACCES|EXDEV
+	a start-up file: attack write .bashrc -> EROFS|EACCES
+	another in its place: echo x >x; attack rename x .bashrc -> EBUSY|EROFS|EACCES|EXDEV
+	what git needs: attack create .git/index.$(id -u) -> ok
+	END
+	eq "$(cat "$W/.git/config" "$W/.bashrc")" ''
+}
+
+@test "files: protected names that were not there" {
+	workspace
+	mkdir -p "$W/.git/objects"
+	touch "$W/.git/HEAD"
+	chmod -R a+rwX "$W"
+	for name in .git/hooks .git/config .bashrc .envrc .vscode .mcp.json; do
+		run --separate-stderr "$BOX" --rw "$W" --workdir "$W" -- sh -c \
+			"mkdir $name || echo x >$name; :"
+		if [[ -e $W/$name ]]; then
+			echo "$name was made: $stderr"
+			return 1
+		fi
+		rm -rf "$W/$name".sandbox-exec*
+	done
+}
+
+# marked MARK COUNT: so many processes have it as their name.
+marked()
+{
+	(($(grep -alx "$1.hang." /proc/[0-9]*/cmdline 2>/dev/null | wc -l) >= $2))
+}
+
+unmarked() { ! marked "$1" 1; }
+
+@test "persistence: nothing outlives the sandbox" {
+	local mark=battery-$BASHPID-mark
+
+	attempts <<-END
+	1000 processes in sessions of their own: attack daemons 1000 $mark; echo started -> started
+	a process that ignores signals: (trap '' HUP TERM INT; setsid tail -f /dev/null & ) >/dev/null 2>&1; echo started -> started
+	END
+	unmarked "$mark"
+}
+
+@test "persistence: a killed supervisor takes everything along" {
+	local mark=killed-$BASHPID-mark user
+
+	for user in "${USERS[@]}"; do
+		start_bg box "as_$user" "$BOX" --ro "$A:/attacks" -- /bin/sh -c \
+			"/attacks/attack daemons 1000 $mark; tail -f /dev/null"
+		wait_until marked "$mark" 1000
+		# as_user is a shell function: the supervisor is below it.
+		for pid in $(pgrep -f "^$BOX --ro"); do
+			kill -KILL "$pid"
+		done
+		wait_until unmarked "$mark"
+		wait_exit box
+	done
+}
+
+@test "exhaustion: processes, memory, files" {
+	attempts <<-'END'
+	10 000 descriptors: attack descriptors 10000 -> EMFILE
+	core dumps: attack core -> EPERM
+	END
+	CONTRAST=0
+	OPTIONS=(--pids 64)
+	attempts <<-'END'
+	a fork bomb: attack fork-bomb 5000 -> EAGAIN
+	END
+	OPTIONS=(--mem 64m)
+	attempts <<-'END'
+	a memory hog: attack memory 512 -> SIGKILL|ENOMEM|killed by 9
+	END
+	OPTIONS=(--tmp-size 8m)
+	attempts <<-'END'
+	filling /tmp: attack fill /tmp/big 64 -> ENOSPC
+	filling /dev/shm: attack fill /dev/shm/big 64 -> ENOSPC
+	filling the home: attack fill ~/big 64 -> ENOSPC
+	filling the table of files: attack fill-inodes /tmp 300000 -> ENOSPC
+	END
+	workspace
+	OPTIONS+=(--fsize 1m)
+	attempts <<-'END'
+	a large file: attack fill big.$(id -u) 64 -> SIGXFSZ|EFBIG
+	END
+}
+
+@test "exhaustion: output" {
+	CONTRAST=0
+	for user in "${USERS[@]}"; do
+		run -0 --separate-stderr "as_$user" "$BOX" --out 64k -- sh -c \
+			'echo begin; yes | head -c 50000000; echo end'
+		((${#output} < 140000))
+		[[ $output == begin* && $output == *end ]]
+	done
+}
+
+@test "exhaustion: time" {
+	for user in "${USERS[@]}"; do
+		run_tool 124 "as_$user" "$BOX" --time 300ms -- sh -c \
+			"trap '' TERM INT HUP; while :; do :; done"
+		run_tool 124 "as_$user" "$BOX" --time 300ms -- sh -c \
+			'kill -STOP $$; echo on'
+	done
+}
+
+@test "network: kinds of sockets" {
+	attempts <<-'END'
+	families but Unix, Internet and netlink: attack families -> EAFNOSUPPORT
+	virtual machines: attack socket 40 1 0 -> EAFNOSUPPORT
+	packets: attack socket 17 3 768 -> EAFNOSUPPORT|EPROTONOSUPPORT
+	cryptography: attack socket 38 5 0 -> EAFNOSUPPORT
+	Bluetooth: attack socket 31 3 1 -> EAFNOSUPPORT
+	raw TCP: attack socket 2 3 6 -> EPERM
+	raw IPv6: attack socket 10 3 58 -> EPERM|EPROTONOSUPPORT
+	raw IP with close-on-exec: attack socket 2 524291 255 -> EPERM|EPROTONOSUPPORT
+	ping: attack socket 2 2 1 -> EPROTONOSUPPORT
+	multipath TCP: attack socket 2 1 262 -> EPROTONOSUPPORT
+	multipath TCP over IPv6: attack socket 10 1 262 -> EPROTONOSUPPORT
+	SCTP: attack socket 2 1 132 -> EPROTONOSUPPORT
+	other netlink protocols: attack netlinks -> EPROTONOSUPPORT
+	a pair of another family: attack socketpair 30 -> EAFNOSUPPORT
+	kernel TLS: attack ulp tls -> EPERM
+	END
+}
+
+@test "network: none" {
+	attempts <<-'END'
+	TCP: attack tcp 1.1.1.1 443 -> ENETUNREACH
+	TCP over IPv6: attack tcp6 2606:4700:4700::1111 443 -> ENETUNREACH|EADDRNOTAVAIL
+	UDP: attack udp 8.8.8.8 53 -> ENETUNREACH
+	the cloud's metadata: attack tcp 169.254.169.254 80 -> ENETUNREACH
+	fast open: attack fast-open 1.1.1.1 443 -> EPERM
+	fast open by sendmsg: attack fast-open-message 1.1.1.1 443 -> EPERM
+	fast open by sendmmsg: attack fast-open-message 1.1.1.1 443 many -> EPERM
+	fast open by option: attack fast-open-option 30 -> EPERM
+	a fast-open listener: attack fast-open-option 23 -> EPERM
+	resolving a name: getent hosts example.com >/dev/null; echo $? -> 2
+	interfaces: ls /proc/net /sys/class/net 2>/dev/null | wc -l -> 0
+	taking the interface down: attack lo-down -> EPERM
+	adding an interface: attack interface-add -> EPERM|EACCES
+	foreign addresses: attack transparent -> EPERM
+	END
+}
+
+@test "network: sockets of the host" {
+	local port
+
+	requires node
+	cat >"$T/listen.mjs" <<-'END'
+	import net from 'node:net';
+	const s = net.createServer((c) => c.end('secret'));
+	s.listen(0, '127.0.0.1', () => console.log(s.address().port));
+	net.createServer((c) => c.end()).listen(process.argv[2]);
+	net.createServer((c) => c.end()).listen('\0' + process.argv[3]);
+	END
+	start_bg listener node "$T/listen.mjs" "$T/sock" "battery-$BASHPID"
+	wait_until has_line "$T/listener.out" '^[0-9]'
+	port=$(head -n 1 "$T/listener.out")
+	attempts <<-END
+	a port of the host's loopback: attack tcp 127.0.0.1 $port -> ECONNREFUSED
+	the same over IPv6: attack tcp6 ::ffff:127.0.0.1 $port -> ECONNREFUSED
+	an abstract socket: attack unix @battery-$BASHPID -> ECONNREFUSED|EPERM
+	a socket by its path: attack unix $T/sock -> ENOENT|EACCES
+	a container engine: attack unix /var/run/docker.sock -> ENOENT|EACCES|ECONNREFUSED
+	the system bus: attack unix /run/dbus/system_bus_socket -> ENOENT
+	the service manager: attack unix /run/systemd/private -> ENOENT
+	END
+}
+
+# What the whole table comes to.
+@test "there are more than 80 attempts" {
+	(($(grep -c '^	.*: .* -> ' "$BATS_TEST_FILENAME") > 80))
+}
