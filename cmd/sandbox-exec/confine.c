@@ -2,11 +2,11 @@
 #include "cmd/sandbox-exec/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -25,7 +25,7 @@ enum {
 	 * supervisor: so that no two sandboxes of root's share a user. */
 	ID_BASE = 0x70000000,
 	ID_PID_MASK = 0x3fffff,
-	OVERFLOW_ID = 65534,
+	MAP_MAX = 4096,
 	NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
 	    CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
 };
@@ -39,27 +39,45 @@ degrade(struct confine *c, const char *feature, const char *reason,
 		    feature, reason, consequence};
 }
 
-/* The largest id of this user namespace up to want; only its id 0 means that
- * there is no other. */
+/* Takes a decimal number after blanks.  Returns what is after it, or NULL. */
+static const char *
+take_number(const char *at, uint64_t *ret)
+{
+	at += strspn(at, " \n");
+	if (*at < '0' || *at > '9')
+		return NULL;
+	for (*ret = 0; *at >= '0' && *at <= '9'; at++)
+		*ret = *ret * 10 + (uint64_t)(*at - '0');
+	return at;
+}
+
+/* The largest id of this user namespace up to want, from lines "inside
+ * outside count" (user_namespaces(7)); only its id 0 means that there is no
+ * other. */
 static uint32_t
 usable_id(const char *map_path, uint32_t want)
 {
-	uint32_t best = 0;
-	unsigned inside, outside, count;
-	FILE *f = fopen(map_path, "re");
+	char text[MAP_MAX];
+	int fd = open(map_path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof text - 1);
+	const char *at = text;
+	uint64_t inside, outside, count, best = 0;
 
-	if (f == NULL)
+	io_close(&fd);
+	if (n <= 0)
 		return want;
-	while (fscanf(f, "%u %u %u", &inside, &outside, &count) == 3) {
-		uint32_t last = inside + (count - 1);
+	text[n] = '\0';
+	while ((at = take_number(at, &inside)) != NULL &&
+	    (at = take_number(at, &outside)) != NULL &&
+	    (at = take_number(at, &count)) != NULL) {
+		uint64_t last = inside + count - 1;
 
 		if (inside <= want && last >= want)
-			best = want;
-		else if (last < want && last > best)
+			return want;
+		if (last < want && last > best)
 			best = last;
 	}
-	fclose(f);
-	return best;
+	return (uint32_t)best;
 }
 
 /* The payload is the caller on the host; or, when that is root, nobody. */
@@ -325,6 +343,10 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 	if (!full)
 		r = lsm_open_scratch(c->scratch, a->owner.uid, a->owner.gid,
 		    e);
+	if (r == 0 && a->policy->require == REQUIRE_FULL &&
+	    c->degraded_count != 0)
+		r = error_set(e, "full isolation is required: %s: %s",
+		    c->degraded[0].feature, c->degraded[0].reason);
 	if (r == 0)
 		r = start_tier(a, c, e);
 	tree_done(a->tree);

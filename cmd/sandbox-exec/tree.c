@@ -271,11 +271,13 @@ open_path(struct tree *t, const struct policy_path *path,
 static const char *
 home_of(const struct policy *p)
 {
+	static const char fallback[] = "/home/user";
+
 	for (size_t i = 0; i < p->env_count; i++) {
 		if (str_starts(p->env[i], "HOME=/") && p->env[i][6] != '\0')
 			return p->env[i] + 6;
 	}
-	return "/home/user" + 1;
+	return &fallback[1];
 }
 
 int
