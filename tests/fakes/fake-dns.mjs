@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 //
-// fake-dns.mjs [--ready-fd N] NAME=ANSWER[;ANSWER...]...: a DNS server on
+// fake-dns.mjs [--ready-fd N] [--port N] NAME=ANSWER[;ANSWER...]...: a DNS server on
 // loopback, over UDP and TCP on one port, that changes its mind.  It writes
 // its port to the descriptor once it listens, and "query NAME TYPE" to its
 // standard output for each question.
@@ -23,6 +23,9 @@ const args = process.argv.slice(2);
 let readyFd = 1;
 if (args[0] === '--ready-fd')
 	readyFd = Number(args.splice(0, 2)[1]);
+let wanted = 0;
+if (args[0] === '--port')
+	wanted = Number(args.splice(0, 2)[1]);
 const names = new Map(args.map((a) => {
 	const at = a.indexOf('=');
 	return [a.slice(0, at), a.slice(at + 1).split(';')];
@@ -121,7 +124,7 @@ function serveTcp(socket) {
 // UDP gets a port that TCP has; another program may have it already.
 function listen() {
 	const tcp = net.createServer(serveTcp);
-	tcp.listen(0, '127.0.0.1', () => {
+	tcp.listen(wanted, '127.0.0.1', () => {
 		const { port } = tcp.address();
 		const udp = dgram.createSocket('udp4');
 		udp.on('message', (query, from) => {
