@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# shellcheck disable=SC2154,SC2016
+
+# Many runs in a row leave nothing: 500, or 10 000 with FULL=1.  Processes are
+# known by their command line, which the sandbox's own have from their
+# supervisor.
+
+load helpers
+load sandbox-attack
+
+setup()
+{
+	tool_setup
+	requires userns
+	BOX=$BIN/sandbox-exec
+	RUNS=500
+	[[ ! ${FULL-} ]] || RUNS=10000
+	MARK=leak-$BASHPID-$RANDOM
+}
+
+no_process()
+{
+	! grep -aqs -- "$MARK" /proc/[0-9]*/cmdline
+}
+
+# Control groups are named for their supervisor.
+no_cgroup()
+{
+	local dir
+
+	while read -r dir; do
+		[[ -d /proc/${dir##*-} ]] || return 1
+	done < <(find /sys/fs/cgroup -maxdepth 6 -type d \
+		-name 'sandbox-exec-*' 2>/dev/null)
+}
+
+# files_of USER: what was made where sandbox-exec may make files.
+files_of()
+{
+	find /tmp /var/tmp /dev/shm /run "$T" -maxdepth 1 -user "$1" \
+		\( -name 'sandbox-exec.*' -o -name '.sandbox-exec*' \) \
+		-newer "$T/started" 2>/dev/null
+}
+
+no_file() { [[ ! $(files_of "$1") ]]; }
+
+# The loop, in a mount namespace of its own where root could leak mounts into
+# the present one.
+run_loop='
+	before=$(wc -l </proc/self/mountinfo)
+	fds=$(ls /proc/self/fd | wc -l)
+	for ((i = 0; i < RUNS; i++)); do
+		set --
+		case $((i % 8)) in
+		1) set -- --mem 64m --pids 32 --cpu 1 ;;
+		2) set -- --overlay "$T/ws" ;;
+		3) set -- --overlay "$T/ws" --diff ;;
+		4) set -- --rw "$T/ws" --time 20s --out 64k ;;
+		5) set -- --tmpfs /scratch:1m --net host ;;
+		6) set -- --overlay "$T/ws" --commit ;;
+		esac
+		"$BOX" "$@" -- /bin/sh -c "exit 7; : $MARK"
+		[[ $? == 7 ]] || { echo "run $i: $*"; exit 1; }
+	done
+	[[ $(wc -l </proc/self/mountinfo) == "$before" ]] || {
+		echo "mounts: $before before"
+		cat /proc/self/mountinfo
+		exit 1
+	}
+	[[ $(ls /proc/self/fd | wc -l) == "$fds" ]]
+'
+
+# many USER COMMAND...: the loop through COMMAND, then looks.
+many()
+{
+	local user=$1
+
+	shift
+	mkdir -p "$T/ws"
+	echo x >"$T/ws/file"
+	touch "$T/started"
+	export RUNS BOX MARK T
+	run_tool 0 "$@" bash -c "$run_loop"
+	wait_until no_process
+	wait_until no_cgroup
+	wait_until no_file "$user"
+	eq "$(ls -A "$T/ws")" file
+}
+
+@test "leaks: none after many runs" {
+	if ((EUID == 0)); then
+		many root unshare --mount --propagation private
+	else
+		many "$(id -un)" env
+	fi
+}
+
+@test "leaks: none after many runs of an ordinary user" {
+	requires root
+	make_user
+	RUNS=$((RUNS / 4))
+	mkdir -p "$T/ws"
+	chown "$USER_ID" "$T/ws" "$T"
+	many "$USER_ID" as_user
+}
+
+@test "leaks: none after runs that fail, time out and are killed" {
+	local i
+
+	mkdir -p "$T/ws"
+	touch "$T/started"
+	for ((i = 0; i < 20; i++)); do
+		"$BOX" --time 50ms -- tail -f "$MARK" 2>/dev/null || true
+		"$BOX" -- tail -f /dev/null "$MARK" 3>&- &
+		kill -KILL $!
+		wait $! || true
+		"$BOX" -- "no-such-command-$MARK" 2>/dev/null || true
+		"$BOX" --ro /usr --rw "$T/ws:/usr/not/there" -- true "$MARK" \
+			2>/dev/null || true
+	done
+	wait_until no_process
+	wait_until no_file "$(id -un)"
+}
