@@ -22,7 +22,8 @@
 enum {
 	FILE_MAX = 4096,
 	CPU_PERIOD_US = 100000,
-	REMOVE_TRIES = 200,
+	REMOVE_TRIES = 500,
+	KILL_AFTER_TRIES = 100, /* init does it itself, and cleans up */
 	REMOVE_WAIT_MS = 10,
 };
 
@@ -264,13 +265,13 @@ kill_members(const char *dir)
 }
 
 static void
-remove_groups(const struct cgroups *g, bool kill_first)
+remove_groups(const struct cgroups *g, bool kill_late)
 {
 	for (int i = 0; i < CGROUP_COUNT; i++) {
 		for (int n = 0; g->path[i] != NULL && n < REMOVE_TRIES; n++) {
 			if (rmdir(g->path[i]) == 0 || errno != EBUSY)
 				break;
-			if (kill_first)
+			if (kill_late && n >= KILL_AFTER_TRIES)
 				kill_members(g->path[i]);
 			poll(NULL, 0, REMOVE_WAIT_MS);
 		}

@@ -439,8 +439,16 @@ kills_in_lower_tier()
 	wait_until is_all_named "$name" 50
 	kill -KILL "${PID[low]}"
 	wait_until -t 10 is_none_named "$name"
+	wait_until -t 10 is_clean
 	wait "${PID[low]}" || true
 	unset 'PID[low]'
+}
+
+# No private directory, no control group of sandboxes that ended is left.
+is_clean()
+{
+	[[ -z $(find /tmp -maxdepth 1 -name 'sandbox-exec.*' -newer "$W") &&
+		-z $(find /sys/fs/cgroup -name "sandbox-exec-${PID[low]}") ]]
 }
 
 @test "without namespaces what the command started is found and killed" {
