@@ -34,7 +34,8 @@ LIBS_mcp-proxy := -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm
 LIBS_frame-dump := -ljq -lev -lm
 # sandbox-exec starts in a millisecond: a static program is half of it less.
 LIBS_sandbox-exec := -lyaml -lcares -lhttp_parser -lev -lm
-LDFLAGS_sandbox-exec := -static-pie
+# (The sanitizers need a dynamic one.)
+LDFLAGS_sandbox-exec = $(if $(findstring -fsanitize,$(CFLAGS)),,-static-pie)
 # Tests link what they use of all of it.
 LIBS_TEST := -lcurl -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm
 

@@ -224,6 +224,19 @@ stop_gate(struct run *r)
 		;
 }
 
+static void
+audit_limits(struct audit *a, unsigned hit)
+{
+	for (int i = 0; a->fd != -1 && i < LIMIT_COUNT; i++) {
+		if ((hit & 1U << i) == 0)
+			continue;
+		audit_begin(a, "limit");
+		jsonw_key_str(&a->w, "limit",
+		    limits_name((enum limit_kind)i));
+		audit_end(a);
+	}
+}
+
 /* init does not end before the payload but by a kill: of ours, or of the
  * kernel's when memory ran out. */
 static void
@@ -247,6 +260,7 @@ conclude(struct run *r)
 		ret->status = ret->ran ? proc_exit_status(ret->wait_status) :
 		    EXIT_SIGNAL + SIGKILL;
 	}
+	audit_limits(r->s->audit, ret->hit);
 }
 
 void
