@@ -266,12 +266,12 @@ conclude(struct run *r)
 void
 supervise_run(const struct supervise *s, struct result *ret)
 {
+	/* Large, and mostly never touched. */
 	static struct run r;
 
-	r = (struct run){.s = s, .result = ret, .signal_fd = -1,
-		.output = {{.from = -1}, {.from = -1}}};
-
-	*ret = (struct result){0};
+	r.s = s;
+	r.result = ret;
+	r.signal_fd = r.output[0].from = r.output[1].from = -1;
 	protect_start(&r.watch, s->policy);
 	if (start(&r, &ret->error) != 0) {
 		ret->status = ret->error.code;

@@ -42,7 +42,8 @@ struct result {
 	struct confine confine; /* stopped: for tier, layers, degraded */
 };
 
-/* Runs the command to its end.  Everything it needs to say is in ret. */
+/* Runs the command to its end, once per process.  Everything it needs to say
+ * is in ret, which is zeroed before. */
 void supervise_run(const struct supervise *s, struct result *ret);
 
 #endif
