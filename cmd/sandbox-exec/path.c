@@ -96,34 +96,62 @@ resolve_directory(const char *path, char out[static PATH_LEN],
 	return 0;
 }
 
-int
-path_resolve(const char *text, const char *cwd, const char *home,
-    char host[static PATH_LEN], char inside[static PATH_LEN], struct error *e)
+/* The part of "PATH" or "PATH:INSIDE" that is PATH.  *inside points to the
+ * rest, or is NULL. */
+static int
+split(const char *text, char out[static PATH_LEN], const char **inside,
+    struct error *e)
 {
-	char copy[PATH_LEN], given[PATH_LEN];
 	const char *colon = NULL;
-	struct error ignored;
 
 	for (const char *c = text; *c != '\0'; c++) {
 		if (c != text && c[0] == ':' && c[1] == '/')
 			colon = c;
 	}
-	if (str_format(copy, sizeof copy, "%s", text) != 0)
+	if (str_format(out, PATH_LEN, "%s", text) != 0)
 		return error_set(e, "too long");
 	if (colon != NULL)
-		copy[colon - text] = '\0';
-	if (make_host(copy, cwd, home, given, e) != 0)
+		out[colon - text] = '\0';
+	*inside = colon == NULL ? NULL : colon + 1;
+	return 0;
+}
+
+int
+path_resolve(const char *text, const char *cwd, const char *home,
+    char host[static PATH_LEN], char inside[static PATH_LEN], struct error *e)
+{
+	char copy[PATH_LEN], given[PATH_LEN];
+	const char *target;
+	struct error ignored;
+
+	if (split(text, copy, &target, e) != 0 ||
+	    make_host(copy, cwd, home, given, e) != 0)
 		return -1;
 	if (realpath(given, host) == NULL)
 		return error_errno(e, "on the host");
-	if (colon != NULL)
-		return path_absolute(colon + 1, NULL, NULL, inside, e);
+	if (target != NULL)
+		return path_absolute(target, NULL, NULL, inside, e);
 	/* "..", and the root itself, have no name to keep. */
 	if (path_absolute(copy, cwd, home, inside, &ignored) != 0 ||
 	    inside[1] == '\0')
 		return str_format(inside, PATH_LEN, "%s", host);
 	memcpy(given, inside, PATH_LEN);
 	return resolve_directory(given, inside, e);
+}
+
+int
+path_given(const char *text, const char *cwd, const char *home,
+    char out[static PATH_LEN], struct error *e)
+{
+	char copy[PATH_LEN];
+	const char *target;
+	struct error ignored;
+
+	if (split(text, copy, &target, e) != 0)
+		return -1;
+	/* With ".." in it there is no other form. */
+	return path_absolute(copy, cwd, home, out, &ignored) == 0 ? 0 :
+	    make_host(copy, cwd, home, out, e);
 }
 
 int

@@ -25,6 +25,11 @@ int path_resolve(const char *text, const char *cwd, const char *home,
     char host[static PATH_LEN], char inside[static PATH_LEN],
     struct error *e);
 
+/* Writes the host path of such a text as it is given, its links not resolved.
+ * Returns 0, or -1 with a text. */
+int path_given(const char *text, const char *cwd, const char *home,
+    char out[static PATH_LEN], struct error *e);
+
 /* Writes a pattern in its canonical form: absolute, or without a slash at its
  * start to match at any depth.  Returns 0, or -1 with a text. */
 int path_glob(const char *text, const char *home, char out[static PATH_LEN],

@@ -25,6 +25,7 @@ policy_done(struct policy *p)
 {
 	for (size_t i = 0; i < p->path_count; i++) {
 		free(p->paths[i].host);
+		free(p->paths[i].given);
 		free(p->paths[i].inside);
 		free(p->paths[i].upper);
 	}

@@ -31,6 +31,7 @@ enum policy_access {
 struct policy_path {
 	enum policy_access access;
 	char *host;   /* absolute; the glob for POLICY_MASK */
+	char *given;  /* host before its links were resolved; NULL: the same */
 	char *inside; /* absolute; the same unless "host:inside" was given */
 	int64_t size; /* POLICY_TMPFS: bytes, 0 for the default */
 	bool narrows; /* it takes from a fixed grant above it; so it does not

@@ -190,15 +190,18 @@ add_path(struct setting_target *t, const struct setting *s,
 	    p->paths[at].narrows);
 	copy.host = strdup(new->host);
 	copy.inside = strdup(new->inside);
+	copy.given = new->given == NULL ? NULL : strdup(new->given);
 	if (copy.host == NULL || copy.inside == NULL) {
 		free(copy.host);
 		free(copy.inside);
+		free(copy.given);
 		return no_memory(e);
 	}
 	if (at == p->path_count) {
 		p->path_count++;
 	} else {
 		free(p->paths[at].host);
+		free(p->paths[at].given);
 		free(p->paths[at].inside);
 	}
 	p->paths[at] = copy;
@@ -210,13 +213,16 @@ static int
 set_path(struct setting_target *t, const struct setting *s, const char *value,
     struct error *e)
 {
-	char host[PATH_LEN], inside[PATH_LEN];
-	const struct policy_path path = {
+	char host[PATH_LEN], inside[PATH_LEN], given[PATH_LEN];
+	struct policy_path path = {
 		.access = s->access, .host = host, .inside = inside,
 	};
 
-	if (path_resolve(value, t->cwd, t->home, host, inside, e) != 0)
+	if (path_resolve(value, t->cwd, t->home, host, inside, e) != 0 ||
+	    path_given(value, t->cwd, t->home, given, e) != 0)
 		return -1;
+	if (!str_eq(given, host))
+		path.given = given;
 	return add_path(t, s, &path, e);
 }
 
@@ -681,6 +687,38 @@ finish_home(struct setting_target *t, struct error *e)
 	return r;
 }
 
+static bool
+is_writable(const struct policy_path *path)
+{
+	return path->access == POLICY_RW || path->access == POLICY_OVERLAY;
+}
+
+/* Whether a link that leads from path elsewhere is where the payload, or one
+ * before it, can have made it. */
+static bool
+is_led_by(const struct policy_path *path, const struct policy_path *by)
+{
+	return path->given != NULL && is_writable(by) &&
+	    !path_is_below(path->host, by->host) &&
+	    (path_is_below(path->given, by->host) || (by->given != NULL &&
+	    path_is_below(path->given, by->given)));
+}
+
+/* The payload must not choose what it is given. */
+static int
+check_links(const struct policy *p, struct error *e)
+{
+	for (size_t i = 0; i < p->path_count; i++) {
+		for (size_t j = 0; j < p->path_count; j++) {
+			if (is_led_by(&p->paths[i], &p->paths[j]))
+				return error_set(e, "%s: leads to %s by a "
+				    "link that the command may change",
+				    p->paths[i].given, p->paths[i].host);
+		}
+	}
+	return 0;
+}
+
 int
 setting_finish(struct setting_target *t, struct error *e)
 {
@@ -689,7 +727,7 @@ setting_finish(struct setting_target *t, struct error *e)
 	struct buf b;
 	int r;
 
-	if (finish_home(t, e) != 0)
+	if (finish_home(t, e) != 0 || check_links(p, e) != 0)
 		return -1;
 	if (p->path_count != 0)
 		qsort(p->paths, p->path_count, sizeof *p->paths,

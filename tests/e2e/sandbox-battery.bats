@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# shellcheck disable=SC2154,SC2034,SC2016
+# shellcheck disable=SC2154,SC2034,SC2016,SC2030,SC2031
 
 # Attempts to get out of the sandbox, to learn what it hides, to stay when it
 # ends, to take more than it grants, to reach the network.  Each is one line,
@@ -358,6 +358,22 @@ workspace()
 	through the working directory of init: attack read /proc/1/cwd/other/file -> EACCES|EPERM|ENOENT
 	END
 	[[ ! -e $T/other/new ]]
+}
+
+@test "files: a link in the workspace cannot widen the policy" {
+	local option
+
+	mkdir -p "$T/ws/real" "$T/other/sub"
+	ln -s "$T/other" "$T/ws/link"
+	ln -s real "$T/ws/near"
+	for option in link/sub link link/sub:/mnt link/../other "link/./sub"; do
+		for user in "${USERS[@]}"; do
+			run_tool 125 "as_$user" "$BOX" --rw "$T/ws" \
+				--rw "$T/ws/$option" -- true
+			[[ $stderr == *link* ]]
+		done
+	done
+	run_tool 0 "$BOX" --rw "$T/ws" --ro "$T/ws/near:/mnt" -- true
 }
 
 @test "files: a repository's hooks and settings" {
