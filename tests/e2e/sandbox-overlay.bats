@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2016
 
 # --overlay: what the command changes stays apart until it is committed.
 
