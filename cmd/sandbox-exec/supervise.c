@@ -19,7 +19,7 @@
 enum { EXIT_TIMEOUT = 124 };
 
 /* The order of the descriptors that the loop waits for. */
-enum { WAIT_CONTROL, WAIT_SIGNAL, WAIT_OUTPUT, WAIT_COUNT = WAIT_OUTPUT +
+enum { WAIT_INIT, WAIT_SIGNAL, WAIT_OUTPUT, WAIT_COUNT = WAIT_OUTPUT +
 	2 * STREAM_COUNT };
 
 struct run {
@@ -179,17 +179,32 @@ wait_ms(const struct run *r)
 	return left < 0 ? 0 : left > 1000000 ? 1000000 : (int)left;
 }
 
+/* init has ended: what it said last is in the channel. */
+static void
+take_end(struct run *r)
+{
+	struct confine_end end;
+	int state;
+
+	do {
+		state = confine_receive(&r->result->confine, &end);
+	} while (state == 0);
+	if (state != 1)
+		return;
+	r->result->ran = true;
+	r->result->wait_status = end.wait_status;
+	r->result->rusage = end.rusage;
+}
+
 /* Waits once.  Returns whether to go on. */
 static bool
 step(struct run *r)
 {
 	struct pollfd at[WAIT_COUNT] = {
-		[WAIT_CONTROL] = {r->result->confine.control_fd, POLLIN, 0},
+		[WAIT_INIT] = {r->result->confine.pidfd, POLLIN, 0},
 		[WAIT_SIGNAL] = {r->signal_fd, POLLIN, 0},
 	};
 	nfds_t count = r->capped ? WAIT_COUNT : WAIT_OUTPUT;
-	struct confine_end end;
-	int state;
 
 	for (int i = 0; r->capped && i < STREAM_COUNT; i++)
 		output_poll(&r->output[i], &at[WAIT_OUTPUT + 2 * i]);
@@ -199,15 +214,9 @@ step(struct run *r)
 		output_work(&r->output[i], &at[WAIT_OUTPUT + 2 * i]);
 	if (at[WAIT_SIGNAL].revents != 0)
 		pass_signals(r);
-	if (at[WAIT_CONTROL].revents != 0) {
-		state = confine_receive(&r->result->confine, &end);
-		if (state == 1) {
-			r->result->ran = true;
-			r->result->wait_status = end.wait_status;
-			r->result->rusage = end.rusage;
-		}
-		if (state != 0)
-			return false;
+	if (at[WAIT_INIT].revents != 0) {
+		take_end(r);
+		return false;
 	}
 	if (r->deadline_ms != 0 && clock_ms() >= r->deadline_ms)
 		time_out(r);
