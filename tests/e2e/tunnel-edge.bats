@@ -401,7 +401,7 @@ streams()
 	wait_event revoked '.event == "goaway" and .code == "revoked"'
 	start_link short token="$T/short"
 	wait_event short '.event == "up"'
-	wait_event short '.event == "goaway" and .code == "unauthorized" and
+	wait_event short '.event == "goaway" and .code == "limit" and
 		.text == "the token has expired"'
 	start_link expired token="$T/short"
 	wait_event expired '.event == "goaway" and .code == "unauthorized" and
@@ -569,16 +569,29 @@ echoes_within_1s()
 
 @test "a rotated token lets streams run on until the overlap ends" {
 	start_edge
-	start_link a
+	start_link a instance=one generation=1
 	start_agents agents 1
-	edge rotate acme --overlap 2s >"$T/new"
-	start_link b token="$T/new"
+	edge rotate acme --overlap 3s >"$T/new"
+	wait_event a '.event == "goaway" and .code == "draining" and
+		.text == "the token expires soon"'
+	start_link b token="$T/new" instance=one generation=2
 	echoes
+	wait_event b '.event == "open"'
 	is_alive agents
-	run ! event a '.event == "goaway"'
-	wait_event a '.event == "goaway" and .code == "unauthorized"'
+	run ! event a '.code == "replaced"'
+	wait_event a '.event == "goaway" and .code == "limit"'
 	wait_exit agents
 	echoes
+	run ! event b '.event == "goaway"'
+}
+
+@test "a link of a token that lasts is not told to drain" {
+	start_edge
+	start_link a
+	edge rotate acme --overlap 1h >"$T/new"
+	wait_line edge 'tunnel changed: tunnel=acme tokens=2'
+	echoes
+	eq "$(edge list acme -o json | jq '.[0].links[0].draining')" false
 }
 
 @test "a revoked token ends its links and their streams at once" {
