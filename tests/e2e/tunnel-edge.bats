@@ -172,6 +172,29 @@ teardown()
 	one_error 'standard output: No space left on device$'
 }
 
+@test "the pipelines of the manual do what it says" {
+	edge rotate acme --overlap 1h >/dev/null
+	edge rotate acme --overlap 2h >/dev/null
+	run_tool 0 bash -o pipefail -c 'PATH=$1:$PATH
+		tunnel-edge list -o json | jq -r ".[] | .name as \$n | .tokens[] |
+			select(.expires != null and (.expires | fromdate) <
+			now + 604800) | \"\(\$n) \(.id)\""' - "$BIN"
+	eq "${#lines[@]}" 2
+	[[ ${lines[0]} =~ ^acme\ [0-9a-f]{8}$ ]]
+	run_tool 0 bash -o pipefail -c 'PATH=$1:$PATH
+		tunnel-edge list acme -o json | jq -r ".[0].tokens[:-1][].id" |
+			xargs -r -n 1 tunnel-edge revoke acme --token' - "$BIN"
+	eq "$(edge list acme -o json | jq '.[0].tokens | length')" 1
+	run_tool 1 bash -o pipefail -c 'PATH=$1:$PATH
+		tunnel-edge list -o json |
+			jq -e "all(.[]; .links | length > 0)"' - "$BIN"
+	start_edge
+	start_link a token=<(edge rotate acme)
+	run_tool 0 bash -o pipefail -c 'PATH=$1:$PATH
+		tunnel-edge list -o json |
+			jq -e "all(.[]; .links | length > 0)"' - "$BIN"
+}
+
 # ---- starting ----
 
 @test "run fails with status 2 without a state directory or certificate" {
