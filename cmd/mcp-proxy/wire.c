@@ -82,7 +82,7 @@ is_open(const struct wire *w)
 }
 
 static void
-on_readable(struct ev_loop *ev, ev_io *watcher, int revents)
+on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents)
 {
 	struct wire *w = watcher->data;
 
@@ -94,6 +94,17 @@ on_readable(struct ev_loop *ev, ev_io *watcher, int revents)
 		chan_resume(w->chan, w->stream);
 	if (is_open(w) && !w->paused)
 		w->events->input(w->user);
+}
+
+/* libev calls back the socket that became readable last first.  Fed on to
+ * a lower priority, which is called in the reverse order again, connections
+ * are read in the order in which bytes came. */
+static void
+on_readable(struct ev_loop *ev, ev_io *watcher, int revents)
+{
+	struct wire *w = watcher->data;
+
+	ev_feed_event(ev, &w->turn, revents);
 }
 
 /* Ends our direction: close_notify, then FIN or END. */
@@ -174,7 +185,9 @@ wire_init(struct wire *w, struct ev_loop *ev, int fd,
 	buf_init(&w->tx, WIRE_TX_MAX);
 	ev_io_init(&w->reader, on_readable, fd, EV_READ);
 	ev_io_init(&w->writer, on_writable, fd, EV_WRITE);
-	w->reader.data = w->writer.data = w;
+	ev_prepare_init(&w->turn, on_turn);
+	ev_set_priority(&w->turn, EV_MINPRI);
+	w->reader.data = w->writer.data = w->turn.data = w;
 }
 
 void
@@ -368,6 +381,7 @@ release(struct wire *w)
 {
 	ev_io_stop(w->ev, &w->reader);
 	ev_io_stop(w->ev, &w->writer);
+	ev_clear_pending(w->ev, &w->turn);
 	if (w->tls != NULL) {
 		tls_free(w->tls); /* closes the socket */
 		w->tls = NULL;

@@ -41,6 +41,7 @@ struct wire {
 	bool finishing;             /* end our direction when drained */
 	bool finished;
 	ev_io reader, writer;
+	ev_prepare turn;            /* of the reader; never started */
 	struct buf tx;
 };
 
