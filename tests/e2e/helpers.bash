@@ -295,6 +295,10 @@ requires()
 		node | npm | openssl | socat | jq | curl | xxd)
 			command -v "$word" >/dev/null || skip "needs $word"
 			;;
+		userns)
+			unshare --user --map-root-user --net --mount true 2>/dev/null ||
+				skip "needs user namespaces"
+			;;
 		full) # /dev/full, which takes no byte
 			[[ -c /dev/full ]] || skip "needs /dev/full"
 			;;
