@@ -4,7 +4,7 @@
 //
 // Does the steps (raw.mjs) on a TLS connection to a port on loopback, or on a
 // stream of the hop behind the Unix socket PATH; SERVERNAME "-" for none.
-// Writes what came to standard output, and "end: clean", "end: reset" or
+// Writes what came, at most 64 KiB, to standard output, and "end: clean", "end: reset" or
 // "end: open" to standard error; of a stream that was reset, also "reset:
 // CODE/BLAME".  Exit status 0, or 1 when a step could not be done.
 
@@ -83,6 +83,6 @@ try {
 	process.stderr.write(`raw-client: ${e.code ?? e.message}\n`);
 	status = 1;
 }
-fs.writeSync(1, Buffer.from(raw.text, 'latin1'));
+fs.writeSync(1, Buffer.from(raw.text.slice(0, 65536), 'latin1'));
 fs.writeSync(2, `end: ${raw.ending || 'open'}\n`);
 process.exit(status);

@@ -6,6 +6,7 @@
 //   send=TEXT     sends it; \r \n \t \0 \xNN and \\ are escapes
 //   bytes=N       sends N bytes "x" and waits until they were taken
 //   expect=REGEX  waits until what came since the last expect matches
+//   count=N       waits until N more bytes came
 //   wait=MS       waits that long
 //   pause         reads no more until the next expect or hold
 //   end           ends our direction cleanly
@@ -34,6 +35,7 @@ export class Raw {
 			this.text += d.toString('latin1');
 			this.waiter();
 		});
+		socket.on('drain', () => this.waiter());
 		socket.on('end', () => this.over('clean'));
 		socket.on('close', () => this.over('clean'));
 		socket.on('error', () => this.over('reset'));
@@ -54,11 +56,9 @@ export class Raw {
 		while (n > 0 && !this.ending) {
 			const part = block.subarray(0, Math.min(n, block.length));
 			n -= part.length;
-			await new Promise((resolve) => {
-				this.socket.write(part, resolve);
-				this.socket.once('close', resolve);
-			});
-			this.socket.removeAllListeners('drain');
+			this.socket.write(part);
+			await this.until(() => this.ending ||
+			    this.socket.writableLength < block.length);
 		}
 	}
 
@@ -84,6 +84,13 @@ export class Raw {
 			this.seen += match.index + match[0].length;
 			break;
 		}
+		case 'count':
+			this.seen += Number(value);
+			await this.until(() => this.ending ||
+			    this.text.length >= this.seen);
+			if (this.text.length < this.seen)
+				throw new Error(`only ${this.text.length} bytes`);
+			break;
 		case 'wait':
 			await new Promise((resolve) =>
 			    setTimeout(resolve, Number(value)));
