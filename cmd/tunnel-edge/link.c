@@ -266,7 +266,8 @@ link_review(struct edge *edge, struct tunnel *t)
 	(void)edge;
 	for (struct link *l = t->links; l != NULL; l = next) {
 		next = l->next_up;
-		check_credential(l);
+		if (is_up(l))
+			check_credential(l);
 	}
 }
 

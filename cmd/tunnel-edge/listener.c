@@ -2,11 +2,17 @@
 #include "cmd/tunnel-edge/listener.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 
 #include "common/diag.h"
 #include "common/io.h"
 
-enum { ACCEPT_BATCH = 64 };
+enum {
+	ACCEPT_BATCH = 64,
+	KEEPALIVE_S = 60,      /* of silence, before the first probe */
+	KEEPALIVE_STEP_S = 15,
+	KEEPALIVE_PROBES = 4,
+};
 
 static const double pause_seconds = 0.25;
 
@@ -56,6 +62,19 @@ on_pause_end(struct ev_loop *ev, ev_timer *w, int revents)
 	ev_io_start(ev, &l->io);
 }
 
+/* Has the kernel notice peers that vanished; what it accepts inherits it. */
+static void
+set_keepalive(int fd)
+{
+	static const int on = 1, idle = KEEPALIVE_S, step = KEEPALIVE_STEP_S,
+	    probes = KEEPALIVE_PROBES;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &step, sizeof step);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 int
 listener_open(struct listener *l, struct ev_loop *ev, const char *where,
     struct error *e)
@@ -64,6 +83,7 @@ listener_open(struct listener *l, struct ev_loop *ev, const char *where,
 	l->fd = sock_listen_tcp(where, &l->port, e);
 	if (l->fd == -1)
 		return -1;
+	set_keepalive(l->fd);
 	ev_io_init(&l->io, on_connection, l->fd, EV_READ);
 	ev_timer_init(&l->pause, on_pause_end, pause_seconds, 0);
 	l->io.data = l->pause.data = l;
