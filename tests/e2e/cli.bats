@@ -89,9 +89,9 @@ refuses_unknown()
 
 needs_value()
 {
-	local letter name
+	local name
 
-	while read -r letter name; do
+	while read -r _ name; do
 		"$BIN/$1" "${@:2}" --help |
 			grep -Eq -- "--$name [^ ]" || continue
 		"$BIN/$1" "${@:2}" --help |

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2154,SC2086 # set by run; words of a command
+# shellcheck disable=SC2154,SC2086,SC2016 # set by run; words of a command
 
 # What is written twice says the same: --help, manual, completion, README.
 
@@ -29,9 +29,8 @@ options_agree()
 
 	page=$(manual "$tool")
 	man_options "$page" >"$T/man"
-	: >"$T/all" >"$T/headings"
+	: >"$T/all"
 	while read -r words; do
-		echo "$words" >>"$T/headings"
 		help_options "$tool" $words | tee -a "$T/all" >"$T/help"
 		under "$words" <"$T/man" >"$T/own"
 		while IFS= read -r line; do

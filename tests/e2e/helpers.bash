@@ -302,10 +302,6 @@ requires()
 		full) # /dev/full, which takes no byte
 			[[ -c /dev/full ]] || skip "needs /dev/full"
 			;;
-		userns)
-			unshare --user --map-root-user --net --mount true ||
-				skip "needs user namespaces"
-			;;
 		no-sanitizer)
 			! grep -qa __asan_init "$BIN"/* 2>/dev/null ||
 				skip "measures memory, which a sanitizer uses"
