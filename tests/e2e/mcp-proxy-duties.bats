@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2153,SC2154 # set by the helpers
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # the helpers' names
 
 # What a transparent proxy between MCP clients and servers must do.
 
@@ -50,7 +50,7 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 		'send=X-Accel-Buffering: no\r\nContent-Length: 0\r\n\r\n' hold
 	run_tool 0 client "send=GET /mcp HTTP/1.1\r\nHost: $NAME\r\n" \
 		"send=$h\r\n" 'expect=\r\n\r\n' end
-	eq "$(got 1)" "$(printf "GET /mcp HTTP/1.1\r\nHost: $NAME\r\n$h\r\n")"
+	eq "$(got 1)" "$(printf '%b' "GET /mcp HTTP/1.1\r\nHost: $NAME\r\n$h\r\n")"
 	eq "$output" "$(printf 'HTTP/1.1 401 No\r\nMcp-Session-Id: abc\r\nWWW-Authenticate: Bearer resource_metadata="x"\r\nX-Accel-Buffering: no\r\nContent-Length: 0\r\n\r\n')"
 	run ! grep secret "$T/proxy.err"
 }
@@ -62,7 +62,7 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 	run_tool 0 client "send=GET / HTTP/1.1\r\nHost: $NAME\r\nX-A: 1\r\n" \
 		'send=Connection: x-a\r\nTE: trailers\r\nUpgrade: h2c\r\n' \
 		'send=X-D: 1\r\n\r\n' 'expect=\r\n\r\n' end
-	eq "$(got 1)" "$(printf "GET / HTTP/1.1\r\nHost: $NAME\r\nX-D: 1\r\n\r\n")"
+	eq "$(got 1)" "$(printf '%b' "GET / HTTP/1.1\r\nHost: $NAME\r\nX-D: 1\r\n\r\n")"
 	eq "$output" "$(printf 'HTTP/1.1 200 OK\r\nX-C: 1\r\nContent-Length: 0\r\n\r\n')"
 }
 

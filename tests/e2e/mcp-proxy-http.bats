@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2153,SC2154 # set by the helpers
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # the helpers' names
 
 # HTTP as mcp-proxy reads and writes it: what it refuses on either side, and
 # that both sides always agree where a message ends.
@@ -67,7 +67,7 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 }
 
 @test "a head above 64 KiB or 100 fields is a 400" {
-	local i fields= value
+	local i fields='' value
 
 	pair "$ASKED" "$OK" hold
 	printf -v value '%*s' 65400 ''

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2153,SC2154 # set by the helpers
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # the helpers' names
 
 # mcp-proxy as a program: where connections come from, its limits, its
 # certificate, and how it ends.
