@@ -106,7 +106,7 @@ on_end(void *user, struct chan_stream *s)
 	struct side *p = user;
 
 	p->ends++;
-	if (!p->echo)
+	if (!p->echo && p->sent == p->to_send)
 		chan_end(&p->hop.chan, s);
 }
 
