@@ -297,7 +297,9 @@ on_writable(struct ev_loop *ev, ev_io *w, int revents)
 void
 agent_end(struct agent *a)
 {
-	shutdown(a->fd, SHUT_WR);
+	/* If the agent has ended too, agent_closed follows. */
+	if (a->stream->sending == CHAN_OPEN)
+		shutdown(a->fd, SHUT_WR);
 }
 
 void
