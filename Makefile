@@ -190,8 +190,6 @@ objects: $(SOURCES:%.c=$(BUILD)/%.o)
 
 .PHONY: analyze
 analyze: ## run gcc's and clang's analyzers
-	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/analyze WERROR=1 \
-		CFLAGS='-O1 -g -fanalyzer' objects
 	@tests/lint/scan $(BUILD)/analyze
 
 .PHONY: cover
