@@ -12,8 +12,7 @@ PEERS=${PEERS:-$ROOT/build/peers}
 
 setup_file()
 {
-	"${BASH_SOURCE[0]%/*}/../peers/install.sh" \
-		"${PEERS:-${BATS_TEST_DIRNAME%/*/*}/build/peers}"
+	"$ROOT/tests/peers/install.sh" "$PEERS"
 }
 
 peer()
@@ -28,11 +27,12 @@ start_server()
 	UPSTREAM=${READY[server]}
 }
 
+# start_path_to_server [HOST...]: the proxy routes these hosts to it as well.
 start_path_to_server()
 {
 	make_tunnel
 	start_edge
-	make_proxy "$UPSTREAM"
+	make_proxy "$UPSTREAM" "$@"
 	start_connector connector -- "$BIN/mcp-proxy" --config "$T/proxy.yaml"
 }
 
@@ -65,13 +65,15 @@ client()
 }
 
 # conform REVISION: the suite's results direct and through the tunnel are the
-# same, check by check.
+# same, check by check.  The suite speaks plain HTTP to a loopback address and
+# forges one Host, so a TLS originator stands before the edge and both names
+# have routes.
 conform()
 {
 	local port
 
 	start_server fixture-server.mjs --allow-host "$NAME"
-	start_path_to_server
+	start_path_to_server 127.0.0.1 evil.example.com
 	start_ready originate "$ROOT/tests/peers/run" "$PEERS" \
 		tls-originate.mjs --connect "127.0.0.1:$AGENTS" \
 		--servername "$NAME" --ca "$T/certs/ca.crt" --ready-fd 9
