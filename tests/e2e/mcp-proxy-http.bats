@@ -230,11 +230,12 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 	wait_line proxy "request: trace=$(jq -r .error.trace <<<"$output") .*status=502 .*end=no-route/proxy"
 }
 
-@test "TLS for one route and a Host of another are a 421" {
-	pair "$ASKED" "$OK" hold
+@test "TLS for one upstream and a Host of another are a 421" {
+	pair "$ASKED" "$OK" "$ASKED" "$OK" hold
 	SNI=other.$DOMAIN run_tool 0 client "$GET" 'expect= 421 .*}' end
 	[[ $output == *'Adit-Error: no-route; blame=client'* ]]
 	SNI=- run_tool 0 client "$GET" 'expect=ok$' end
+	SNI=alias.$DOMAIN run_tool 0 client "$GET" 'expect=ok$' end
 }
 
 @test "hosts match in any case, with a port and with a dot at the end" {

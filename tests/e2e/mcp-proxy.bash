@@ -27,7 +27,8 @@ write_config()
 	  key_file: $T/certs/tls.key
 	routes:
 	  docs: ${1:-http://127.0.0.1:${UPSTREAM:-9}}
-	  other: http://127.0.0.1:${UPSTREAM:-9}
+	  other: http://127.0.0.1:1
+	  alias: ${1:-http://127.0.0.1:${UPSTREAM:-9}}
 	END
 	cat >>"$T/proxy.yaml"
 }
