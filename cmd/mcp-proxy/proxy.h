@@ -40,6 +40,7 @@ struct proxy {
 	struct idle_pool *pools;        /* one per route of config */
 	struct downstream *downstreams;
 	size_t downstream_count;
+	size_t downstream_peak;         /* since memory was given back */
 	bool draining;                  /* no request after the current */
 	void (*emptied)(struct proxy *p); /* the last downstream went */
 	struct corpse *dead;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -454,6 +455,20 @@ signals_start(struct server *s)
 
 /* ---- the proxy ---- */
 
+/* Gives memory back to the system after a crowd has gone: much of it lies in
+ * pieces that the allocator would keep. */
+static void
+trim(struct proxy *p)
+{
+	if (p->downstream_count > p->downstream_peak)
+		p->downstream_peak = p->downstream_count;
+	if (p->downstream_peak < SERVER_CROWD ||
+	    p->downstream_count > p->downstream_peak / 4)
+		return;
+	p->downstream_peak = p->downstream_count;
+	malloc_trim(0);
+}
+
 /* Frees the memory of connections that ended in this turn. */
 static void
 on_reap(struct ev_loop *ev, ev_prepare *w, int revents)
@@ -462,12 +477,15 @@ on_reap(struct ev_loop *ev, ev_prepare *w, int revents)
 
 	(void)ev;
 	(void)revents;
+	if (p->dead == NULL)
+		return;
 	while (p->dead != NULL) {
 		struct corpse *c = p->dead;
 
 		p->dead = c->next;
 		free(c);
 	}
+	trim(p);
 }
 
 static int

@@ -9,6 +9,7 @@
 
 enum {
 	SERVER_ACCEPTS_PER_TURN = 64,
+	SERVER_CROWD = 64,     /* connections whose end gives memory back */
 	SERVER_RETRY_MS = 100, /* to accept again when descriptors ran out */
 };
 
