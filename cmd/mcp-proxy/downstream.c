@@ -3,16 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/str.h"
-
-enum { KEEPALIVE_IDLE_S = 30, KEEPALIVE_EVERY_S = 10 };
 
 static const struct wire_events wire_events;
 
@@ -138,17 +134,6 @@ start(struct downstream *d)
 	bury(d, "internal/proxy");
 }
 
-/* Has the kernel notice an agent that vanished without a word. */
-static void
-set_keepalive(int fd)
-{
-	int on = 1, idle_s = KEEPALIVE_IDLE_S, every_s = KEEPALIVE_EVERY_S;
-
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
-}
-
 void
 downstream_start_fd(struct proxy *p, int fd, const struct sock_addr *peer)
 {
@@ -160,7 +145,6 @@ downstream_start_fd(struct proxy *p, int fd, const struct sock_addr *peer)
 		close(fd);
 		return;
 	}
-	set_keepalive(fd);
 	wire_init_fd(&d->wire, p->ev, fd, true, &wire_events, d);
 	start(d);
 }

@@ -11,6 +11,7 @@
 #include "cmd/mcp-proxy/downstream.h"
 #include "cmd/mcp-proxy/resolve.h"
 #include "cmd/mcp-proxy/upstream.h"
+#include "common/clock.h"
 #include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
@@ -250,14 +251,26 @@ stdio_start(struct server *s, struct error *e)
 
 /* ---- listeners ---- */
 
+/* Says that agents are refused, but not for each of a flood. */
+static void
+warn_full(struct server *s)
+{
+	int64_t now_ms = clock_ms();
+
+	if (s->warned_ms != 0 && now_ms - s->warned_ms < SERVER_WARN_MS)
+		return;
+	s->warned_ms = now_ms;
+	diag_warning("agents: more than %lld connections: refused",
+	    (long long)s->proxy.config->streams_max);
+}
+
 static void
 on_tls_accepted(struct server *s, int fd, const struct sock_addr *peer)
 {
 	struct proxy *p = &s->proxy;
 
 	if (p->downstream_count >= (size_t)p->config->streams_max) {
-		diag_warning("agents: more than %lld connections: refused",
-		    (long long)p->config->streams_max);
+		warn_full(s);
 		sock_set_abort(fd);
 		close(fd);
 		return;

@@ -340,3 +340,39 @@ requests()
 	node "$ROOT/tests/fakes/many-requests.mjs" "$PROXY" \
 		"$T/certs/ca.crt" "$NAME" "$1" $(($1 / 10))
 }
+
+@test "500 idle connections cost below 24 KiB each, given back when they go" {
+	local before full
+
+	requires no-sanitizer
+	pair hold
+	before=$(rss_kib proxy)
+	node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
+		"$NAME" 500 >"$T/idle.out" 2>"$T/idle.err" 3>&- &
+	PID[idle]=$!
+	wait_until has_line "$T/idle.out" '^open 500$'
+	full=$(rss_kib proxy)
+	stop idle
+	echo "RSS $before KiB, with 500 connections $full KiB"
+	((full - before < 12000))
+	wait_until rss_below $((before + 4096))
+}
+
+rss_below()
+{
+	(($(rss_kib proxy) < $1))
+}
+
+@test "a proxy that runs out of descriptors goes on when some are free" {
+	pair "$ASKED" "$OK" hold
+	stop proxy
+	ulimit -Sn 40
+	run_proxy
+	ulimit -Sn "$(ulimit -Hn)"
+	node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
+		"$NAME" 60 >"$T/idle.out" 2>"$T/idle.err" 3>&- &
+	PID[idle]=$!
+	wait_line proxy 'warning: accept: Too many open files; again in 100 ms'
+	stop idle
+	run_tool 0 client "$GET" 'expect=ok$' end
+}
