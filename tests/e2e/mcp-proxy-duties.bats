@@ -273,9 +273,7 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 	requires no-sanitizer
 	pair "$ASKED" 'send=HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n' \
 		'bytes=200000000' 'expect=never'
-	client "$GET" 'expect=200 OK' pause 'wait=1500' reset \
-		>"$T/client.out" 2>"$T/client.err" 3>&- &
-	PID[client]=$!
+	start_client client "$GET" 'expect=200 OK' pause 'wait=1500' reset
 	before=$(rss_kib proxy)
 	wait_exit client
 	after=$(rss_kib proxy)
@@ -287,10 +285,8 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 @test "a slow upstream holds back the client and grows nothing" {
 	requires no-sanitizer
 	pair "$ASKED" pause 'wait=1500' reset
-	client "send=POST / HTTP/1.1\r\nHost: $NAME\r\n" \
-		'send=Content-Length: 200000000\r\n\r\n' 'bytes=200000000' \
-		>"$T/client.out" 2>"$T/client.err" 3>&- &
-	PID[client]=$!
+	start_client client "send=POST / HTTP/1.1\r\nHost: $NAME\r\n" \
+		'send=Content-Length: 200000000\r\n\r\n' 'bytes=200000000'
 	wait_line proxy 'request: .*end=aborted/upstream'
 	wait_line proxy 'bytes_in=[0-9]{1,8} '
 	(($(rss_kib proxy) < 32768))

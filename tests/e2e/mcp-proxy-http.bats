@@ -282,3 +282,34 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 	HOST=docs.$DOMAIN run_tool 0 agent_curl -i /
 	[[ $output == *'502 Bad'*'Adit-Error: protocol; blame=tls'* ]]
 }
+
+@test "an upstream that never ends its TLS handshake is a 504" {
+	make_certs_once
+	start_upstream hold
+	write_config "https://127.0.0.1:$UPSTREAM" <<-END
+	upstream:
+	  allowed_ips: [127.0.0.0/8]
+	  connect_timeout: 300ms
+	  tls: {ca_file: $T/certs/ca.crt}
+	END
+	run_proxy
+	run_tool 0 client "$GET" 'expect=504 Gateway Timeout.*}' end
+	[[ $output == *'Adit-Error: timeout; blame=tls'* ]]
+	wait_line proxy 'warning: request failed: .*code=timeout blame=tls: '
+}
+
+@test "a client that leaves while its upstream is dialed is forgotten" {
+	make_certs_once
+	start_upstream hold
+	write_config "https://127.0.0.1:$UPSTREAM" <<-END
+	upstream:
+	  allowed_ips: [127.0.0.0/8]
+	  tls: {ca_file: $T/certs/ca.crt}
+	END
+	run_proxy
+	start_client one "$GET" hold
+	wait_upstream '1 open'
+	stop one
+	wait_upstream '1 reset'
+	wait_line proxy 'end=cancelled'
+}

@@ -79,6 +79,16 @@ client()
 		"$T/certs/ca.crt" "${SNI-$NAME}" "$@"
 }
 
+# start_client NAME STEP... is a client in the background.
+start_client()
+{
+	local name=$1
+
+	shift
+	start_bg "$name" node "$ROOT/tests/fakes/raw-client.mjs" \
+		"${TO:-$PROXY}" "$T/certs/ca.crt" "${SNI-$NAME}" "$@"
+}
+
 # agent_curl [OPTION...] PATH
 agent_curl()
 {

@@ -88,12 +88,12 @@ EVENTS='send=HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n'
 	eq "${READY[proxy]}" ready
 	eq "$(stat -c %a "$T/hop")" 600
 	TO=$T/hop
-	client "$GET" 'expect=hi' hold >"$T/client.out" 2>&1 3>&- &
-	PID[client]=$!
+	start_client client "$GET" 'expect=hi' hold
 	wait_upstream '1 open'
 	run_tool 0 client "$GET" 'expect=ok$' end
 	is_alive client
 	wait_line proxy 'agent connected: trace=00112233445566778899aabbccddeeff peer=192.0.2.1:5'
+	stop client
 	stop proxy
 	[[ ! -e $T/hop ]]
 }
@@ -217,8 +217,7 @@ served_serial()
 # open_stream NAME: a client in the background that has a response running.
 open_stream()
 {
-	client "$GET" 'expect=hi' hold >"$T/$1.out" 2>"$T/$1.end" 3>&- &
-	PID[$1]=$!
+	start_client "$1" "$GET" 'expect=hi' hold
 	wait_until lines_at_least "$T/upstream.out" ' open$' \
 		$((++opened))
 }
@@ -238,18 +237,17 @@ lines_at_least()
 	eq "$STATUS" 0
 	wait_exit one
 	[[ $(cat "$T/one.out") == *$'3\r\nend\r\n0\r\n'* ]]
-	[[ $(cat "$T/one.end") == 'end: clean' ]]
+	[[ $(cat "$T/one.err") == 'end: clean' ]]
 }
 
 @test "SIGTERM closes an idle connection cleanly" {
 	pair "$ASKED" "$OK" hold
-	client "$GET" 'expect=ok$' hold >"$T/one.out" 2>"$T/one.end" 3>&- &
-	PID[one]=$!
+	start_client one "$GET" 'expect=ok$' hold
 	wait_line proxy 'status=200'
 	stop proxy TERM
 	eq "$STATUS" 0
 	wait_exit one
-	[[ $(cat "$T/one.end") == 'end: clean' ]]
+	[[ $(cat "$T/one.err") == 'end: clean' ]]
 }
 
 @test "shutdown_timeout cuts off what does not finish" {
@@ -263,7 +261,7 @@ lines_at_least()
 	eq "$STATUS" 0
 	grep -q 'shutdown: 1 connections cut off after 200 ms' "$T/proxy.err"
 	wait_exit one
-	[[ $(cat "$T/one.end") == 'end: reset' ]]
+	[[ $(cat "$T/one.err") == 'end: reset' ]]
 }
 
 @test "a second SIGTERM cuts off at once" {
@@ -347,9 +345,8 @@ requests()
 	requires no-sanitizer
 	pair hold
 	before=$(rss_kib proxy)
-	node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
-		"$NAME" 500 >"$T/idle.out" 2>"$T/idle.err" 3>&- &
-	PID[idle]=$!
+	start_bg idle node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
+		"$NAME" 500
 	wait_until has_line "$T/idle.out" '^open 500$'
 	full=$(rss_kib proxy)
 	stop idle
@@ -369,9 +366,8 @@ rss_below()
 	ulimit -Sn 40
 	run_proxy
 	ulimit -Sn "$(ulimit -Hn)"
-	node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
-		"$NAME" 60 >"$T/idle.out" 2>"$T/idle.err" 3>&- &
-	PID[idle]=$!
+	start_bg idle node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
+		"$NAME" 60
 	wait_line proxy 'warning: accept: Too many open files; again in 100 ms'
 	stop idle
 	run_tool 0 client "$GET" 'expect=ok$' end
