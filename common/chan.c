@@ -10,7 +10,7 @@ enum {
 	QUANTUM = 65536,         /* of one stream when others wait */
 	RUN_OVERHEAD = 8,        /* memory of a one-byte frame beside it */
 	CREDIT_STEP_MAX = 1 << 20,
-	NEAR_US = 5000, /* no peer counts as nearer */
+	NEAR_US = 1000, /* no peer counts as nearer */
 };
 
 static void
