@@ -84,7 +84,12 @@ bury(struct downstream *d, const char *end)
 static void
 close_ended(struct downstream *d, const char *end)
 {
+	struct chan *chan = d->wire.chan;
+	uint32_t id = d->wire.stream == NULL ? 0 : d->wire.stream->id;
+
 	wire_close(&d->wire);
+	if (id != 0)
+		leaving_add(&d->proxy->leaving, chan, id);
 	bury(d, end);
 }
 

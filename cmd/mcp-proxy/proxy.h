@@ -5,6 +5,7 @@
 
 #include "cmd/mcp-proxy/config.h"
 #include "cmd/mcp-proxy/http.h"
+#include "cmd/mcp-proxy/leaving.h"
 #include "common/hop.h"
 #include "common/tls.h"
 
@@ -35,6 +36,7 @@ struct proxy {
 	struct ev_loop *ev;
 	const struct config *config;
 	struct hop_loop hops;
+	struct leaving leaving;
 	struct tls_context *server_tls;
 	struct tls_context *client_tls; /* NULL without an https route */
 	struct idle_pool *pools;        /* one per route of config */

@@ -168,6 +168,7 @@ on_down(void *user, const struct frame_reason *why)
 		h->next->prev = h->prev;
 	if (h->stdio && !s->proxy.draining)
 		drain(s);
+	leaving_forget(&s->proxy.leaving, &h->hop.chan);
 	hop_done(&h->hop);
 	free(h);
 	end_if_empty(s);
@@ -530,6 +531,7 @@ proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
 	p->emptied = on_emptied;
 	buf_init(&p->out, PROXY_OUT_MAX);
 	hop_loop_init(&p->hops, ev);
+	leaving_init(&p->leaving, ev);
 	ev_prepare_init(&p->reaper, on_reap);
 	p->reaper.data = p;
 	ev_prepare_start(ev, &p->reaper);
@@ -575,6 +577,7 @@ server_done(struct server *s)
 
 	p->draining = false; /* nothing is to be ended any more */
 	downstream_abort_all(p);
+	leaving_done(&p->leaving);
 	while (s->hops != NULL) {
 		struct server_hop *h = s->hops;
 

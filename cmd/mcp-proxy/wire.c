@@ -430,14 +430,8 @@ wire_close(struct wire *w)
 	if (w->stream != NULL && !w->finished)
 		finish_now(w);
 	if (w->stream != NULL) {
-		/* Whatever the peer still sends is of no use. */
-		struct chan_stream *s = w->stream;
-
-		s->user = NULL;
-		w->stream = NULL;
-		if (!s->dead && s->receiving != CHAN_ENDED)
-			chan_reset(w->chan, s, FRAME_CANCELLED, BLAME_PROXY,
-			    "connection closed");
+		w->stream->user = NULL;
+		chan_resume(w->chan, w->stream); /* drops what waits */
 	}
 	release(w);
 }

@@ -40,6 +40,25 @@ load tunnel.bash
 	run ! grep -a the-secret-path "$T/hop.cap"
 }
 
+# A client that does not read our close_notify may reset; we do not.
+@test "a connection that both ends close is not reset by the proxy" {
+	start_upstream
+	make_tunnel
+	start_edge
+	make_proxy "$UPSTREAM"
+	start_connector connector -- "$BIN/frame-dump" -w "$T/hop.cap" -- \
+		"$BIN/mcp-proxy" --config "$T/proxy.yaml"
+	for _ in {1..20}; do
+		agent_curl --fail --output /dev/null /ping
+	done
+	stop connector
+	run_tool 0 "$BIN/frame-dump" \
+		-f '.type == "RESET" and .from == "acceptor"' "$T/hop.cap"
+	eq "$output" ''
+	run_tool 0 "$BIN/frame-dump" -f '.type == "OPEN"' "$T/hop.cap"
+	eq "${#lines[@]}" 20
+}
+
 @test "the path comes back after the edge was restarted" {
 	start_path
 	path_works
