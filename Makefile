@@ -66,7 +66,7 @@ SANITIZED := FORTIFY=-U_FORTIFY_SOURCE \
 	CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)'
 
 .PHONY: all deps demo test-programs check check-unit fuzz-replay check-e2e asan \
-	fuzz bench lint objects analyze cover install uninstall clean help
+	fuzz bench lint objects mutate analyze cover install uninstall clean help
 
 COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1)/*.c))
@@ -177,6 +177,10 @@ lint: ## compile with every warning as an error, check the style
 	@tests/tap $(BUILD)/tap/lint tests/lint/run $(BUILD)/lint
 
 objects: $(SOURCES:%.c=$(BUILD)/%.o)
+
+mutate: ## break lines one by one: a unit test must notice each
+	@tests/tap --live $(BUILD)/tap-mutate/mutate tests/lint/mutate \
+		$(BUILD)/mutate
 
 analyze: ## run gcc's and clang's analyzers
 	@tests/lint/scan $(BUILD)/analyze
