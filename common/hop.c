@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -259,6 +260,21 @@ flush(struct hop *h)
 	}
 }
 
+/* Gives memory back to the system when most streams of a crowd have gone: it
+ * lies in small pieces, which the allocator would keep. */
+static void
+trim(struct hop *h)
+{
+	size_t count = chan_count(&h->chan);
+
+	if (count > h->crowd)
+		h->crowd = count;
+	if (h->crowd < HOP_CROWD || count > h->crowd / 4)
+		return;
+	h->crowd = count;
+	malloc_trim(0);
+}
+
 /* Runs before the loop sleeps, until no hop has anything left to write now:
  * writing for one may queue output of another. */
 static void
@@ -273,6 +289,7 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 
 		unqueue(h);
 		flush(h);
+		trim(h);
 		if (h->state == HOP_DOWN) {
 			unqueue(h);
 			h->settings.down(h->settings.user, &h->why);
