@@ -282,9 +282,22 @@ set_policy(struct tls_context *c, const char *alpn, bool allow_tls12,
 	return 0;
 }
 
+/* A key with a password is refused: OpenSSL would ask the terminal, or read
+ * standard input, and the program would stand still. */
+static int
+refuse_password(char *out, int cap, int writing, void *user)
+{
+	(void)out;
+	(void)cap;
+	(void)writing;
+	(void)user;
+	return -1;
+}
+
 static int
 load_pair(SSL_CTX *ctx, const char *cert, const char *key, struct error *e)
 {
+	SSL_CTX_set_default_passwd_cb(ctx, refuse_password);
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
 		return fail_file(e, cert);
 	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
@@ -482,7 +495,11 @@ judge(struct tls *t, int result)
 	t->wants_write = why == SSL_ERROR_WANT_WRITE;
 	switch (why) {
 	case SSL_ERROR_ZERO_RETURN:
-		return 0;
+		/* Also what a write that failed is called after the peer's
+		 * close_notify. */
+		if (t->io_errno == 0)
+			return 0;
+		break;
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
 		errno = EAGAIN;

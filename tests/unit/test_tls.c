@@ -45,7 +45,7 @@ shell(char *script)
 }
 
 /* ca, server (a.example, 127.0.0.1), client, old (expired), other (another
- * CA's). */
+ * CA's); locked.key is server's with a password. */
 static int
 make_certificates(void)
 {
@@ -60,7 +60,8 @@ make_certificates(void)
 	    "-CAkey $1.key -CAcreateserial -days $3 -extfile x "
 	    "-out $2.pem; }\n"
 	    "ca ca && ca ca2 && leaf ca server 2 && leaf ca client 2 && "
-	    "leaf ca2 other 2 && leaf ca old -1";
+	    "leaf ca2 other 2 && leaf ca old -1 && openssl ec -aes128 "
+	    "-passout pass:secret -in server.key -out locked.key";
 
 	return shell(script);
 }
@@ -227,6 +228,32 @@ test_files(void)
 	ok(strstr(e.text, "none.pem: ") != NULL, "%s", e.text + strlen(dir));
 }
 
+/* Nobody is asked for the password, neither on a terminal nor, where there is
+ * none, on standard input: a program would wait for it for ever. */
+static void
+test_password(void)
+{
+	int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0), fds[2];
+	struct tls_context *c;
+	struct error e;
+
+	set_defaults();
+	server_settings.key_file = at("locked.key");
+	if (pipe(fds) != 0 || write(fds[1], "secret\n", 7) != 7)
+		ok(false, "pipe");
+	dup2(fds[0], STDIN_FILENO);
+	close(fds[0]);
+	close(fds[1]);
+	c = tls_context_server(&server_settings, &e);
+	ok(c == NULL, "a key with a password is refused");
+	if (c == NULL)
+		ok(strstr(e.text, "locked.key: ") != NULL, "%s",
+		    e.text + strlen(dir));
+	tls_context_free(c);
+	dup2(saved, STDIN_FILENO);
+	close(saved);
+}
+
 static void
 test_client_certificate(void)
 {
@@ -391,6 +418,10 @@ carrier_write(void *user, struct bytes in, bool more)
 	struct buf *b = ((struct carrier *)user)->to;
 
 	(void)more;
+	if (b == NULL) {
+		errno = EPIPE;
+		return -1;
+	}
 	in.len = in.len < 700 ? in.len : 700; /* takes a part */
 	return buf_add(b, in) == 0 ? (ssize_t)in.len : -1;
 }
@@ -416,6 +447,12 @@ test_io(void)
 	eq_int(tls_write(n.client, bytes_cstr("through"), false), 7, "write");
 	eq_int(tls_read(n.server, in, sizeof in), 7, "read");
 	eq_bytes(bytes_of(in, 7), bytes_cstr("through"), "the bytes");
+	tls_shutdown(n.client);
+	eq_int(tls_read(n.server, in, sizeof in), 0, "close_notify");
+	right.to = NULL;
+	errno = 0;
+	ok(tls_write(n.server, bytes_cstr("late"), false) == -1 &&
+	    errno == EPIPE, "a write that breaks after it: EPIPE");
 	close_ends(&n);
 	buf_reset(&up);
 	buf_reset(&down);
@@ -436,6 +473,7 @@ main(void)
 	test_success();
 	test_refusals();
 	test_files();
+	test_password();
 	test_client_certificate();
 	test_breaks();
 	test_bulk(false);
