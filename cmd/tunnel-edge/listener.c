@@ -25,6 +25,14 @@ is_exhaustion(int code)
 	    code == ENOMEM;
 }
 
+/* A timer that has run out begins with no time left unless it is set. */
+static void
+rest(struct listener *l)
+{
+	ev_timer_set(&l->pause, pause_seconds, 0);
+	ev_timer_start(l->ev, &l->pause);
+}
+
 static void
 on_connection(struct ev_loop *ev, ev_io *w, int revents)
 {
@@ -46,7 +54,7 @@ on_connection(struct ev_loop *ev, ev_io *w, int revents)
 			    l->who, strerror(errno));
 			if (is_exhaustion(errno)) {
 				ev_io_stop(ev, &l->io);
-				ev_timer_start(ev, &l->pause);
+				rest(l);
 			}
 		}
 		break;
@@ -85,7 +93,7 @@ listener_open(struct listener *l, struct ev_loop *ev, const char *where,
 		return -1;
 	set_keepalive(l->fd);
 	ev_io_init(&l->io, on_connection, l->fd, EV_READ);
-	ev_timer_init(&l->pause, on_pause_end, pause_seconds, 0);
+	ev_init(&l->pause, on_pause_end);
 	l->io.data = l->pause.data = l;
 	return 0;
 }
