@@ -119,6 +119,13 @@ set_why(struct hop *h, const struct frame_reason *why)
 	h->why.text = bytes_of(h->why_text, n);
 }
 
+static void
+stop_reading(struct hop *h)
+{
+	ev_io_stop(h->loop->ev, &h->reader);
+	ev_idle_stop(h->loop->ev, &h->again);
+}
+
 /* Ends the hop without another word; down follows in the flush. */
 static void
 go_down(struct hop *h, const struct frame_reason *why)
@@ -128,7 +135,7 @@ go_down(struct hop *h, const struct frame_reason *why)
 	if (h->state == HOP_RUNNING)
 		set_why(h, why);
 	h->state = HOP_DOWN;
-	ev_io_stop(h->loop->ev, &h->reader);
+	stop_reading(h);
 	ev_io_stop(h->loop->ev, &h->writer);
 	queue_dirty(h);
 	chan_fail(&h->chan, &h->why);
@@ -164,7 +171,7 @@ hop_close(struct hop *h, enum frame_code code, enum frame_blame blame,
 		return;
 	set_why(h, &why);
 	h->state = HOP_FLUSHING;
-	ev_io_stop(h->loop->ev, &h->reader);
+	stop_reading(h);
 	ev_timer_stop(h->loop->ev, &h->keepalive);
 	ev_timer_start(h->loop->ev, &h->linger);
 	chan_send_goaway(&h->chan, &why);
@@ -340,13 +347,24 @@ take_input(struct hop *h)
 	return true;
 }
 
+/* The transport may hold bytes that no descriptor announces.  They are read
+ * in the loop's next turn: an event that is fed comes in this one, and a peer
+ * that never pauses would let nobody else have any. */
+static void
+read_again(struct hop *h)
+{
+	if (h->transport.has_pending != NULL &&
+	    h->transport.has_pending(h->transport.self))
+		ev_idle_start(h->loop->ev, &h->again);
+}
+
 static void
 on_readable(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct hop *h = w->data;
 
-	(void)ev;
 	(void)revents;
+	ev_idle_stop(ev, &h->again);
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		size_t room = h->in_size - h->in_len;
 		ssize_t n = h->transport.read(h->transport.self,
@@ -366,10 +384,16 @@ on_readable(struct ev_loop *ev, ev_io *w, int revents)
 		if (!take_input(h) || (size_t)n < room)
 			break;
 	}
-	/* The transport may hold bytes that no descriptor announces. */
-	if (h->state == HOP_RUNNING && h->transport.has_pending != NULL &&
-	    h->transport.has_pending(h->transport.self))
-		ev_feed_event(h->loop->ev, &h->reader, EV_READ);
+	if (h->state == HOP_RUNNING)
+		read_again(h);
+}
+
+static void
+on_again(struct ev_loop *ev, ev_idle *w, int revents)
+{
+	struct hop *h = w->data;
+
+	on_readable(ev, &h->reader, revents);
 }
 
 static void
@@ -413,14 +437,13 @@ start_watchers(struct hop *h)
 	ev_io_init(&h->writer, on_writable, h->transport.write_fd, EV_WRITE);
 	ev_timer_init(&h->keepalive, on_keepalive, every, every);
 	ev_timer_init(&h->linger, on_linger, LINGER_MS / 1000.0, 0);
-	h->reader.data = h->writer.data = h->keepalive.data =
+	ev_idle_init(&h->again, on_again);
+	ev_set_priority(&h->again, EV_MAXPRI); /* every turn, not only idle */
+	h->reader.data = h->writer.data = h->again.data = h->keepalive.data =
 	    h->linger.data = h;
 	ev_io_start(h->loop->ev, &h->reader);
 	ev_timer_start(h->loop->ev, &h->keepalive);
-	/* TLS may have read ahead while it shook hands. */
-	if (h->transport.has_pending != NULL &&
-	    h->transport.has_pending(h->transport.self))
-		ev_feed_event(h->loop->ev, &h->reader, EV_READ);
+	read_again(h); /* TLS may have read ahead while it shook hands */
 }
 
 int
@@ -458,7 +481,7 @@ hop_done(struct hop *h)
 	if (h->in == NULL)
 		return;
 	unqueue(h);
-	ev_io_stop(h->loop->ev, &h->reader);
+	stop_reading(h);
 	ev_io_stop(h->loop->ev, &h->writer);
 	ev_timer_stop(h->loop->ev, &h->keepalive);
 	ev_timer_stop(h->loop->ev, &h->linger);

@@ -65,6 +65,7 @@ struct hop {
 	struct transport transport;
 	enum hop_state state;
 	ev_io reader, writer;
+	ev_idle again;       /* the transport holds unread bytes */
 	ev_timer keepalive, linger;
 	int64_t heard_ms;    /* when the peer last sent anything */
 	int64_t blocked_us;  /* when output last had to wait, 0: never */

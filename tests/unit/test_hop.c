@@ -2,6 +2,7 @@
 /* hop over socket pairs in a real event loop: greeting, traffic, the ways in
  * which a hop ends. */
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "common/clock.h"
@@ -465,6 +466,93 @@ test_parse_hello(void)
 	    "the defaults of the manual");
 }
 
+/* ---- a peer that never pauses ---- */
+
+enum { FLOOD_READS = 300, FLOOD_TURN = 16, FLOOD_FRAME = 1024 };
+
+struct flood {
+	size_t offset;
+	int reads;
+};
+
+/* The byte at an offset of a preamble, a HELLO, and optional frames. */
+static uint8_t
+flood_byte(size_t at)
+{
+	static const uint8_t head[] = {'a', 'd', 'i', 't', '\r', '\n', 1, 1,
+	    FRAME_HELLO, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, '{', '}'};
+	static const uint8_t frame[] = {0xf0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	    (FLOOD_FRAME - FRAME_HEADER_LEN) >> 8,
+	    (FLOOD_FRAME - FRAME_HEADER_LEN) & 255};
+
+	if (at < sizeof head)
+		return head[at];
+	at = (at - sizeof head) % FLOOD_FRAME;
+	return at < sizeof frame ? frame[at] : 0;
+}
+
+static ssize_t
+flood_read(void *self, uint8_t *at, size_t cap)
+{
+	struct flood *f = self;
+
+	if (f->reads == FLOOD_READS) {
+		errno = EAGAIN;
+		return -1;
+	}
+	f->reads++;
+	for (size_t i = 0; i < cap; i++)
+		at[i] = flood_byte(f->offset++);
+	return (ssize_t)cap;
+}
+
+static ssize_t
+flood_write(void *self, struct bytes in, bool more)
+{
+	(void)self;
+	(void)more;
+	return (ssize_t)in.len;
+}
+
+static bool
+flood_has_pending(const void *self)
+{
+	const struct flood *f = self;
+
+	return f->reads < FLOOD_READS;
+}
+
+static void
+flood_close(void *self)
+{
+	(void)self;
+}
+
+static void
+test_flood(void)
+{
+	struct hop_settings s = {.events = &events, .down = on_down,
+	    .user = &a};
+	struct flood f = {0, 0};
+	int fd = eventfd(1, EFD_CLOEXEC), before;
+	struct transport t = {.read = flood_read, .write = flood_write,
+	    .has_pending = flood_has_pending, .close = flood_close,
+	    .self = &f, .read_fd = fd, .write_fd = fd};
+
+	memset(&a, 0, sizeof a);
+	eq_int(hop_start(&a.hop, &loop, &t, &s), 0, "a peer that floods");
+	for (int turn = 0; turn < 3; turn++) {
+		before = f.reads;
+		ev_run(loop.ev, EVRUN_NOWAIT);
+		ok(f.reads > before && f.reads - before <= FLOOD_TURN,
+		    "leaves the loop its turns: %d reads", f.reads - before);
+	}
+	eq_int(a.hellos, 1, "and was heard");
+	ok(!a.over, "and stays");
+	hop_done(&a.hop);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -478,6 +566,7 @@ main(void)
 	test_goaway_is_written();
 	test_silence();
 	test_linger();
+	test_flood();
 	test_leaks();
 	ev_loop_destroy(EV_DEFAULT);
 	return test_done();
