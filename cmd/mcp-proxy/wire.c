@@ -153,12 +153,16 @@ flush(struct wire *w)
 static void
 go_on_writing(struct wire *w)
 {
-	int r = flush(w);
+	int r = flush(w), error = errno;
 
-	if (r < 0)
-		w->events->broken(w->user, errno);
-	else if (r > 0 && is_open(w))
+	if (r < 0) {
+		/* A broken socket is writable for ever. */
+		ev_io_stop(w->ev, &w->writer);
+		buf_reset(&w->tx);
+		w->events->broken(w->user, error);
+	} else if (r > 0 && is_open(w)) {
 		w->events->drained(w->user);
+	}
 }
 
 static void

@@ -23,7 +23,7 @@ struct wire_events {
 	void (*input)(void *user);
 	/* Everything was written; or a socket has connected. */
 	void (*drained)(void *user);
-	/* Bytes could not be written: errno. */
+	/* Bytes could not be written: errno.  Those kept are dropped. */
 	void (*broken)(void *user, int error);
 };
 
