@@ -181,14 +181,28 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 	[[ $output == *$'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n'* ]]
 }
 
-@test "HEAD and 304 have a length and no body" {
+@test "HEAD and 304 have no body" {
 	pair "$ASKED" 'send=HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n' \
-		"$ASKED" 'send=HTTP/1.1 304 N\r\nContent-Length: 9\r\n\r\n' \
+		hold -- "$ASKED" 'send=HTTP/1.1 304 N\r\n\r\n' \
 		"$ASKED" "$OK" hold
 	run_tool 0 client "send=HEAD / HTTP/1.1\r\nHost: $NAME\r\n\r\n" \
-		'expect=Length: 9\r\n\r\n' "$GET" 'expect=Length: 9\r\n\r\n' \
+		'expect=Length: 9\r\n\r\n' "$GET" 'expect=304 N\r\n\r\n' \
 		"$GET" 'expect=ok$' end
-	eq "$(upstream_count)" 1
+	eq "$(upstream_count)" 2
+}
+
+@test "a body that may not be there is nobody's response" {
+	local late='HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'
+
+	pair "$ASKED" 'send=HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n' \
+		"$ASKED" "send=$late" hold -- \
+		"$ASKED" 'send=HTTP/1.1 304 N\r\nContent-Length: 42\r\n\r\n' \
+		"$ASKED" "send=$late" hold -- "$ASKED" "$OK" hold
+	run_tool 0 client "send=HEAD / HTTP/1.1\r\nHost: $NAME\r\n\r\n" \
+		'expect=Length: 42\r\n\r\n' "$GET" \
+		'expect=Length: 42\r\n\r\n' "$GET" 'expect=ok$' end
+	[[ $output != *evil* ]]
+	eq "$(upstream_count)" 3
 }
 
 @test "a response with an ambiguous end is a 502 that blames upstream" {
