@@ -69,6 +69,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZED := FORTIFY=-U_FORTIFY_SOURCE \
 	CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)'
 
+.PHONY: all deps demo test-programs check check-unit fuzz-replay check-e2e asan \
+	fuzz bench lint objects mutate analyze cover install uninstall clean help
+
 COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1)/*.c))
 BINARIES := $(TOOLS:%=$(BUILD)/bin/%)
@@ -76,14 +79,11 @@ UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard common/*.c cmd/*/*.c tests/unit/*.c tests/fuzz/*.c)
 
-.PHONY: all
 all: $(BINARIES) ## build the programs (the default)
 
-.PHONY: deps
 deps: ## install the Debian packages that make check needs
 	@tests/deps check
 
-.PHONY: demo
 demo: ## show the main job on this machine
 	@tests/deps demo
 	@$(MAKE) -j$(JOBS) all
@@ -139,10 +139,8 @@ $(foreach t,$(UNIT:$(BUILD)/%=%),$(eval $(call test_program,$(t))))
 $(foreach t,$(FUZZ:$(BUILD)/%=%),$(eval $(call test_program,$(t),$(if \
 	$(FUZZER),,$(BUILD)/tests/fuzz/driver.o),$(FUZZER))))
 
-.PHONY: test-programs
 test-programs: $(UNIT) $(FUZZ)
 
-.PHONY: check
 check: ## run every test
 	@tests/deps check
 	@rm -rf $(BUILD)/tap
@@ -153,25 +151,21 @@ check: ## run every test
 	tests/tap --sum $(BUILD)/tap || status=1; \
 	exit $$status
 
-.PHONY: check-unit
 check-unit: $(UNIT:%=%.run) ## run the unit and property tests
 $(UNIT:%=%.run): %.run: %
 	@tests/tap $(BUILD)/tap/$(*F) $<
 
-.PHONY: fuzz-replay
 fuzz-replay: $(FUZZ:%=%.replay) ## run the fuzz targets over their corpora
 $(FUZZ:%=%.replay): %.replay: %
 	@tests/tap $(BUILD)/tap/$(*F) $< tests/fuzz/corpus/$(*F:fuzz_%=%)
 
 # TESTS=tests/e2e/x.bats runs one file, FILTER='regular expression' its tests.
 TESTS ?= $(sort $(wildcard tests/e2e/*.bats))
-.PHONY: check-e2e
 check-e2e: all ## run the end-to-end tests
 	@BIN=$(abspath $(BUILD)/bin) tests/tap --live $(BUILD)/tap/e2e \
 		bats --tap --timing --jobs $(JOBS) --no-parallelize-within-files \
 		$(if $(FILTER),--filter '$(FILTER)') $(TESTS)
 
-.PHONY: asan
 asan: ## run the tests with AddressSanitizer and UBSan
 	@tests/deps check
 	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/asan $(SANITIZED) all test-programs
@@ -183,7 +177,6 @@ asan: ## run the tests with AddressSanitizer and UBSan
 	tests/tap --sum $(BUILD)/asan/tap || status=1; \
 	exit $$status
 
-.PHONY: fuzz
 fuzz: ## fuzz each target for FUZZ_SECONDS (20) with clang's libFuzzer
 	@tests/deps fuzz
 	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/fuzz CC=clang FUZZER=-fsanitize=fuzzer \
@@ -192,24 +185,21 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (20) with clang's libFuzzer
 		$(FUZZ:$(BUILD)/%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS) $(TARGET)
 
-.PHONY: bench
 bench: all ## measure against other programs (see tests/bench/run)
 	@BUILD=$(abspath $(BUILD)) BIN=$(abspath $(BUILD)/bin) tests/bench/run
 
-.PHONY: lint
 lint: ## compile with every warning as an error, check the style
 	@tests/tap $(BUILD)/tap/lint tests/lint/run $(BUILD)/lint
 
-.PHONY: objects
 objects: $(SOURCES:%.c=$(BUILD)/%.o)
 
-.PHONY: analyze
+mutate: ## break lines one by one: a unit test must notice each
+	@tests/tap --live $(BUILD)/tap-mutate/mutate tests/lint/mutate \
+		$(BUILD)/mutate
+
 analyze: ## run gcc's and clang's analyzers
-	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/analyze WERROR=1 \
-		CFLAGS='-O1 -g -fanalyzer' objects
 	@tests/lint/scan $(BUILD)/analyze
 
-.PHONY: cover
 cover: ## measure which lines and branches the tests reach
 	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/cover CFLAGS='-O0 -g --coverage' \
 		FORTIFY=-U_FORTIFY_SOURCE all test-programs
@@ -223,24 +213,20 @@ COMPLETIONS := $(wildcard completions/*)
 man_target = $(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir \
 	$(1))
 
-.PHONY: install
 install: all ## install below DESTDIR and PREFIX (/usr/local)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(COMPDIR)
 	install -m 755 $(BINARIES) $(DESTDIR)$(BINDIR)
 	$(if $(COMPLETIONS),install -m 644 $(COMPLETIONS) $(DESTDIR)$(COMPDIR))
 	$(foreach m,$(MANPAGES),install -D -m 644 $(m) $(call man_target,$(m)) &&) :
 
-.PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -f $(BINARIES:$(BUILD)/bin/%=$(DESTDIR)$(BINDIR)/%) \
 		$(COMPLETIONS:completions/%=$(DESTDIR)$(COMPDIR)/%) \
 		$(foreach m,$(MANPAGES),$(call man_target,$(m)))
 
-.PHONY: clean
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST) | sort -u

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -118,6 +119,13 @@ set_why(struct hop *h, const struct frame_reason *why)
 	h->why.text = bytes_of(h->why_text, n);
 }
 
+static void
+stop_reading(struct hop *h)
+{
+	ev_io_stop(h->loop->ev, &h->reader);
+	ev_idle_stop(h->loop->ev, &h->again);
+}
+
 /* Ends the hop without another word; down follows in the flush. */
 static void
 go_down(struct hop *h, const struct frame_reason *why)
@@ -127,7 +135,7 @@ go_down(struct hop *h, const struct frame_reason *why)
 	if (h->state == HOP_RUNNING)
 		set_why(h, why);
 	h->state = HOP_DOWN;
-	ev_io_stop(h->loop->ev, &h->reader);
+	stop_reading(h);
 	ev_io_stop(h->loop->ev, &h->writer);
 	queue_dirty(h);
 	chan_fail(&h->chan, &h->why);
@@ -163,7 +171,7 @@ hop_close(struct hop *h, enum frame_code code, enum frame_blame blame,
 		return;
 	set_why(h, &why);
 	h->state = HOP_FLUSHING;
-	ev_io_stop(h->loop->ev, &h->reader);
+	stop_reading(h);
 	ev_timer_stop(h->loop->ev, &h->keepalive);
 	ev_timer_start(h->loop->ev, &h->linger);
 	chan_send_goaway(&h->chan, &why);
@@ -259,6 +267,21 @@ flush(struct hop *h)
 	}
 }
 
+/* Gives memory back to the system when most streams of a crowd have gone: it
+ * lies in small pieces, which the allocator would keep. */
+static void
+trim(struct hop *h)
+{
+	size_t count = chan_count(&h->chan);
+
+	if (count > h->crowd)
+		h->crowd = count;
+	if (h->crowd < HOP_CROWD || count > h->crowd / 4)
+		return;
+	h->crowd = count;
+	malloc_trim(0);
+}
+
 /* Runs before the loop sleeps, until no hop has anything left to write now:
  * writing for one may queue output of another. */
 static void
@@ -273,6 +296,7 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 
 		unqueue(h);
 		flush(h);
+		trim(h);
 		if (h->state == HOP_DOWN) {
 			unqueue(h);
 			h->settings.down(h->settings.user, &h->why);
@@ -323,13 +347,24 @@ take_input(struct hop *h)
 	return true;
 }
 
+/* The transport may hold bytes that no descriptor announces.  They are read
+ * in the loop's next turn: an event that is fed comes in this one, and a peer
+ * that never pauses would let nobody else have any. */
+static void
+read_again(struct hop *h)
+{
+	if (h->transport.has_pending != NULL &&
+	    h->transport.has_pending(h->transport.self))
+		ev_idle_start(h->loop->ev, &h->again);
+}
+
 static void
 on_readable(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct hop *h = w->data;
 
-	(void)ev;
 	(void)revents;
+	ev_idle_stop(ev, &h->again);
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		size_t room = h->in_size - h->in_len;
 		ssize_t n = h->transport.read(h->transport.self,
@@ -349,10 +384,16 @@ on_readable(struct ev_loop *ev, ev_io *w, int revents)
 		if (!take_input(h) || (size_t)n < room)
 			break;
 	}
-	/* The transport may hold bytes that no descriptor announces. */
-	if (h->state == HOP_RUNNING && h->transport.has_pending != NULL &&
-	    h->transport.has_pending(h->transport.self))
-		ev_feed_event(h->loop->ev, &h->reader, EV_READ);
+	if (h->state == HOP_RUNNING)
+		read_again(h);
+}
+
+static void
+on_again(struct ev_loop *ev, ev_idle *w, int revents)
+{
+	struct hop *h = w->data;
+
+	on_readable(ev, &h->reader, revents);
 }
 
 static void
@@ -396,14 +437,13 @@ start_watchers(struct hop *h)
 	ev_io_init(&h->writer, on_writable, h->transport.write_fd, EV_WRITE);
 	ev_timer_init(&h->keepalive, on_keepalive, every, every);
 	ev_timer_init(&h->linger, on_linger, LINGER_MS / 1000.0, 0);
-	h->reader.data = h->writer.data = h->keepalive.data =
+	ev_idle_init(&h->again, on_again);
+	ev_set_priority(&h->again, EV_MAXPRI); /* every turn, not only idle */
+	h->reader.data = h->writer.data = h->again.data = h->keepalive.data =
 	    h->linger.data = h;
 	ev_io_start(h->loop->ev, &h->reader);
 	ev_timer_start(h->loop->ev, &h->keepalive);
-	/* TLS may have read ahead while it shook hands. */
-	if (h->transport.has_pending != NULL &&
-	    h->transport.has_pending(h->transport.self))
-		ev_feed_event(h->loop->ev, &h->reader, EV_READ);
+	read_again(h); /* TLS may have read ahead while it shook hands */
 }
 
 int
@@ -441,7 +481,7 @@ hop_done(struct hop *h)
 	if (h->in == NULL)
 		return;
 	unqueue(h);
-	ev_io_stop(h->loop->ev, &h->reader);
+	stop_reading(h);
 	ev_io_stop(h->loop->ev, &h->writer);
 	ev_timer_stop(h->loop->ev, &h->keepalive);
 	ev_timer_stop(h->loop->ev, &h->linger);

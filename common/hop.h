@@ -16,6 +16,7 @@
 enum {
 	HOP_PING_DEFAULT_MS = 4000,
 	HOP_DEAD_PINGS = 3,     /* silent for so many intervals: dead */
+	HOP_CROWD = 64,         /* streams whose end gives memory back */
 	HOP_NAME_MAX = 64,
 	HOP_DOMAIN_MAX = 256,
 };
@@ -64,11 +65,13 @@ struct hop {
 	struct transport transport;
 	enum hop_state state;
 	ev_io reader, writer;
+	ev_idle again;       /* the transport holds unread bytes */
 	ev_timer keepalive, linger;
 	int64_t heard_ms;    /* when the peer last sent anything */
 	int64_t blocked_us;  /* when output last had to wait, 0: never */
 	size_t written;      /* since then */
 	uint32_t unsent_max; /* of the socket, follows chan.high */
+	size_t crowd;        /* most streams since memory was given back */
 	uint8_t *in;         /* bytes that are not a whole frame yet */
 	size_t in_len, in_size;
 	bool queued;         /* in loop->dirty */

@@ -558,8 +558,14 @@ http_parse_response(struct bytes head, bool to_head, struct http_head *ret,
 	    read_framing(ret, false, e) != 0)
 		return -1;
 	read_keep_alive(ret);
-	if (to_head || !status_has_body(ret->status))
+	if (to_head || !status_has_body(ret->status)) {
+		/* Some servers send one all the same.  It must not become the
+		 * next response. */
+		if (to_head || ret->framing == BODY_CHUNKED ||
+		    ret->length != 0)
+			ret->close = true;
 		ret->framing = BODY_NONE;
+	}
 	if (ret->framing == BODY_TO_END)
 		ret->close = true;
 	start_body(ret_body, ret);
@@ -586,6 +592,13 @@ write_line(struct buf *out, struct bytes a, struct bytes b)
 	return 0;
 }
 
+/* RFC 9110 section 8.6. */
+static bool
+bans_length(int status)
+{
+	return (status >= 100 && status < 200) || status == 204;
+}
+
 static int
 write_fields(struct buf *out, const struct http_head *h,
     enum body_framing framing)
@@ -599,7 +612,7 @@ write_fields(struct buf *out, const struct http_head *h,
 		 * a body it tells what GET would have got. */
 		if (f->role == HTTP_PLAIN || f->role == HTTP_HOST ||
 		    (f->role == HTTP_CONTENT_LENGTH &&
-		    framing != BODY_CHUNKED) ||
+		    framing != BODY_CHUNKED && !bans_length(h->status)) ||
 		    (f->role == HTTP_ADIT_ERROR && h->status == 0))
 			r = write_line(out, f->name, f->value);
 	}

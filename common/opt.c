@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/opt.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,7 @@ set_field(struct parser *p, const struct opt *o, const char *name,
 		*(bool *)field = true;
 		return 0;
 	}
+	assert(value != NULL); /* only a flag has no argument */
 	if (value[0] == '\0')
 		return bad_value(p, name, value, "empty");
 	switch (o->kind) {

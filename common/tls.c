@@ -19,6 +19,7 @@ enum {
 	RECORD_MAX = 16384,
 	AHEAD_BULK = 128 << 10,         /* read from a socket at once */
 	AHEAD_PLAIN = RECORD_MAX + 512, /* one record and its frame */
+	GATHER_MAX = 128 << 10,         /* records written at once */
 };
 
 struct tls_context {
@@ -40,6 +41,9 @@ struct tls {
 	int io_errno;    /* of the last io that failed for good, or 0 */
 	uint8_t *ahead;  /* read from fd, not yet taken by OpenSSL */
 	size_t ahead_head, ahead_tail;
+	uint8_t *gather; /* records not yet written to fd; empty unless the
+			  * caller still has bytes to write */
+	size_t gather_head, gather_tail;
 	char error[160];
 };
 
@@ -112,17 +116,54 @@ socket_read(void *user, uint8_t *at, size_t cap)
 	return (ssize_t)n;
 }
 
+/* Keeps a record that others follow at once, for one system call to send
+ * many.  Returns false when it has to be sent now. */
+static bool
+gather(struct tls *t, struct bytes in)
+{
+	if (t->gather == NULL)
+		t->gather = malloc(GATHER_MAX);
+	if (t->gather == NULL || in.len > GATHER_MAX - t->gather_tail)
+		return false;
+	memcpy(t->gather + t->gather_tail, in.ptr, in.len);
+	t->gather_tail += in.len;
+	return true;
+}
+
+/* Sends what was gathered and then in.  Returns the bytes of in sent. */
+static ssize_t
+send_gathered(struct tls *t, struct bytes in, bool more)
+{
+	size_t before = t->gather_tail - t->gather_head;
+	struct iovec parts[] = {
+		{t->gather + t->gather_head, before},
+		{(void *)(uintptr_t)in.ptr, in.len},
+	};
+	struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2};
+	ssize_t n;
+
+	do {
+		n = sendmsg(t->fd, &m, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -1;
+	if ((size_t)n <= before) {
+		t->gather_head += (size_t)n;
+		errno = EAGAIN;
+		return -1;
+	}
+	t->gather_head = t->gather_tail = 0;
+	return n - (ssize_t)before;
+}
+
 static ssize_t
 socket_write(void *user, struct bytes in, bool more)
 {
 	struct tls *t = user;
-	ssize_t n;
 
-	do {
-		n = send(t->fd, in.ptr, in.len,
-		    MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-	} while (n == -1 && errno == EINTR);
-	return n;
+	if (t->bulk && more && gather(t, in))
+		return (ssize_t)in.len;
+	return send_gathered(t, in, more);
 }
 
 static int
@@ -241,9 +282,22 @@ set_policy(struct tls_context *c, const char *alpn, bool allow_tls12,
 	return 0;
 }
 
+/* A key with a password is refused: OpenSSL would ask the terminal, or read
+ * standard input, and the program would stand still. */
+static int
+refuse_password(char *out, int cap, int writing, void *user)
+{
+	(void)out;
+	(void)cap;
+	(void)writing;
+	(void)user;
+	return -1;
+}
+
 static int
 load_pair(SSL_CTX *ctx, const char *cert, const char *key, struct error *e)
 {
+	SSL_CTX_set_default_passwd_cb(ctx, refuse_password);
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
 		return fail_file(e, cert);
 	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
@@ -426,6 +480,7 @@ tls_free(struct tls *t)
 	SSL_free(t->ssl);
 	io_close(&t->fd);
 	free(t->ahead);
+	free(t->gather);
 	free(t);
 }
 
@@ -440,7 +495,11 @@ judge(struct tls *t, int result)
 	t->wants_write = why == SSL_ERROR_WANT_WRITE;
 	switch (why) {
 	case SSL_ERROR_ZERO_RETURN:
-		return 0;
+		/* Also what a write that failed is called after the peer's
+		 * close_notify. */
+		if (t->io_errno == 0)
+			return 0;
+		break;
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
 		errno = EAGAIN;
@@ -551,7 +610,7 @@ bool
 tls_has_pending(const struct tls *t)
 {
 	return t->stopped || t->ahead_head != t->ahead_tail ||
-	    SSL_has_pending(t->ssl);
+	    SSL_pending(t->ssl) > 0;
 }
 
 bool

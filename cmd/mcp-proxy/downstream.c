@@ -3,16 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/str.h"
-
-enum { KEEPALIVE_IDLE_S = 30, KEEPALIVE_EVERY_S = 10 };
 
 static const struct wire_events wire_events;
 
@@ -88,7 +84,12 @@ bury(struct downstream *d, const char *end)
 static void
 close_ended(struct downstream *d, const char *end)
 {
+	struct chan *chan = d->wire.chan;
+	uint32_t id = d->wire.stream == NULL ? 0 : d->wire.stream->id;
+
 	wire_close(&d->wire);
+	if (id != 0)
+		leaving_add(&d->proxy->leaving, chan, id);
 	bury(d, end);
 }
 
@@ -138,17 +139,6 @@ start(struct downstream *d)
 	bury(d, "internal/proxy");
 }
 
-/* Has the kernel notice an agent that vanished without a word. */
-static void
-set_keepalive(int fd)
-{
-	int on = 1, idle_s = KEEPALIVE_IDLE_S, every_s = KEEPALIVE_EVERY_S;
-
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
-}
-
 void
 downstream_start_fd(struct proxy *p, int fd, const struct sock_addr *peer)
 {
@@ -160,7 +150,6 @@ downstream_start_fd(struct proxy *p, int fd, const struct sock_addr *peer)
 		close(fd);
 		return;
 	}
-	set_keepalive(fd);
 	wire_init_fd(&d->wire, p->ev, fd, true, &wire_events, d);
 	start(d);
 }
@@ -365,29 +354,27 @@ refuse_bad(struct downstream *d, const struct error *e)
 }
 
 /* The route of the request, or NULL and why.  An agent that asked TLS for one
- * host may not ask HTTP for another: what stands between may have let it
- * through for the first. */
+ * host may not ask HTTP for one of another upstream: what stands between may
+ * have let it through for the first. */
 static const struct config_route *
 find_route(struct downstream *d, const struct http_head *h,
     struct failure *ret_why)
 {
 	const struct config *config = d->proxy->config;
 	const struct config_route *route = config_route(config, h->host);
-	const char *sni = tls_server_name(d->wire.tls);
 	char host[128];
 
+	if (route != NULL && (!d->named || (d->named_route != NULL &&
+	    str_eq(d->named_route->origin, route->origin))))
+		return route;
 	diag_quote(host, sizeof host, h->host);
-	if (route == NULL) {
+	if (route == NULL)
 		failure_set(ret_why, 502, FRAME_NO_ROUTE, BLAME_PROXY,
 		    "No route configured for host %s", host);
-		return NULL;
-	}
-	if (sni[0] != '\0' && config_route(config, bytes_cstr(sni)) != route) {
+	else
 		failure_set(ret_why, 421, FRAME_NO_ROUTE, BLAME_CLIENT,
 		    "TLS was for another host than %s", host);
-		return NULL;
-	}
-	return route;
+	return NULL;
 }
 
 static void
@@ -508,6 +495,20 @@ full:
 
 /* ---- events ---- */
 
+/* Remembers which host TLS was for.  An address is no name (RFC 6066 section
+ * 3), though some clients send one. */
+static void
+take_server_name(struct downstream *d)
+{
+	const char *name = tls_server_name(d->wire.tls);
+	struct sock_addr address;
+
+	d->named = name[0] != '\0' && sock_parse_ip(name, 0, &address) != 0;
+	if (d->named)
+		d->named_route = config_route(d->proxy->config,
+		    bytes_cstr(name));
+}
+
 static void
 shake(struct downstream *d)
 {
@@ -522,6 +523,7 @@ shake(struct downstream *d)
 		finish(d); /* the alert is on its way */
 		return;
 	}
+	take_server_name(d);
 	next_request(d);
 }
 

@@ -36,6 +36,8 @@ struct downstream {
 	struct exchange exchange;
 	char trace[DOWNSTREAM_TRACE_LEN + 1];
 	char peer[SOCK_TEXT_MAX];
+	bool named;            /* by the server name of TLS */
+	const struct config_route *named_route; /* NULL: no route has it */
 	uint64_t request_count;
 };
 

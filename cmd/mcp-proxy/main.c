@@ -44,7 +44,7 @@ static const struct opt options[] = {
 static const struct opt_command command = {
 	.program = "mcp-proxy",
 	.operands = "",
-	.purpose = "End agents' TLS and route their requests to MCP servers. "
+	.purpose = "End agents' TLS and route their requests to MCP servers.\n"
 	    "See also 'mcp-proxy cert --help'.",
 	.opts = options,
 };

@@ -4,6 +4,7 @@
 #define ADIT_MCP_PROXY_PROXY_H
 
 #include "cmd/mcp-proxy/config.h"
+#include "cmd/mcp-proxy/leaving.h"
 #include "common/http.h"
 #include "common/hop.h"
 #include "common/tls.h"
@@ -35,11 +36,13 @@ struct proxy {
 	struct ev_loop *ev;
 	const struct config *config;
 	struct hop_loop hops;
+	struct leaving leaving;
 	struct tls_context *server_tls;
 	struct tls_context *client_tls; /* NULL without an https route */
 	struct idle_pool *pools;        /* one per route of config */
 	struct downstream *downstreams;
 	size_t downstream_count;
+	size_t downstream_peak;         /* since memory was given back */
 	bool draining;                  /* no request after the current */
 	void (*emptied)(struct proxy *p); /* the last downstream went */
 	struct corpse *dead;

@@ -15,8 +15,8 @@ failure_set(struct failure *ret, int status, enum frame_code code,
 	va_list ap;
 
 	ret->status = status;
-	ret->code = code;
-	ret->blame = blame;
+	ret->code = (uint16_t)code;
+	ret->blame = (uint8_t)blame;
 	va_start(ap, format);
 	vsnprintf(ret->text, sizeof ret->text, format, ap);
 	va_end(ap);

@@ -10,8 +10,8 @@
 /* Why a request failed. */
 struct failure {
 	int status;              /* of HTTP */
-	enum frame_code code;
-	enum frame_blame blame;
+	uint16_t code;           /* enum frame_code */
+	uint8_t blame;           /* enum frame_blame */
 	char text[256];          /* for people */
 };
 

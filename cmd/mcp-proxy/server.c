@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "cmd/mcp-proxy/downstream.h"
 #include "common/resolve.h"
 #include "cmd/mcp-proxy/upstream.h"
+#include "common/clock.h"
 #include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
@@ -166,6 +168,7 @@ on_down(void *user, const struct frame_reason *why)
 		h->next->prev = h->prev;
 	if (h->stdio && !s->proxy.draining)
 		drain(s);
+	leaving_forget(&s->proxy.leaving, &h->hop.chan);
 	hop_done(&h->hop);
 	free(h);
 	end_if_empty(s);
@@ -249,14 +252,26 @@ stdio_start(struct server *s, struct error *e)
 
 /* ---- listeners ---- */
 
+/* Says that agents are refused, but not for each of a flood. */
+static void
+warn_full(struct server *s)
+{
+	int64_t now_ms = clock_ms();
+
+	if (s->warned_ms != 0 && now_ms - s->warned_ms < SERVER_WARN_MS)
+		return;
+	s->warned_ms = now_ms;
+	diag_warning("agents: more than %lld connections: refused",
+	    (long long)s->proxy.config->streams_max);
+}
+
 static void
 on_tls_accepted(struct server *s, int fd, const struct sock_addr *peer)
 {
 	struct proxy *p = &s->proxy;
 
 	if (p->downstream_count >= (size_t)p->config->streams_max) {
-		diag_warning("agents: more than %lld connections: refused",
-		    (long long)p->config->streams_max);
+		warn_full(s);
 		sock_set_abort(fd);
 		close(fd);
 		return;
@@ -454,6 +469,20 @@ signals_start(struct server *s)
 
 /* ---- the proxy ---- */
 
+/* Gives memory back to the system after a crowd has gone: much of it lies in
+ * pieces that the allocator would keep. */
+static void
+trim(struct proxy *p)
+{
+	if (p->downstream_count > p->downstream_peak)
+		p->downstream_peak = p->downstream_count;
+	if (p->downstream_peak < SERVER_CROWD ||
+	    p->downstream_count > p->downstream_peak / 4)
+		return;
+	p->downstream_peak = p->downstream_count;
+	malloc_trim(0);
+}
+
 /* Frees the memory of connections that ended in this turn. */
 static void
 on_reap(struct ev_loop *ev, ev_prepare *w, int revents)
@@ -462,12 +491,15 @@ on_reap(struct ev_loop *ev, ev_prepare *w, int revents)
 
 	(void)ev;
 	(void)revents;
+	if (p->dead == NULL)
+		return;
 	while (p->dead != NULL) {
 		struct corpse *c = p->dead;
 
 		p->dead = c->next;
 		free(c);
 	}
+	trim(p);
 }
 
 static int
@@ -499,6 +531,7 @@ proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
 	p->emptied = on_emptied;
 	buf_init(&p->out, PROXY_OUT_MAX);
 	hop_loop_init(&p->hops, ev);
+	leaving_init(&p->leaving, ev);
 	ev_prepare_init(&p->reaper, on_reap);
 	p->reaper.data = p;
 	ev_prepare_start(ev, &p->reaper);
@@ -544,6 +577,7 @@ server_done(struct server *s)
 
 	p->draining = false; /* nothing is to be ended any more */
 	downstream_abort_all(p);
+	leaving_done(&p->leaving);
 	while (s->hops != NULL) {
 		struct server_hop *h = s->hops;
 

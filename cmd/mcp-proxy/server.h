@@ -9,6 +9,8 @@
 
 enum {
 	SERVER_ACCEPTS_PER_TURN = 64,
+	SERVER_CROWD = 64,     /* connections whose end gives memory back */
+	SERVER_WARN_MS = 10000, /* between two warnings of refused agents */
 	SERVER_RETRY_MS = 100, /* to accept again when descriptors ran out */
 };
 
@@ -39,6 +41,7 @@ struct server {
 	uint16_t tls_port;
 	ev_signal sigterm, sigint, sighup;
 	ev_timer shutdown;
+	int64_t warned_ms;   /* that agents are refused */
 	int status;          /* of the process */
 };
 

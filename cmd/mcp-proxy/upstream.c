@@ -54,6 +54,7 @@ is_quiet(const struct upstream *u)
 	uint8_t byte;
 
 	return !ev_is_pending(&u->wire.reader) &&
+	    !ev_is_pending(&u->wire.turn) &&
 	    !wire_has_pending(&u->wire) &&
 	    recv(u->wire.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
 	    errno == EAGAIN;

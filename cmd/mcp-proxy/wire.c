@@ -2,10 +2,13 @@
 #include "cmd/mcp-proxy/wire.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "common/io.h"
 #include "common/sock.h"
+
+enum { KEEPALIVE_IDLE_S = 30, KEEPALIVE_EVERY_S = 10 };
 
 /* ---- what carries it ---- */
 
@@ -82,7 +85,7 @@ is_open(const struct wire *w)
 }
 
 static void
-on_readable(struct ev_loop *ev, ev_io *watcher, int revents)
+on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents)
 {
 	struct wire *w = watcher->data;
 
@@ -94,6 +97,17 @@ on_readable(struct ev_loop *ev, ev_io *watcher, int revents)
 		chan_resume(w->chan, w->stream);
 	if (is_open(w) && !w->paused)
 		w->events->input(w->user);
+}
+
+/* libev calls back the socket that became readable last first.  Fed on to
+ * a lower priority, which is called in the reverse order again, connections
+ * are read in the order in which bytes came. */
+static void
+on_readable(struct ev_loop *ev, ev_io *watcher, int revents)
+{
+	struct wire *w = watcher->data;
+
+	ev_feed_event(ev, &w->turn, revents);
 }
 
 /* Ends our direction: close_notify, then FIN or END. */
@@ -139,12 +153,16 @@ flush(struct wire *w)
 static void
 go_on_writing(struct wire *w)
 {
-	int r = flush(w);
+	int r = flush(w), error = errno;
 
-	if (r < 0)
-		w->events->broken(w->user, errno);
-	else if (r > 0 && is_open(w))
+	if (r < 0) {
+		/* A broken socket is writable for ever. */
+		ev_io_stop(w->ev, &w->writer);
+		buf_reset(&w->tx);
+		w->events->broken(w->user, error);
+	} else if (r > 0 && is_open(w)) {
 		w->events->drained(w->user);
+	}
 }
 
 static void
@@ -174,7 +192,20 @@ wire_init(struct wire *w, struct ev_loop *ev, int fd,
 	buf_init(&w->tx, WIRE_TX_MAX);
 	ev_io_init(&w->reader, on_readable, fd, EV_READ);
 	ev_io_init(&w->writer, on_writable, fd, EV_WRITE);
-	w->reader.data = w->writer.data = w;
+	ev_prepare_init(&w->turn, on_turn);
+	ev_set_priority(&w->turn, EV_MINPRI);
+	w->reader.data = w->writer.data = w->turn.data = w;
+}
+
+/* Has the kernel notice a peer that vanished without a word. */
+static void
+set_keepalive(int fd)
+{
+	int on = 1, idle_s = KEEPALIVE_IDLE_S, every_s = KEEPALIVE_EVERY_S;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
 }
 
 void
@@ -182,6 +213,7 @@ wire_init_fd(struct wire *w, struct ev_loop *ev, int fd, bool connected,
     const struct wire_events *events, void *user)
 {
 	wire_init(w, ev, fd, events, user);
+	set_keepalive(fd);
 	if (connected)
 		ev_io_start(ev, &w->reader);
 }
@@ -368,6 +400,7 @@ release(struct wire *w)
 {
 	ev_io_stop(w->ev, &w->reader);
 	ev_io_stop(w->ev, &w->writer);
+	ev_clear_pending(w->ev, &w->turn);
 	if (w->tls != NULL) {
 		tls_free(w->tls); /* closes the socket */
 		w->tls = NULL;
@@ -401,14 +434,8 @@ wire_close(struct wire *w)
 	if (w->stream != NULL && !w->finished)
 		finish_now(w);
 	if (w->stream != NULL) {
-		/* Whatever the peer still sends is of no use. */
-		struct chan_stream *s = w->stream;
-
-		s->user = NULL;
-		w->stream = NULL;
-		if (!s->dead && s->receiving != CHAN_ENDED)
-			chan_reset(w->chan, s, FRAME_CANCELLED, BLAME_PROXY,
-			    "connection closed");
+		w->stream->user = NULL;
+		chan_resume(w->chan, w->stream); /* drops what waits */
 	}
 	release(w);
 }

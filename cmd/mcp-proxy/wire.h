@@ -23,7 +23,7 @@ struct wire_events {
 	void (*input)(void *user);
 	/* Everything was written; or a socket has connected. */
 	void (*drained)(void *user);
-	/* Bytes could not be written: errno. */
+	/* Bytes could not be written: errno.  Those kept are dropped. */
 	void (*broken)(void *user, int error);
 };
 
@@ -41,6 +41,7 @@ struct wire {
 	bool finishing;             /* end our direction when drained */
 	bool finished;
 	ev_io reader, writer;
+	ev_prepare turn;            /* of the reader; never started */
 	struct buf tx;
 };
 

@@ -33,6 +33,7 @@ struct agent {
 	enum agent_state state;
 	int fd;
 	ev_io reader, writer;
+	ev_prepare turn;            /* see on_readable; never started */
 	ev_timer deadline;          /* unless it has a stream */
 	struct buf head;            /* bytes that came before the stream */
 	struct link *link;          /* in AGENT_ROUTED, as are those below */
@@ -96,6 +97,7 @@ agent_free(struct agent *a)
 		waiting_remove(a);
 	ev_io_stop(e->ev, &a->reader);
 	ev_io_stop(e->ev, &a->writer);
+	ev_clear_pending(e->ev, &a->turn);
 	ev_timer_stop(e->ev, &a->deadline);
 	close(a->fd);
 	buf_reset(&a->head);
@@ -295,7 +297,9 @@ on_writable(struct ev_loop *ev, ev_io *w, int revents)
 void
 agent_end(struct agent *a)
 {
-	shutdown(a->fd, SHUT_WR);
+	/* If the agent has ended too, agent_closed follows. */
+	if (a->stream->sending == CHAN_OPEN)
+		shutdown(a->fd, SHUT_WR);
 }
 
 void
@@ -511,7 +515,7 @@ discard(struct agent *a)
 }
 
 static void
-on_readable(struct ev_loop *ev, ev_io *w, int revents)
+on_turn(struct ev_loop *ev, ev_prepare *w, int revents)
 {
 	struct agent *a = w->data;
 
@@ -528,6 +532,18 @@ on_readable(struct ev_loop *ev, ev_io *w, int revents)
 		discard(a);
 		break;
 	}
+}
+
+/* libev calls back the socket that became readable last first.  Fed on to
+ * a lower priority, which is called in the reverse order again, agents are
+ * read in the order in which they sent: a request on one connection seldom
+ * overtakes an earlier one on another. */
+static void
+on_readable(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct agent *a = w->data;
+
+	ev_feed_event(ev, &a->turn, revents);
 }
 
 static void
@@ -562,7 +578,9 @@ agent_accept(void *edge, int fd, const struct sock_addr *peer)
 	ev_io_init(&a->reader, on_readable, fd, EV_READ);
 	ev_io_init(&a->writer, on_writable, fd, EV_WRITE);
 	ev_timer_init(&a->deadline, on_deadline, 0, 0);
-	a->reader.data = a->writer.data = a->deadline.data = a;
+	ev_prepare_init(&a->turn, on_turn);
+	ev_set_priority(&a->turn, EV_MINPRI);
+	a->reader.data = a->writer.data = a->turn.data = a->deadline.data = a;
 	waiting_add(e, a);
 	set_deadline(a, (double)e->settings->hello_timeout_ms / 1000);
 	read_hello(a);

@@ -27,9 +27,8 @@ struct command_operands {
 	int count;
 };
 
-/* Parses the options of c, and "--state"; operands may stand before or after
- * them.  Returns OPT_RUN, or another result with the exit status in
- * *ret_status. */
+/* Parses the options of c, which include "--state".  Returns OPT_RUN, or
+ * another result with the exit status in *ret_status. */
 enum opt_result command_parse(const struct opt_command *c, int argc,
     char **argv, void *settings, const char *const *state,
     struct command_operands *ret, int *ret_status);

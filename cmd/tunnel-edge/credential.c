@@ -7,12 +7,15 @@
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
-#include <stdio.h>
 
 #include "common/clock.h"
+#include "common/io.h"
 #include "common/str.h"
 
-enum { TOKEN_RANDOM_LEN = 32 };
+enum {
+	TOKEN_RANDOM_LEN = 32,
+	CERT_FILE_LEN_MAX = 256 << 10,
+};
 
 static const char token_prefix[] = "adit_";
 
@@ -50,19 +53,27 @@ credential_of_cert_file(const char *path, struct credential *ret,
     struct error *e)
 {
 	unsigned int len = sizeof ret->digest;
-	X509 *cert;
-	int ok;
-	FILE *f = fopen(path, "re");
+	X509 *cert = NULL;
+	struct buf b;
+	BIO *bio;
+	int r = -1;
 
-	if (f == NULL)
-		return error_errno(e, "%s", path);
-	cert = PEM_read_X509(f, NULL, NULL, NULL);
-	fclose(f);
-	ok = cert != NULL &&
-	    X509_digest(cert, EVP_sha256(), ret->digest, &len) == 1;
-	X509_free(cert);
-	ERR_clear_error();
-	return ok ? 0 : error_set(e, "%s: no certificate in PEM", path);
+	buf_init(&b, CERT_FILE_LEN_MAX);
+	if (io_read_file(path, &b, e) == 0) {
+		bio = BIO_new_mem_buf(buf_bytes(&b).ptr, (int)buf_len(&b));
+		if (bio != NULL)
+			cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+		BIO_free(bio);
+		if (cert == NULL ||
+		    X509_digest(cert, EVP_sha256(), ret->digest, &len) != 1)
+			error_set(e, "%s: no certificate in PEM", path);
+		else
+			r = 0;
+		X509_free(cert);
+		ERR_clear_error();
+	}
+	buf_reset(&b);
+	return r;
 }
 
 bool

@@ -51,10 +51,11 @@ struct edge {
 	struct status_reader *status_readers;
 
 	ev_signal sigterm, sigint, sighup;
-	ev_timer drain;
+	ev_timer drain, review;
 };
 
-/* A stream or a link is gone; a draining edge may be done. */
+/* A stream or a link is gone; a draining edge may be done, which is found out
+ * after the caller has returned to the loop. */
 void edge_review(struct edge *e);
 
 #endif

@@ -15,6 +15,7 @@ enum {
 	GREETING_MAX = 256,  /* connectors that are not let in yet */
 	AUTH_GRACE_MS = 2000, /* from HELLO to AUTH, which follows it */
 	EXPIRY_STEP_S = 3600, /* clocks may be set: look again */
+	EXPIRY_NOTICE_S = 30, /* a connector may get a new token meanwhile */
 };
 
 static int64_t
@@ -142,17 +143,29 @@ link_close(struct link *l, enum frame_code code, enum frame_blame blame,
 	hop_close(&l->hop, code, blame, text);
 }
 
+/* Opens no more streams on l, which stays up for those that it has. */
+static void
+drain(struct link *l, const char *text)
+{
+	struct frame_reason why = {.code = FRAME_DRAINING,
+	    .blame = BLAME_EDGE, .text = bytes_cstr(text)};
+
+	chan_send_goaway(&l->hop.chan, &why);
+	l->state = LINK_DRAINING;
+	diag_notice("link draining: tunnel=%s link=%llu peer=%s streams=%zu "
+	    "text=%s", l->tunnel->conf->name, (unsigned long long)l->id,
+	    l->address, chan_count(&l->hop.chan), text);
+}
+
 void
 link_drain(struct link *l)
 {
-	struct frame_reason why = {.code = FRAME_DRAINING,
-	    .blame = BLAME_EDGE, .text = bytes_cstr("the edge goes away")};
+	static const char text[] = "the edge goes away";
 
-	if (is_up(l))
-		chan_send_goaway(&l->hop.chan, &why);
-	else
-		link_close(l, FRAME_DRAINING, BLAME_EDGE,
-		    "the edge goes away");
+	if (l->state == LINK_UP)
+		drain(l, text);
+	else if (l->state != LINK_DRAINING)
+		link_close(l, FRAME_DRAINING, BLAME_EDGE, text);
 }
 
 static void
@@ -194,6 +207,15 @@ on_down(void *user, const struct frame_reason *why)
 
 /* ---- admission ---- */
 
+/* A link whose token ends is told to drain in time, so that its connector
+ * reads its token again, comes back with a newer one and loses no stream.
+ * One that came with a token about to end has no other. */
+static bool
+wants_notice(const struct link *l)
+{
+	return l->state == LINK_UP && !l->came_late;
+}
+
 static void
 arm_expiry(struct link *l, int64_t expires, int64_t now)
 {
@@ -202,12 +224,15 @@ arm_expiry(struct link *l, int64_t expires, int64_t now)
 	ev_timer_stop(l->edge->ev, &l->deadline);
 	if (expires == 0)
 		return;
+	if (wants_notice(l))
+		left -= EXPIRY_NOTICE_S;
 	if (left > EXPIRY_STEP_S)
 		left = EXPIRY_STEP_S;
 	set_deadline(l, left > 0 ? (double)left : 0);
 }
 
-/* Ends a link whose credential opens its tunnel no more. */
+/* Drains or ends a link whose credential opens its tunnel no more, or soon
+ * will not. */
 static void
 check_credential(struct link *l)
 {
@@ -215,10 +240,14 @@ check_credential(struct link *l)
 
 	switch (table_check(l->tunnel, &l->credential, now, &expires)) {
 	case TABLE_VALID:
+		if (expires != 0 && now >= expires - EXPIRY_NOTICE_S &&
+		    wants_notice(l))
+			drain(l, "the token expires soon");
 		arm_expiry(l, expires, now);
 		break;
 	case TABLE_EXPIRED:
-		link_close(l, FRAME_UNAUTHORIZED, BLAME_EDGE,
+		/* Not unauthorized, which is for ever: see wants_notice. */
+		link_close(l, FRAME_LIMIT, BLAME_EDGE,
 		    "the token has expired");
 		break;
 	case TABLE_REVOKED:
@@ -237,17 +266,20 @@ link_review(struct edge *edge, struct tunnel *t)
 	(void)edge;
 	for (struct link *l = t->links; l != NULL; l = next) {
 		next = l->next_up;
-		check_credential(l);
+		if (is_up(l))
+			check_credential(l);
 	}
 }
 
-/* The link of the same connector that l would replace. */
+/* The link of the same connector that l would replace; not one that drains,
+ * which ends by itself. */
 static struct link *
 find_instance(const struct tunnel *t, const struct link *l)
 {
 	struct link *old = l->peer.instance[0] == '\0' ? NULL : t->links;
 
-	while (old != NULL && !str_eq(old->peer.instance, l->peer.instance))
+	while (old != NULL && (old->state == LINK_DRAINING ||
+	    !str_eq(old->peer.instance, l->peer.instance)))
 		old = old->next_up;
 	return old;
 }
@@ -265,6 +297,8 @@ let_in(struct link *l, struct tunnel *t, int64_t expires)
 	l->state = LINK_UP;
 	l->edge->greeting_count--;
 	l->since = now_seconds();
+	l->came_late = expires != 0 &&
+	    expires - l->since <= EXPIRY_NOTICE_S;
 	tunnel_add(t, l);
 	arm_expiry(l, expires, l->since);
 	chan_set_peer(&l->hop.chan, &l->limits);
@@ -401,7 +435,7 @@ on_goaway(void *user, const struct frame_reason *why, uint32_t last)
 	if (l->state == LINK_UP && why->code == FRAME_DRAINING) {
 		l->state = LINK_DRAINING;
 		diag_notice("link draining: tunnel=%s link=%llu peer=%s "
-		    "streams=%zu", l->tunnel->conf->name,
+		    "streams=%zu text=by the connector", l->tunnel->conf->name,
 		    (unsigned long long)l->id, l->address,
 		    chan_count(&l->hop.chan));
 		return;

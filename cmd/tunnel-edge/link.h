@@ -27,6 +27,7 @@ struct link {
 	bool has_cert;
 	struct credential credential; /* the certificate's, or the token's */
 	int64_t since;            /* seconds since 1970 */
+	bool came_late;           /* its token was about to expire */
 	char address[SOCK_TEXT_MAX];
 	struct tunnel *tunnel;    /* in LINK_UP and LINK_DRAINING */
 	struct link *next_up;     /* of the tunnel */

@@ -16,14 +16,14 @@
 enum { OUTPUT_MAX = 64 << 20 };
 
 struct list_settings {
-	const char *state, *output;
+	const char *state, *format;
 };
 
 #define ROW(field) offsetof(struct list_settings, field)
 static const struct opt list_rows[] = {
 	{0, "state", "DIR", OPT_STRING, ROW(state), 0, 0, COMMAND_STATE_ENV,
 	    "the state directory"},
-	{'o', "output", "FORMAT", OPT_STRING, ROW(output), 0, 0, NULL,
+	{'o', "format", "FORMAT", OPT_STRING, ROW(format), 0, 0, NULL,
 	    "text or json [text]"},
 	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
 };
@@ -289,7 +289,7 @@ list(struct listing *l, bool json, const struct command_operands *names)
 int
 command_list(int argc, char **argv)
 {
-	struct list_settings s = {.output = "text"};
+	struct list_settings s = {.format = "text"};
 	struct listing l = {.live = jv_null()};
 	struct command_operands names;
 	int r = -1, status = EXIT_OK;
@@ -298,10 +298,10 @@ command_list(int argc, char **argv)
 	if (command_parse(&list_options, argc, argv, &s, &s.state, &names,
 	    &status) != OPT_RUN)
 		return status;
-	json = str_eq(s.output, "json");
-	if (!json && !str_eq(s.output, "text")) {
-		error_set(&l.error, "--output: '%.64s': not text or json",
-		    s.output);
+	json = str_eq(s.format, "json");
+	if (!json && !str_eq(s.format, "text")) {
+		error_set(&l.error, "--format: '%.64s': not text or json",
+		    s.format);
 		return opt_usage_error(&list_options, &l.error);
 	}
 	buf_init(&l.out, OUTPUT_MAX);

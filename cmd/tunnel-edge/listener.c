@@ -2,11 +2,17 @@
 #include "cmd/tunnel-edge/listener.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 
 #include "common/diag.h"
 #include "common/io.h"
 
-enum { ACCEPT_BATCH = 64 };
+enum {
+	ACCEPT_BATCH = 64,
+	KEEPALIVE_S = 60,      /* of silence, before the first probe */
+	KEEPALIVE_STEP_S = 15,
+	KEEPALIVE_PROBES = 4,
+};
 
 static const double pause_seconds = 0.25;
 
@@ -17,6 +23,14 @@ is_exhaustion(int code)
 {
 	return code == EMFILE || code == ENFILE || code == ENOBUFS ||
 	    code == ENOMEM;
+}
+
+/* A timer that has run out begins with no time left unless it is set. */
+static void
+rest(struct listener *l)
+{
+	ev_timer_set(&l->pause, pause_seconds, 0);
+	ev_timer_start(l->ev, &l->pause);
 }
 
 static void
@@ -40,7 +54,7 @@ on_connection(struct ev_loop *ev, ev_io *w, int revents)
 			    l->who, strerror(errno));
 			if (is_exhaustion(errno)) {
 				ev_io_stop(ev, &l->io);
-				ev_timer_start(ev, &l->pause);
+				rest(l);
 			}
 		}
 		break;
@@ -56,6 +70,19 @@ on_pause_end(struct ev_loop *ev, ev_timer *w, int revents)
 	ev_io_start(ev, &l->io);
 }
 
+/* Has the kernel notice peers that vanished; what it accepts inherits it. */
+static void
+set_keepalive(int fd)
+{
+	static const int on = 1, idle = KEEPALIVE_S, step = KEEPALIVE_STEP_S,
+	    probes = KEEPALIVE_PROBES;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &step, sizeof step);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 int
 listener_open(struct listener *l, struct ev_loop *ev, const char *where,
     struct error *e)
@@ -64,8 +91,9 @@ listener_open(struct listener *l, struct ev_loop *ev, const char *where,
 	l->fd = sock_listen_tcp(where, &l->port, e);
 	if (l->fd == -1)
 		return -1;
+	set_keepalive(l->fd);
 	ev_io_init(&l->io, on_connection, l->fd, EV_READ);
-	ev_timer_init(&l->pause, on_pause_end, pause_seconds, 0);
+	ev_init(&l->pause, on_pause_end);
 	l->io.data = l->pause.data = l;
 	return 0;
 }

@@ -35,42 +35,26 @@ command_failed(const struct error *e)
 	return EXIT_FAILED;
 }
 
-static enum opt_result
-take_operands(int argc, char **argv, int before, int after,
-    struct command_operands *ret, struct error *e)
-{
-	if (before != 0 && after != argc) {
-		error_set(e, "operands both before and after the options");
-		return OPT_INVALID;
-	}
-	*ret = before != 0 ? (struct command_operands){argv + 2, before}
-	    : (struct command_operands){argv + after, argc - after};
-	return OPT_RUN;
-}
-
 enum opt_result
 command_parse(const struct opt_command *c, int argc, char **argv,
     void *settings, const char *const *state, struct command_operands *ret,
     int *ret_status)
 {
-	int before = 0, after;
-	enum opt_result r;
+	int operand = argc;
 	struct error e;
+	enum opt_result r = opt_parse(c, argc, argv, 2, settings, &operand,
+	    &e);
 
-	while (2 + before < argc && argv[2 + before][0] != '-')
-		before++;
-	r = opt_parse(c, argc, argv, 2 + before, settings, &after, &e);
 	if (r == OPT_RUN && *state == NULL) {
 		error_set(&e, "--state or $%s is required",
 		    COMMAND_STATE_ENV);
 		r = OPT_INVALID;
 	}
-	if (r == OPT_RUN)
-		r = take_operands(argc, argv, before, after, ret, &e);
 	if (r == OPT_INVALID)
 		*ret_status = opt_usage_error(c, &e);
 	else if (r == OPT_DONE)
 		*ret_status = opt_close_stdout();
+	*ret = (struct command_operands){argv + operand, argc - operand};
 	return r;
 }
 

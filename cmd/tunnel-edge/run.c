@@ -131,6 +131,13 @@ on_sighup(struct ev_loop *ev, ev_signal *w, int revents)
 
 /* ---- the end ---- */
 
+void
+edge_review(struct edge *e)
+{
+	if (e->phase != EDGE_SERVING)
+		ev_timer_start(e->ev, &e->review);
+}
+
 static void
 end(struct edge *e)
 {
@@ -146,14 +153,17 @@ end(struct edge *e)
 	edge_review(e);
 }
 
-void
-edge_review(struct edge *e)
+static void
+on_review(struct ev_loop *ev, ev_timer *w, int revents)
 {
+	struct edge *e = w->data;
+
+	(void)revents;
 	if (e->phase == EDGE_DRAINING && e->agent_count == 0)
 		end(e);
 	else if (e->phase == EDGE_ENDING && e->links == NULL &&
 	    e->waiting_count == 0)
-		ev_break(e->ev, EVBREAK_ALL);
+		ev_break(ev, EVBREAK_ALL);
 }
 
 static void
@@ -222,7 +232,9 @@ start_signals(struct edge *e)
 	ev_signal_init(&e->sigint, on_terminate, SIGINT);
 	ev_signal_init(&e->sighup, on_sighup, SIGHUP);
 	ev_timer_init(&e->drain, on_drain_end, 0, 0);
-	e->sigterm.data = e->sigint.data = e->sighup.data = e->drain.data = e;
+	ev_timer_init(&e->review, on_review, 0, 0);
+	e->sigterm.data = e->sigint.data = e->sighup.data = e->drain.data =
+	    e->review.data = e;
 	ev_signal_start(e->ev, &e->sigterm);
 	ev_signal_start(e->ev, &e->sigint);
 	ev_signal_start(e->ev, &e->sighup);

@@ -73,12 +73,7 @@ try_later(struct local *l)
 	    clock_ms());
 
 	l->state = LOCAL_WAITING;
-	if (plan.log)
-		diag_error("%s: %s, retrying in %.1f s", local_name(l),
-		    l->why.text, (double)plan.delay_ms / 1000);
-	else
-		diag_info("%s: %s, retrying in %.1f s", local_name(l),
-		    l->why.text, (double)plan.delay_ms / 1000);
+	retry_log(&plan, local_name(l), l->why.text);
 	set_timer(l, plan.delay_ms);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "retry.h"
 
+#include "common/diag.h"
 #include "common/str.h"
 
 void
@@ -33,4 +34,17 @@ retry_failed(struct retry *r, const char *text, int64_t now_ms)
 		r->logged_ms = now_ms;
 	}
 	return plan;
+}
+
+void
+retry_log(const struct retry_plan *plan, const char *object, const char *text)
+{
+	double delay_s = (double)plan->delay_ms / 1000;
+
+	if (plan->log)
+		diag_error("%s: %s, retrying in %.1f s", object, text,
+		    delay_s);
+	else
+		diag_info("%s: %s, retrying in %.1f s", object, text,
+		    delay_s);
 }

@@ -2,7 +2,7 @@
 /* Trying again: the delay before the next attempt, and whether its failure
  * is worth a line in the log.  A failure is logged when its text is new, and
  * then every RETRY_REMIND_MS, so that an edge that is away for a night does
- * not fill the log.  Pure. */
+ * not fill the log. */
 #ifndef TUNNEL_UP_RETRY_H
 #define TUNNEL_UP_RETRY_H
 
@@ -36,5 +36,9 @@ void retry_worked(struct retry *r, int64_t now_ms);
 /* It failed for this reason at now_ms. */
 struct retry_plan retry_failed(struct retry *r, const char *text,
     int64_t now_ms);
+
+/* Logs "object: text, retrying in ..." as planned; with -v always. */
+void retry_log(const struct retry_plan *plan, const char *object,
+    const char *text);
 
 #endif

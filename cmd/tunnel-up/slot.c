@@ -28,18 +28,11 @@ slot_retry(struct slot *s)
 {
 	struct retry_plan plan = retry_failed(&s->retry, s->failure.text,
 	    clock_ms());
-	double delay_s;
 
 	/* Somebody else has our name: no race to replace each other. */
 	if (s->failure.code == FRAME_REPLACED)
 		plan.delay_ms = s->retry.backoff.max_ms;
-	delay_s = (double)plan.delay_ms / 1000;
-	if (plan.log)
-		diag_error("%s: %s, retrying in %.1f s",
-		    s->link_settings.edge, s->failure.text, delay_s);
-	else
-		diag_info("%s: %s, retrying in %.1f s",
-		    s->link_settings.edge, s->failure.text, delay_s);
+	retry_log(&plan, s->link_settings.edge, s->failure.text);
 	slot_wait(s, plan.delay_ms);
 }
 

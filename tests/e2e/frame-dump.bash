@@ -13,6 +13,12 @@ unhex()
 	sed 's/#.*//' "$1" | xxd -r -p
 }
 
+# tap OPTION... -- COMMAND...: a tap that may not hang.
+tap()
+{
+	timeout --foreground 60 "$DUMP" "$@"
+}
+
 # make_session sets SESSION to a capture with a frame of every type.
 make_session()
 {
@@ -61,5 +67,6 @@ make_hop()
 count_dropped()
 {
 	awk '{ for (i = 1; i <= NF; i++)
-		if (sub(/^dropped=/, "", $i)) n += $i } END { print n + 0 }' "$1"
+		if (sub(/^dropped=/, "", $i)) n += $i }
+		END { print n + 0 }' "$1"
 }

@@ -90,12 +90,22 @@ load frame-dump
 	one_error "/out: the input has no times and directions to record$"
 }
 
+@test "a token in a foreign capture is never printed or copied" {
+	make_session
+	sed "s/\*\{48\}/$(printf 'Q%.0s' {1..48})/" "$SESSION" >"$T/foreign"
+	grep -aq QQQQ "$T/foreign"
+	"$DUMP" -x "$T/foreign" >"$T/lines"
+	"$DUMP" -o json --payload "$T/foreign" >>"$T/lines"
+	run -1 grep -E 'QQQQ|UVFR|51 51' "$T/lines"
+	"$DUMP" -w - "$T/foreign" | cmp - "$SESSION"
+}
+
 @test "a token is never printed or recorded" {
 	unhex "$VECTORS/walk-initiator.hex" >"$T/in"
 	grep -q secret "$T/in"
 	"$DUMP" -x "$T/in" >"$T/lines"
 	"$DUMP" -o json --payload "$T/in" >>"$T/lines"
-	"$DUMP" -w "$T/tapped" -o text --output "$T/tapped.txt" -x -- cat \
+	tap -w "$T/tapped" -o text --output "$T/tapped.txt" -x -- cat \
 		<"$T/in" >"$T/out"
 	cmp "$T/in" "$T/out"
 	run -1 grep -aqE 'secret|c2VjcmV0|73 65 63' "$T/lines" "$T/tapped" \
@@ -170,7 +180,8 @@ load frame-dump
 
 @test "a reader that goes away ends it with 1" {
 	make_hop 4096 16
-	run_tool 1 bash -c "'$DUMP' '$T/hop' | head -n 1; exit \${PIPESTATUS[0]}"
+	run_tool 1 bash -c \
+		"'$DUMP' '$T/hop' | head -n 1; exit \${PIPESTATUS[0]}"
 	eq "$output" "- ? DATA stream=2 len=16"
 	one_error "^frame-dump: standard output: Broken pipe$"
 }
@@ -239,7 +250,7 @@ load frame-dump
 @test "a tap shows both directions" {
 	unhex "$VECTORS/walk-initiator.hex" >"$T/in"
 	unhex "$VECTORS/walk-acceptor.hex" >"$T/answer"
-	"$DUMP" --time none -- sh -c 'cat "$1"; cat >/dev/null' sh "$T/answer" \
+	tap --time none -- sh -c 'cat "$1"; cat >/dev/null' sh "$T/answer" \
 		<"$T/in" >"$T/out" 2>"$T/lines"
 	cmp "$T/answer" "$T/out"
 	grep '^>' "$T/lines" >"$T/forth"
@@ -266,7 +277,7 @@ load frame-dump
 
 @test "100 MiB of any bytes pass both ways unchanged" {
 	head -c 100M /dev/urandom >"$T/in"
-	"$DUMP" -- cat <"$T/in" >"$T/out" 2>"$T/err"
+	tap -- cat <"$T/in" >"$T/out" 2>"$T/err"
 	cmp "$T/in" "$T/out"
 	eq "$(cut -d : -f 2-4 "$T/err" | sort)" \
 		" warning: command: offset 0
@@ -275,7 +286,7 @@ load frame-dump
 
 @test "100 MiB of frames pass both ways unchanged" {
 	make_hop 2048 51200
-	"$DUMP" -o none -s --output "$T/lines" -- cat <"$T/hop" >"$T/out"
+	tap -o none -s --output "$T/lines" -- cat <"$T/hop" >"$T/out"
 	cmp "$T/hop" "$T/out"
 	IFS='= ' read -r _ frames _ dropped _ <"$T/lines"
 	eq $((frames + dropped)) 4096
@@ -299,19 +310,20 @@ load frame-dump
 		printf 'x%.0s' {1..100}
 		frame 12 4 ""
 	} >"$T/in"
-	run_tool 0 bash -c "'$DUMP' --time none -- cat >'$T/out' <'$T/in'"
+	run_tool 0 bash -c "timeout 60 '$DUMP' --time none -- cat >'$T/out' <'$T/in'"
 	cmp "$T/in" "$T/out"
+	local why="offset 20: type 0x78: unknown: passed on unseen from there"
 	eq "$(sort <<<"$stderr")" "< END stream=2 len=0
 > END stream=2 len=0
-frame-dump: warning: command: offset 20: type 0x78: unknown: passed on unseen from there
-frame-dump: warning: standard input: offset 20: type 0x78: unknown: passed on unseen from there"
+frame-dump: warning: command: $why
+frame-dump: warning: standard input: $why"
 }
 
 @test "a hop that ends inside a frame is passed on and reported" {
 	make_hop 1 1000
 	head -c 500 "$T/hop" >"$T/in"
-	run_tool 0 bash -c "'$DUMP' -- true <'$T/in'"
-	run_tool 0 bash -c "'$DUMP' -- cat >'$T/out' <'$T/in'"
+	run_tool 0 bash -c "timeout 60 '$DUMP' -- true <'$T/in'"
+	run_tool 0 bash -c "timeout 60 '$DUMP' -- cat >'$T/out' <'$T/in'"
 	cmp "$T/in" "$T/out"
 	eq "${#stderr_lines[@]}" 2
 	[[ $stderr == *"standard input: ended inside a frame"* ]]
@@ -357,7 +369,7 @@ frame-dump: warning: standard input: offset 20: type 0x78: unknown: passed on un
 	make_hop 32768 1024
 	now_ms
 	local start=$NOW
-	"$DUMP" -- cat <"$T/hop" >"$T/out" 2>"$T/slow" {slow}>&-
+	tap -- cat <"$T/hop" >"$T/out" 2>"$T/slow" {slow}>&-
 	now_ms
 	cmp "$T/hop" "$T/out"
 	((NOW - start < 10000))
@@ -366,7 +378,7 @@ frame-dump: warning: standard input: offset 20: type 0x78: unknown: passed on un
 @test "a full disk does not end the tunnel" {
 	requires full
 	make_hop 1024 1024
-	run_tool 3 bash -c "'$DUMP' -w /dev/full -- sh -c 'cat; exit 3' \
+	run_tool 3 bash -c "timeout 60 '$DUMP' -w /dev/full -- sh -c 'cat; exit 3' \
 		<'$T/hop' >'$T/out'"
 	cmp "$T/hop" "$T/out"
 	one_error "^frame-dump: /dev/full: No space left on device$"
@@ -374,7 +386,7 @@ frame-dump: warning: standard input: offset 20: type 0x78: unknown: passed on un
 
 @test "-c ends the lines and not the tunnel" {
 	make_hop 1024 1024
-	run_tool 0 bash -c "'$DUMP' -c 3 -- cat <'$T/hop' >'$T/out'"
+	run_tool 0 bash -c "timeout 60 '$DUMP' -c 3 -- cat <'$T/hop' >'$T/out'"
 	cmp "$T/hop" "$T/out"
 	eq "${#stderr_lines[@]}" 3
 }
@@ -456,7 +468,7 @@ start_waiting()
 @test "standard input and output are left as they were" {
 	mkfifo "$T/p"
 	exec {p}<>"$T/p"
-	"$DUMP" -- true <&"$p" >&"$p" 2>/dev/null
+	tap -- true <&"$p" >&"$p" 2>/dev/null
 	# O_NONBLOCK is 04000.
 	awk '/^flags/ {exit ($2 ~ /[4-7]...$/)}' "/proc/self/fdinfo/$p"
 }

@@ -295,12 +295,12 @@ requires()
 		git | node | npm | openssl | socat | jq | curl | xxd)
 			command -v "$word" >/dev/null || skip "needs $word"
 			;;
+		userns)
+			unshare --user --map-root-user --net --mount true 2>/dev/null ||
+				skip "needs user namespaces"
+			;;
 		full) # /dev/full, which takes no byte
 			[[ -c /dev/full ]] || skip "needs /dev/full"
-			;;
-		userns)
-			unshare --user --map-root-user --net --mount true ||
-				skip "needs user namespaces"
 			;;
 		no-sanitizer)
 			! grep -qa __asan_init "$BIN"/* 2>/dev/null ||

@@ -139,6 +139,40 @@ teardown()
 	one_error '^tunnel-edge: tunnel nobody: there is none$'
 }
 
+@test "list as text shows live links and when access ends" {
+	start_edge
+	start_link a
+	start_link b
+	start_agents agents 3
+	run_tool 0 "$BIN/tunnel-edge" list acme
+	[[ ${lines[1]} =~ ^acme\ +2\ +3\ +1\ +0\ +never\ +"$DOMAIN"$ ]]
+	edge add short --domain short.example --token-expires 1s >"$T/short"
+	run_tool 0 "$BIN/tunnel-edge" list short
+	[[ ${lines[1]} =~ ^short\ +0\ +0\ +1\ +0\ +20[0-9]{2}-[0-9-]+T[0-9:]+Z ]]
+	wait_until expired short
+	run_tool 1 "$BIN/tunnel-edge" list 'no name'
+	one_error "tunnel no name: not a tunnel's name$"
+}
+
+expired()
+{
+	[[ $(edge list "$1") == *' expired '* ]]
+}
+
+@test "--help and --version answer on standard output" {
+	local command
+
+	run_tool 0 "$BIN/tunnel-edge" --help
+	for command in init add rotate revoke list run; do
+		[[ $output == *"  $command "* ]]
+	done
+	for command in '' init add rotate revoke list run; do
+		# shellcheck disable=SC2086 # none or one
+		run_tool 0 "$BIN/tunnel-edge" $command --version
+		[[ $output =~ ^tunnel-edge\ [0-9.]+$ ]]
+	done
+}
+
 @test "a file that is not a tunnel's is named, with what is wrong" {
 	echo '{"name":"acme","domains":[],"colour":1}' >"$S/tunnels/acme.json"
 	run_tool 1 "$BIN/tunnel-edge" list
@@ -170,6 +204,29 @@ teardown()
 	requires full
 	run_tool 1 bash -c '"$1" rotate acme >/dev/full' - "$BIN/tunnel-edge"
 	one_error 'standard output: No space left on device$'
+}
+
+@test "the pipelines of the manual do what it says" {
+	edge rotate acme --overlap 1h >/dev/null
+	edge rotate acme --overlap 2h >/dev/null
+	run_tool 0 bash -o pipefail -c 'PATH=$1:$PATH
+		tunnel-edge list -o json | jq -r ".[] | .name as \$n | .tokens[] |
+			select(.expires != null and (.expires | fromdate) <
+			now + 604800) | \"\(\$n) \(.id)\""' - "$BIN"
+	eq "${#lines[@]}" 2
+	[[ ${lines[0]} =~ ^acme\ [0-9a-f]{8}$ ]]
+	run_tool 0 bash -o pipefail -c 'PATH=$1:$PATH
+		tunnel-edge list acme -o json | jq -r ".[0].tokens[:-1][].id" |
+			xargs -r -n 1 tunnel-edge revoke acme --token' - "$BIN"
+	eq "$(edge list acme -o json | jq '.[0].tokens | length')" 1
+	run_tool 1 bash -o pipefail -c 'PATH=$1:$PATH
+		tunnel-edge list -o json |
+			jq -e "all(.[]; .links | length > 0)"' - "$BIN"
+	start_edge
+	start_link a token=<(edge rotate acme)
+	run_tool 0 bash -o pipefail -c 'PATH=$1:$PATH
+		tunnel-edge list -o json |
+			jq -e "all(.[]; .links | length > 0)"' - "$BIN"
 }
 
 # ---- starting ----
@@ -340,6 +397,27 @@ teardown()
 	(($(rss_kib edge) < before + 12 * 1024))
 }
 
+@test "an agent that reads late gets every byte" {
+	start_edge
+	start_link a mode=source:50000000
+	start_bg late node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name="$NAME" read=no end=at-once
+	wait_until stalled
+	kill -USR2 "${PID[late]}"
+	wait_exit late
+	[[ $(<"$T/late.out") == *'"received":50000000,'*'"end":"fin"'* ]]
+	wait_line edge 'stream closed: .*bytes_out=50000000 end=clean$'
+}
+
+# What came over the link has not grown since the last look.
+stalled()
+{
+	local last=${CAME-}
+
+	CAME=$(edge list acme -o json | jq '.[0].links[0].bytes_in')
+	((CAME > 100000)) && [[ $CAME == "$last" ]]
+}
+
 @test "1000 idle streams add less than 1 MiB" {
 	requires no-sanitizer
 	local before after
@@ -401,7 +479,7 @@ streams()
 	wait_event revoked '.event == "goaway" and .code == "revoked"'
 	start_link short token="$T/short"
 	wait_event short '.event == "up"'
-	wait_event short '.event == "goaway" and .code == "unauthorized" and
+	wait_event short '.event == "goaway" and .code == "limit" and
 		.text == "the token has expired"'
 	start_link expired token="$T/short"
 	wait_event expired '.event == "goaway" and .code == "unauthorized" and
@@ -419,6 +497,27 @@ streams()
 	order "$CONTROL" raw 7f000000000000000000ffff
 	wait_event raw '.event == "goaway" and .code == "protocol"'
 	wait_line edge 'link down: tunnel=acme .*code=protocol'
+}
+
+@test "a HELLO that is none, and a GOAWAY, end a link" {
+	start_edge
+	start_link bad hello='{"limits":{"frame":1}}'
+	wait_event bad '.event == "goaway" and .code == "protocol" and
+		(.text | startswith("HELLO: limits: frame: not a whole"))'
+	start_link a
+	order "$CONTROL" goaway internal
+	wait_line edge 'link down: tunnel=acme .*code=internal blame=connector'
+	wait_event a '.event == "closed"'
+}
+
+@test "the oldest connectors that are not let in give way" {
+	start_edge
+	start_link a
+	start_bg idle node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$CONNECTORS" hex=16 count=260
+	wait_line edge 'link refused: .*code=limit blame=edge text=too many connectors'
+	start_link b
+	echoes
 }
 
 @test "links are TLS 1.3 with adit/1 and nothing else" {
@@ -569,16 +668,29 @@ echoes_within_1s()
 
 @test "a rotated token lets streams run on until the overlap ends" {
 	start_edge
-	start_link a
+	start_link a instance=one generation=1
 	start_agents agents 1
-	edge rotate acme --overlap 2s >"$T/new"
-	start_link b token="$T/new"
+	edge rotate acme --overlap 3s >"$T/new"
+	wait_event a '.event == "goaway" and .code == "draining" and
+		.text == "the token expires soon"'
+	start_link b token="$T/new" instance=one generation=2
 	echoes
+	wait_event b '.event == "open"'
 	is_alive agents
-	run ! event a '.event == "goaway"'
-	wait_event a '.event == "goaway" and .code == "unauthorized"'
+	run ! event a '.code == "replaced"'
+	wait_event a '.event == "goaway" and .code == "limit"'
 	wait_exit agents
 	echoes
+	run ! event b '.event == "goaway"'
+}
+
+@test "a link of a token that lasts is not told to drain" {
+	start_edge
+	start_link a
+	edge rotate acme --overlap 1h >"$T/new"
+	wait_line edge 'tunnel changed: tunnel=acme tokens=2'
+	echoes
+	eq "$(edge list acme -o json | jq '.[0].links[0].draining')" false
 }
 
 @test "a revoked token ends its links and their streams at once" {
@@ -666,6 +778,32 @@ served_cert()
 not()
 {
 	! "$@"
+}
+
+@test "SIGTERM refuses those who were on their way in" {
+	local before
+
+	start_edge
+	before=$(fd_count edge)
+	start_bg agent node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name="$NAME" part=20
+	start_bg silent node "$FAKES/fake-connector.mjs" hello=no \
+		edge="127.0.0.1:$CONNECTORS" ca="$S/ca.crt"
+	start_bg raw node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$CONNECTORS" hex=16
+	wait_event silent '.event == "tls"'
+	wait_until fds_are $((before + 3))
+	stop edge
+	eq "$STATUS" 0
+	wait_exit agent
+	[[ $(<"$T/agent.out") == *'"alert":80,"end":"fin"'* ]]
+	wait_event silent '.event == "goaway" and .code == "draining"'
+	wait_exit raw
+}
+
+fds_are()
+{
+	(($(fd_count edge) == $1))
 }
 
 @test "--drain bounds the wait, and a second SIGTERM ends it" {

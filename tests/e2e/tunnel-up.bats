@@ -516,6 +516,17 @@ failures()
 	wait_until echo_works
 }
 
+@test "a stream above the local program's limit is refused at once" {
+	start_edge
+	start_up "${PROXY_CHILD[@]}" streams=1
+	agent_open
+	agent_says hello
+	run ! echo_works
+	wait_until grep -q '"code":"limit","blame":"proxy"' "$T/edge.out"
+	agent_says again
+	agent_close
+}
+
 @test "a command that cannot be executed is told by its status" {
 	LINK=1
 	start_up_bg -- "$T/none"

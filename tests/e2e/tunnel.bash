@@ -35,9 +35,11 @@ start_edge()
 	CONNECTORS=$(ready_get edge connectors)
 }
 
-# make_proxy PORT: certificates and a configuration with the route "docs".
+# make_proxy PORT [HOST...]: certificates and a configuration with the route
+# "docs", and the same upstream for the hosts.
 make_proxy()
 {
+	local host
 	[[ -d $T/certs ]] ||
 		"$BIN/mcp-proxy" cert make --dir "$T/certs" --domain "$DOMAIN"
 	cat >"$T/proxy.yaml" <<-END
@@ -45,11 +47,14 @@ make_proxy()
 	tls:
 	  cert_file: $T/certs/tls.crt
 	  key_file: $T/certs/tls.key
-	routes:
-	  docs: http://127.0.0.1:$1
 	upstream:
 	  allowed_ips: [127.0.0.1]
+	routes:
+	  docs: http://127.0.0.1:$1
 	END
+	for host in "${@:2}"; do
+		echo "  $host: http://127.0.0.1:$1" >>"$T/proxy.yaml"
+	done
 }
 
 # start_connector NAME [OPTION...] -- LOCAL...: with the token in $T/token.

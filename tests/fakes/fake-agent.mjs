@@ -13,7 +13,7 @@
 //                   back; at-once: as soon as all is sent; reset: resets when
 //                   the first bytes come; again: sends one byte more when
 //                   they come, and does not end; none
-//   read=no         never reads
+//   read=no         does not read before SIGUSR2 comes
 //   count=N         so many connections at once
 //   ready-fd=       gets "open=N" once all have got bytes back
 //
@@ -107,22 +107,30 @@ function run() {
 	let received = 0;
 	let end = 'fin';
 
-	if (opts.read === 'no')
-		socket.pause();
-	else
-		socket.on('data', (b) => {
-			if (received === 0)
-				tellReady();
-			received += b.length;
-			back.push(b);
-			if (opts.end === 'reset')
-				socket.resetAndDestroy();
-			else if (opts.end === 'again' && back.length === 1)
-				socket.write('x');
-			else if (received >= bytes.length &&
-			    (opts.end ?? 'half') === 'half')
-				socket.end();
+	const read = () => socket.on('data', (b) => {
+		if (received === 0)
+			tellReady();
+		received += b.length;
+		back.push(b);
+		if (opts.end === 'reset')
+			socket.resetAndDestroy();
+		else if (opts.end === 'again' && back.length === 1)
+			socket.write('x');
+		else if (received >= bytes.length &&
+		    (opts.end ?? 'half') === 'half')
+			socket.end();
+	});
+
+	if (opts.read === 'no') {
+		const alive = setInterval(() => {}, 1 << 30);
+
+		process.once('SIGUSR2', () => {
+			clearInterval(alive);
+			read();
 		});
+	} else {
+		read();
+	}
 	socket.on('error', (e) => {
 		end = e.code === 'ECONNRESET' ? 'reset' : e.code;
 	});

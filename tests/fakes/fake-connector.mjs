@@ -13,7 +13,7 @@
 //                     break:CODE:BLAME     answers the first bytes with one
 //                                          byte, the next with a reset
 //                     source:N             sends N zero bytes and ends
-//   hello=no        it says nothing after TLS
+//   hello=          other JSON than a HELLO's; no: it says nothing after TLS
 //   ready-fd=       gets "control=PORT" once the edge has accepted it, or has
 //                   refused it
 //
@@ -118,6 +118,10 @@ function ready() {
 }
 
 function greet() {
+	if (opts.hello) {
+		hop.send(TYPE.HELLO, 0, Buffer.from(opts.hello));
+		return;
+	}
 	hop.json(TYPE.HELLO, 0, {
 		name: 'fake-connector', version: '0',
 		...(opts.instance && { instance: opts.instance }),
@@ -135,6 +139,7 @@ const socket = tls.connect({
 	...(opts.cert && { cert: fs.readFileSync(opts.cert),
 		key: fs.readFileSync(opts.key) }),
 }, () => {
+	log({ event: 'tls' });
 	hop = new HoldingHop(socket, socket, {
 		hello: (json) => {
 			log({ event: 'up', name: json.name, domain: json.domain });

@@ -5,6 +5,7 @@
 //
 //   die-on=WORD   exits with status 9 when a stream says WORD
 //   hello=no      never says HELLO
+//   streams=N     takes so many streams at once
 //   status=N      ends with this status before anything else
 import net from 'node:net';
 import { BLAME, CODE, Hop, TYPE, reason } from './frames.mjs';
@@ -12,11 +13,14 @@ import { BLAME, CODE, Hop, TYPE, reason } from './frames.mjs';
 const opts = Object.fromEntries(process.argv.slice(2).map((a) => [
 	a.slice(0, a.indexOf('=')), a.slice(a.indexOf('=') + 1)]));
 
+const limits = opts.streams ? { streams: Number(opts.streams) } : {};
+
 function serve(input, output) {
 	const hop = new Hop(input, output, {
 		hello: () => {
 			if (opts.hello !== 'no')
-				hop.json(TYPE.HELLO, 0, { name: 'fake-proxy' });
+				hop.json(TYPE.HELLO, 0, { name: 'fake-proxy',
+					limits });
 		},
 		open: (stream, json) =>
 			console.error(`open ${stream} ${JSON.stringify(json)}`),

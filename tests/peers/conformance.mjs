@@ -10,7 +10,7 @@
 // revision requires passed, 1 if not, 4 if the suite gave no results.  The
 // suite's own output goes to a new directory in DIR, or is not kept.
 //
-// For a tunnel, URL is http://127.0.0.1:PORT/mcp of tls-originate.  A proxy
+// For a tunnel, URL is http://127.0.0.1:PORT/mcp of a TLS originator.  A proxy
 // that routes by Host then needs routes for 127.0.0.1 and for evil.example.com
 // (the name dns-rebinding-protection forges) to the same upstream.
 

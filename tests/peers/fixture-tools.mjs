@@ -138,13 +138,20 @@ const enumeration = {
 	},
 };
 
+// A question on the stream of the call that asks it.  By default it goes to the
+// session's GET stream, which the suite's client opens at the same time as it
+// makes the call, on another connection: which comes first is not determined.
+function onOwnStream(ctx) {
+	return { relatedRequestId: ctx.mcpReq.id };
+}
+
 function addAsking(add) {
 	add('test_sampling', 'Asks the client for a model answer', async (
 	    { prompt }, ctx) => {
 		const reply = await ctx.mcpReq.requestSampling({
 			messages: [{ role: 'user', content: text(prompt) }],
 			maxTokens: 100,
-		});
+		}, onOwnStream(ctx));
 		return result(text(`LLM response: ${reply.content.text}`));
 	}, object({ prompt: string() }, ['prompt']));
 
@@ -155,7 +162,7 @@ function addAsking(add) {
 				username: string({ description: 'Name' }),
 				email: string({ description: 'Address' }),
 			}, ['username', 'email']),
-		});
+		}, onOwnStream(ctx));
 		return result(text(`User response: action: ${reply.action}, ` +
 		    `content: ${JSON.stringify(reply.content ?? {})}`));
 	}, object({ message: string() }, ['message']));
@@ -173,13 +180,13 @@ function addAsking(add) {
 			}),
 			verified: { type: 'boolean', default: true },
 		}),
-	})));
+	}, onOwnStream(ctx))));
 
 	add('test_elicitation_sep1330_enums', 'Asks with choices', async (
 	    _, ctx) => answer(await ctx.mcpReq.elicitInput({
 		message: 'Please choose',
 		requestedSchema: object(enumeration),
-	})));
+	}, onOwnStream(ctx))));
 }
 
 /* The same since 2026-07-28: the call returns what it needs, and is retried. */

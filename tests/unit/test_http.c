@@ -298,12 +298,17 @@ test_responses(void)
 	eq_int(response("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true),
 	    0, "to HEAD");
 	eq_int(body.state, BODY_DONE, "no body follows");
+	ok(head.close, "or if one does, nothing after it is read");
+	eq_int(response("HTTP/1.1 304 N\r\n\r\n", false), 0, "304");
+	ok(!head.close, "does not end a connection");
 	eq_int(response("HTTP/1.1 304 N\r\nContent-Length: 3\r\n\r\n", false),
 	    0, "304");
 	eq_int(body.state, BODY_DONE, "no body follows");
+	ok(head.close, "or nothing after it is read");
 	eq_int(response("HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\n"
 	    "\r\n", false), 0, "204");
 	eq_int(body.state, BODY_DONE, "no body follows");
+	ok(head.close, "or nothing after it is read");
 	eq_int(response("HTTP/1.1 100 Continue\r\n\r\n", false), 0, "100");
 	eq_int(body.state, BODY_DONE, "no body follows");
 	eq_int(response("HTTP/1.1 202 A\r\nContent-Length: 0\r\n\r\n", false),
@@ -357,6 +362,11 @@ test_write_response(void)
 	eq_bytes(buf_bytes(&out), text("HTTP/1.1 200 OK\r\nX: y\r\n"
 	    "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"),
 	    "with a framing of its own");
+	buf_clear(&out);
+	response("HTTP/1.1 204 N\r\nContent-Length: 3\r\n\r\n", false);
+	http_write_response(&out, &head, BODY_NONE, false);
+	eq_bytes(buf_bytes(&out), text("HTTP/1.1 204 N\r\n\r\n"),
+	    "a 204 has no length");
 	buf_reset(&out);
 }
 
