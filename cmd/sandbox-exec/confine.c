@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -306,6 +308,22 @@ degrade_tier(struct confine *c, const struct policy *p)
 		    "no host can be reached at all");
 }
 
+/* A pipe of root's is opened again by whoever writes to /dev/stderr, so it
+ * becomes the payload's.  It has no name that others could use. */
+static void
+give_pipes(const struct init_args *a)
+{
+	const int fds[] = {a->io->in, a->io->out, a->io->err};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct statfs fs;
+
+		if (fstatfs(fds[i], &fs) == 0 && fs.f_type == PIPEFS_MAGIC &&
+		    fchown(fds[i], a->owner.uid, a->owner.gid) != 0)
+			return;
+	}
+}
+
 /* Only root with every capability can map owners; another root's payload has
  * to do with what its own id can open. */
 static int
@@ -338,6 +356,8 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 		return error_set(e, "limits are required, and one of them "
 		    "cannot be enforced here");
 	a->open_in_init = !a->owner.map;
+	if (a->owner.map)
+		give_pipes(a);
 	if (full && a->owner.map)
 		r = open_as_root(a, c, e);
 	if (!full)

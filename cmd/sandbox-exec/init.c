@@ -204,6 +204,7 @@ allow_stdio(struct landlock *l, const struct confine_io *io)
 		if (!(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
 			continue;
 		if (landlock_allow_file(l, fds[i],
+		    (flags & O_ACCMODE) != O_WRONLY,
 		    (flags & O_ACCMODE) != O_RDONLY) != 0)
 			return -1;
 	}

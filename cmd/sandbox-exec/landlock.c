@@ -112,11 +112,13 @@ landlock_allow_write(struct landlock *l, int fd)
 }
 
 int
-landlock_allow_file(struct landlock *l, int fd, bool writable)
+landlock_allow_file(struct landlock *l, int fd, bool readable,
+    bool writable)
 {
-	uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE |
-	    LANDLOCK_ACCESS_FS_IOCTL_DEV;
+	uint64_t rights = LANDLOCK_ACCESS_FS_IOCTL_DEV;
 
+	if (readable)
+		rights |= LANDLOCK_ACCESS_FS_READ_FILE;
 	if (writable)
 		rights |= LANDLOCK_ACCESS_FS_WRITE_FILE |
 		    LANDLOCK_ACCESS_FS_TRUNCATE;

@@ -23,7 +23,8 @@ int landlock_open(struct landlock *l, bool net);
  * Nothing without Landlock.  Returns 0, or -1 with errno. */
 int landlock_allow_read(struct landlock *l, int fd);  /* and execute */
 int landlock_allow_write(struct landlock *l, int fd); /* and all of that */
-int landlock_allow_file(struct landlock *l, int fd, bool writable);
+int landlock_allow_file(struct landlock *l, int fd, bool readable,
+    bool writable);
 
 /* Restricts the caller; needs no_new_privs. */
 int landlock_restrict(const struct landlock *l);

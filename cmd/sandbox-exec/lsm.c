@@ -93,7 +93,7 @@ allow_path(struct landlock *l, const char *path, int kind, struct error *e)
 	else if (kind == POLICY_RW)
 		r = landlock_allow_write(l, fd);
 	else
-		r = landlock_allow_file(l, fd, true);
+		r = landlock_allow_file(l, fd, true, true);
 	if (r != 0)
 		error_errno(e, "%s: landlock", path);
 	io_close(&fd);
