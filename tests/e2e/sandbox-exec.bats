@@ -80,8 +80,9 @@ passes_streams()
 	eq "$out" b
 	out=$("${AS[@]}" "$SX" -- head -c 3000000 /dev/zero | wc -c)
 	eq "$out" 3000000
-	out=$("${AS[@]}" "$SX" -- sh -c 'echo a >/dev/stdout; echo b >/dev/stderr
-		cat /dev/stdin' 2>&1 < <(echo c))
+	# By name, too: pipes belong to whoever made them.
+	out=$("${AS[@]}" bash -c 'echo c | "$1" -- sh -c "echo a >/dev/stdout
+		echo b >/dev/stderr; cat /dev/stdin" 2>&1 | cat' - "$SX")
 	eq "$out" $'a\nb\nc'
 	# A reader that goes away ends the writer.
 	"${AS[@]}" "$SX" -- yes | head -n 1 >/dev/null
