@@ -108,8 +108,8 @@ give_up(struct start *s)
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (seccomp_install(a->tier == CONFINE_LSM &&
-	    a->policy->net != POLICY_NET_HOST) != 0)
+	if (seccomp_install(a->tier == CONFINE_LSM,
+	    a->tier == CONFINE_LSM && a->policy->net != POLICY_NET_HOST) != 0)
 		return fail(s, "seccomp");
 	return 0;
 }

@@ -9,9 +9,7 @@
 
 #include "sandbox-filter.h"
 
-enum { NO_NETWORK_COUNT = sizeof filter_no_network /
-	sizeof *filter_no_network, BASE_COUNT = sizeof filter_base /
-	sizeof *filter_base };
+#define COUNT(filter) ((unsigned short)(sizeof filter / sizeof *filter))
 
 static int
 install(const struct sock_filter *filter, unsigned short count)
@@ -24,9 +22,12 @@ install(const struct sock_filter *filter, unsigned short count)
 }
 
 int
-seccomp_install(bool no_network)
+seccomp_install(bool shared, bool no_network)
 {
-	if (no_network && install(filter_no_network, NO_NETWORK_COUNT) != 0)
+	if (shared && install(filter_shared, COUNT(filter_shared)) != 0)
 		return -1;
-	return install(filter_base, BASE_COUNT);
+	if (no_network && install(filter_no_network,
+	    COUNT(filter_no_network)) != 0)
+		return -1;
+	return install(filter_base, COUNT(filter_base));
 }

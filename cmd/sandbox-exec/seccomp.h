@@ -7,8 +7,10 @@
 
 #include <stdbool.h>
 
-/* Installs the filter; needs no_new_privs.  no_network also refuses every
- * socket but Unix ones.  Returns 0, or -1 with errno. */
-int seccomp_install(bool no_network);
+/* Installs the filter; needs no_new_privs.  shared, for a payload among the
+ * host's processes, also refuses to change another process and Unix sockets
+ * that can be connected; no_network every socket but Unix ones.  Returns 0,
+ * or -1 with errno. */
+int seccomp_install(bool shared, bool no_network);
 
 #endif

@@ -68,8 +68,8 @@ attempts()
 		name=${row%%: *}
 		command=${row#*: }
 		for user in "${USERS[@]}"; do
-			attempt_in "as_$user" "$BOX" --ro "$A:/attacks" \
-				--env "PATH=/attacks:/usr/bin:/bin:/usr/sbin:/sbin" \
+			attempt_in "as_$user" "$BOX" --ro "$A" \
+				--env "PATH=$A:/usr/bin:/bin:/usr/sbin:/sbin" \
 				"${OPTIONS[@]}" -- sh -c "$command"
 			if [[ $GOT =~ ^($want)$ ]]; then
 				echo "ok: $user: $name -> $GOT"

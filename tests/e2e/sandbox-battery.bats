@@ -425,6 +425,7 @@ unmarked() { ! marked "$1" 1; }
 @test "persistence: nothing outlives the sandbox" {
 	local mark=battery-$BASHPID-mark
 
+	OPTIONS=(--pids 8192)
 	attempts <<-END
 	1000 processes in sessions of their own: attack daemons 1000 $mark; echo started -> started
 	a process that ignores signals: (trap '' HUP TERM INT; setsid tail -f /dev/null & ) >/dev/null 2>&1; echo started -> started
@@ -436,11 +437,11 @@ unmarked() { ! marked "$1" 1; }
 	local mark=killed-$BASHPID-mark user
 
 	for user in "${USERS[@]}"; do
-		start_bg box "as_$user" "$BOX" --ro "$A:/attacks" -- /bin/sh -c \
-			"/attacks/attack daemons 1000 $mark; tail -f /dev/null"
+		start_bg box "as_$user" "$BOX" --pids 8192 --ro "$A:/attacks" -- \
+			/bin/sh -c "/attacks/attack daemons 1000 $mark; tail -f /dev/null"
 		wait_until marked "$mark" 1000
 		# as_user is a shell function: the supervisor is below it.
-		for pid in $(pgrep -f "^$BOX --ro"); do
+		for pid in $(pgrep -f "^$BOX --pids"); do
 			kill -KILL "$pid"
 		done
 		wait_until unmarked "$mark"
@@ -556,6 +557,49 @@ unmarked() { ! marked "$1" 1; }
 	a container engine: attack unix /var/run/docker.sock -> ENOENT|EACCES|ECONNREFUSED
 	the system bus: attack unix /run/dbus/system_bus_socket -> ENOENT
 	the service manager: attack unix /run/systemd/private -> ENOENT
+	END
+}
+
+@test "lower tier: where user namespaces are refused" {
+	local own become=()
+
+	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
+		"$ROOT/tests/fakes/refuse-namespaces.c" -lseccomp ||
+		skip "needs libseccomp"
+	requires node
+	if ((EUID == 0)); then
+		become=(setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups)
+	fi
+	start_bg own "${become[@]}" tail -f /dev/null
+	own=${PID[own]}
+	wait_until has_line "/proc/$own/comm" '^tail$'
+	start_bg listener node -e "require('net').createServer().listen('$T/sock',
+		() => require('fs').chmodSync('$T/sock', 0o777))"
+	wait_file "$T/sock"
+	USERS=(lower_self lower)
+	as_lower_self() { "$T/refuse" "$@"; }
+	CONTRAST=0
+	as_lower() { "${become[@]}" "$T/refuse" "$@"; }
+	attempts <<-END
+	limiting a process of the same user: attack prlimit $own -> EPERM
+	slowing it: attack priority $own -> EPERM
+	signalling it: attack signal $own -> EPERM
+	tracing it: attack ptrace $own -> EPERM
+	its environment: attack read /proc/$own/environ -> EACCES
+	a socket by its path: attack unix $T/sock -> EPERM|EACCES|EBADF
+	TCP: attack socket 2 1 0 -> EPERM
+	UDP: attack socket 2 2 0 -> EPERM
+	raw IP: attack socket 2 3 6 -> EPERM
+	routing: attack socket 16 3 0 -> EPERM
+	the core pattern: attack write /proc/sys/kernel/core_pattern -> EACCES
+	password hashes: attack read /etc/shadow -> EACCES
+	listing homes: attack list /home -> EACCES
+	listing the root: attack list / -> EACCES
+	listing processes: attack list /proc -> EACCES
+	the host's /tmp: attack create /tmp/battery.$BASHPID -> EACCES
+	namespaces: attack clone-user -> EPERM
+	set-id files: attack create-set-id \$HOME/x -> EPERM
+	its own environment, by name: attack read /proc/self/environ -> EACCES
 	END
 }
 

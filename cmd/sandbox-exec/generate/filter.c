@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ enum {
 	TCP_OPT_FASTOPEN_CONNECT = 30,
 	TCP_OPT_ULP = 31,
 	NETLINK_ROUTE_PROTOCOL = 0,
+	IOPRIO_WHO_PROCESS = 1,
 };
 
 #define LOW32 0xffffffffULL
@@ -284,6 +286,38 @@ add_no_network(scmp_filter_ctx ctx)
 	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE, AF_UNIX)}, 1);
 }
 
+/* Where the host's processes and sockets are in reach: no process but the
+ * caller is changed (a limit of another's can kill it), and no Unix socket
+ * connected, which Landlock does not see. */
+static bool
+add_shared(scmp_filter_ctx ctx)
+{
+	static const struct {
+		const char *name;
+		unsigned arg;
+	} calls[] = {
+		{"prlimit64", 0}, {"setpriority", 1}, {"ioprio_set", 1},
+		{"sched_setaffinity", 0}, {"sched_setscheduler", 0},
+		{"sched_setparam", 0}, {"sched_setattr", 0},
+	};
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		struct scmp_arg_cmp other = SCMP_CMP64(calls[i].arg,
+		    SCMP_CMP_NE, 0);
+
+		if (!add(ctx, SCMP_ACT_ERRNO(EPERM), calls[i].name, &other,
+		    1))
+			return false;
+	}
+	/* setpriority and ioprio_set: a process, not a group or a user. */
+	return add(ctx, SCMP_ACT_ERRNO(EPERM), "setpriority",
+	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
+	    PRIO_PROCESS)}, 1) && add(ctx, SCMP_ACT_ERRNO(EPERM),
+	    "ioprio_set", (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
+	    IOPRIO_WHO_PROCESS)}, 1) && add(ctx, SCMP_ACT_ERRNO(EPERM),
+	    "socket", (struct scmp_arg_cmp[]){EQ32(0, AF_UNIX)}, 1);
+}
+
 static void
 print_instruction(struct sock_filter f)
 {
@@ -366,7 +400,8 @@ main(void)
 		printf("#ifdef %s\n", archs[i].test);
 		if (!generate(archs[i].arch, "filter_base", add_base) ||
 		    !generate(archs[i].arch, "filter_no_network",
-		    add_no_network)) {
+		    add_no_network) ||
+		    !generate(archs[i].arch, "filter_shared", add_shared)) {
 			fprintf(stderr, "filter: %s failed\n", archs[i].test);
 			return 1;
 		}
