@@ -20,6 +20,8 @@ enum {
 	AHEAD_BULK = 128 << 10,         /* read from a socket at once */
 	AHEAD_PLAIN = RECORD_MAX + 512, /* one record and its frame */
 	GATHER_MAX = 128 << 10,         /* records written at once */
+	READ_RECORDS = 256,             /* by one tls_read: small ones cost
+					 * more than their bytes say */
 };
 
 struct tls_context {
@@ -561,7 +563,7 @@ tls_read(struct tls *t, uint8_t *at, size_t cap)
 		return t->result;
 	}
 	ERR_clear_error();
-	while (got < cap) {
+	for (int i = 0; got < cap && i < READ_RECORDS; i++) {
 		size_t n;
 		int r = SSL_read_ex(t->ssl, at + got, cap - got, &n);
 
