@@ -102,6 +102,14 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 	wait_upstream '1 reset'
 }
 
+@test "an HTTP/1.0 client that ends its side takes no part for the whole" {
+	pair "$ASKED" 'send=HTTP/1.1 200 OK\r\n\r\npart' hold
+	run_tool 0 client "send=GET / HTTP/1.0\r\nHost: $NAME\r\n\r\n" \
+		'expect=part' end hold
+	[[ $stderr == *'end: reset'* ]]
+	wait_upstream '1 reset'
+}
+
 @test "an upstream that resets in mid-body is not taken for a clean end" {
 	pair "$ASKED" "${SSE}${CHUNKED}" 'send=2\r\nhi\r\n' 'wait=50' reset
 	run_tool 0 client "$GET" 'expect=hi' hold
