@@ -300,6 +300,21 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 	(($(rss_kib proxy) < 32768))
 }
 
+@test "a time-out blames the side that does not read" {
+	start_upstream pause 'wait=60000' -- "$ASKED" \
+		'send=HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n' \
+		'bytes=200000000' 'expect=never'
+	start_proxy <<-END
+	limits: {idle_timeout: 1s}
+	$allow_loopback
+	END
+	start_client upload "send=POST / HTTP/1.1\r\nHost: $NAME\r\n" \
+		'send=Content-Length: 200000000\r\n\r\n' 'bytes=200000000'
+	wait_line proxy 'status=504 .*end=timeout/upstream'
+	start_client download "$GET" 'expect=200 OK' pause 'wait=60000'
+	wait_line proxy 'status=200 .*end=timeout/client'
+}
+
 @test "100 MiB pass both ways byte for byte" {
 	local want
 
