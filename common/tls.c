@@ -497,11 +497,7 @@ judge(struct tls *t, int result)
 	t->wants_write = why == SSL_ERROR_WANT_WRITE;
 	switch (why) {
 	case SSL_ERROR_ZERO_RETURN:
-		/* Also what a write that failed is called after the peer's
-		 * close_notify. */
-		if (t->io_errno == 0)
-			return 0;
-		break;
+		return 0;
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
 		errno = EAGAIN;
@@ -585,6 +581,16 @@ tls_read(struct tls *t, uint8_t *at, size_t cap)
 	return (ssize_t)got;
 }
 
+/* After the peer's close_notify, OpenSSL calls a write that failed a clean end
+ * as well. */
+static int
+judge_write(struct tls *t, int result)
+{
+	if (judge(t, result) == 0)
+		errno = t->io_errno != 0 ? t->io_errno : EPIPE;
+	return -1;
+}
+
 ssize_t
 tls_write(struct tls *t, struct bytes in, bool more)
 {
@@ -603,7 +609,7 @@ tls_write(struct tls *t, struct bytes in, bool more)
 		else if (sent != 0)
 			break;
 		else
-			return judge(t, r);
+			return judge_write(t, r);
 	}
 	return (ssize_t)sent;
 }
