@@ -487,7 +487,7 @@ test_io(void)
 	errno = 0;
 	ok(tls_write(n.server, bytes_cstr("late"), false) == -1 &&
 	    errno == EPIPE, "a write that breaks after it: EPIPE");
-	eq_int(tls_read(n.server, in, sizeof in), 0, "what was read ended well");
+	eq_int(tls_read(n.server, in, sizeof in), 0, "the end stays clean");
 	close_ends(&n);
 	buf_reset(&up);
 	buf_reset(&down);
