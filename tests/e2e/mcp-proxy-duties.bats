@@ -90,15 +90,15 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 }
 
 @test "a client that resets its connection resets its request upstream" {
-	pair "$ASKED" hold
-	run_tool 0 client "$POST" 'wait=100' reset
+	pair "$ASKED" "touch=$T/seen" hold
+	run_tool 0 client "$POST" "file=$T/seen" reset
 	wait_upstream '1 reset'
 }
 
 @test "a client that leaves in the middle of its body cancels the request" {
-	pair 'expect=hi' hold
+	pair 'expect=hi' "touch=$T/seen" hold
 	run_tool 0 client "send=POST / HTTP/1.1\r\nHost: $NAME\r\n" \
-		'send=Content-Length: 9\r\n\r\nhi' 'wait=100' reset
+		'send=Content-Length: 9\r\n\r\nhi' "file=$T/seen" reset
 	wait_upstream '1 reset'
 }
 

@@ -9,6 +9,7 @@
 //   count=N       waits until N more bytes came
 //   wait=MS       waits that long
 //   file=PATH     waits until that file is there and not empty
+//   touch=PATH    makes such a file
 //   pause         reads no more until the next expect or hold
 //   end           ends our direction cleanly
 //   reset         resets the connection
@@ -102,6 +103,9 @@ export class Raw {
 			while (!this.ending && !(fs.statSync(value,
 			    { throwIfNoEntry: false })?.size > 0))
 				await new Promise((resolve) => setTimeout(resolve, 5));
+			break;
+		case 'touch':
+			fs.writeFileSync(value, '\n');
 			break;
 		case 'pause':
 			this.socket.pause();
