@@ -493,6 +493,10 @@ copy_names(const GENERAL_NAMES *names, char ***ret, size_t *ret_count)
 		list[(*ret_count)++] = text;
 		text += TEXT_MAX;
 	}
+	if (*ret_count == 0) {
+		free(list);
+		return -1;
+	}
 	*ret = list;
 	return 0;
 }
@@ -510,7 +514,8 @@ cert_names(const char *pem, char ***ret_names, size_t *ret_count,
 	names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
 	r = copy_names(names, ret_names, ret_count);
 	if (r != 0)
-		fail(e, "no subject alternative names");
+		fail(e, "no DNS name or address among the subject "
+		    "alternative names");
 	*ret_key = EVP_PKEY_get_base_id(X509_get0_pubkey(cert)) ==
 	    EVP_PKEY_RSA ? CERT_KEY_RSA4096 : CERT_KEY_P256;
 	GENERAL_NAMES_free(names);

@@ -512,7 +512,7 @@ on_stream_frame(struct chan *c, const struct frame *f, struct error *e)
 static int
 on_frame(struct chan *c, const struct frame *f, struct error *e)
 {
-	if ((f->type & FRAME_OPTIONAL) != 0)
+	if ((f->type & FRAME_OPTIONAL) != 0 && c->phase != CHAN_GREETED)
 		return 0;
 	if (c->phase != CHAN_ACCEPTED || f->type < FRAME_WINDOW)
 		return on_early_frame(c, f, e);

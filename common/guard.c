@@ -79,6 +79,7 @@ struct carrier {
 
 static const struct carrier carriers[] = {
 	{{{0}, 96}, 12, 0},                             /* compatible */
+	{{{[8] = 0xff, 0xff}, 96}, 12, 0},              /* translated */
 	{{{0x00, 0x64, 0xff, 0x9b}, 96}, 12, 0},        /* NAT64 */
 	{{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48}, 12, 0},
 	{{{0x20, 0x02}, 16}, 2, 0},                     /* 6to4 */

@@ -92,6 +92,7 @@ queue_dirty(struct hop *h)
 	h->queued = true;
 	h->next = h->loop->dirty;
 	h->loop->dirty = h;
+	ev_idle_start(h->loop->ev, &h->loop->awake);
 }
 
 static void
@@ -289,7 +290,6 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 {
 	struct hop_loop *l = w->data;
 
-	(void)ev;
 	(void)revents;
 	while (l->dirty != NULL) {
 		struct hop *h = l->dirty;
@@ -302,6 +302,17 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 			h->settings.down(h->settings.user, &h->why);
 		}
 	}
+	ev_idle_stop(ev, &l->awake);
+}
+
+/* Nothing to do: what was queued after the flush, by an event that was fed
+ * during it, is written in the turn that begins now. */
+static void
+on_awake(struct ev_loop *ev, ev_idle *w, int revents)
+{
+	(void)ev;
+	(void)w;
+	(void)revents;
 }
 
 void
@@ -311,6 +322,7 @@ hop_loop_init(struct hop_loop *l, struct ev_loop *ev)
 	l->dirty = NULL;
 	ev_prepare_init(&l->flush, on_prepare);
 	l->flush.data = l;
+	ev_idle_init(&l->awake, on_awake);
 	ev_prepare_start(ev, &l->flush);
 	ev_unref(ev); /* alone it keeps no loop running */
 }

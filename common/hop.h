@@ -27,6 +27,7 @@ struct hop;
 struct hop_loop {
 	struct ev_loop *ev;
 	ev_prepare flush;
+	ev_idle awake; /* active while there are any: no sleep before */
 	struct hop *dirty;
 };
 

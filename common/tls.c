@@ -20,6 +20,8 @@ enum {
 	AHEAD_BULK = 128 << 10,         /* read from a socket at once */
 	AHEAD_PLAIN = RECORD_MAX + 512, /* one record and its frame */
 	GATHER_MAX = 128 << 10,         /* records written at once */
+	READ_RECORDS = 256,             /* by one tls_read: small ones cost
+					 * more than their bytes say */
 };
 
 struct tls_context {
@@ -495,11 +497,7 @@ judge(struct tls *t, int result)
 	t->wants_write = why == SSL_ERROR_WANT_WRITE;
 	switch (why) {
 	case SSL_ERROR_ZERO_RETURN:
-		/* Also what a write that failed is called after the peer's
-		 * close_notify. */
-		if (t->io_errno == 0)
-			return 0;
-		break;
+		return 0;
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
 		errno = EAGAIN;
@@ -561,7 +559,7 @@ tls_read(struct tls *t, uint8_t *at, size_t cap)
 		return t->result;
 	}
 	ERR_clear_error();
-	while (got < cap) {
+	for (int i = 0; got < cap && i < READ_RECORDS; i++) {
 		size_t n;
 		int r = SSL_read_ex(t->ssl, at + got, cap - got, &n);
 
@@ -583,6 +581,16 @@ tls_read(struct tls *t, uint8_t *at, size_t cap)
 	return (ssize_t)got;
 }
 
+/* After the peer's close_notify, OpenSSL calls a write that failed a clean end
+ * as well. */
+static int
+judge_write(struct tls *t, int result)
+{
+	if (judge(t, result) == 0)
+		errno = t->io_errno != 0 ? t->io_errno : EPIPE;
+	return -1;
+}
+
 ssize_t
 tls_write(struct tls *t, struct bytes in, bool more)
 {
@@ -601,7 +609,7 @@ tls_write(struct tls *t, struct bytes in, bool more)
 		else if (sent != 0)
 			break;
 		else
-			return judge(t, r);
+			return judge_write(t, r);
 	}
 	return (ssize_t)sent;
 }

@@ -93,10 +93,34 @@ close_ended(struct downstream *d, const char *end)
 	bury(d, end);
 }
 
-/* The agent ended the connection; with it goes a request that runs. */
+/* Whether the agent would take what it has of a response for all of it, if the
+ * connection ended cleanly now. */
+static bool
+is_cut_short(const struct downstream *d)
+{
+	return wire_unwritten(&d->wire) != 0 ||
+	    (d->state == DOWNSTREAM_EXCHANGE && d->exchange.answered &&
+	    d->exchange.response_framing == BODY_TO_END);
+}
+
+/* The agent reads no more; with it goes a request that runs. */
+static void
+give_up(struct downstream *d, const char *end)
+{
+	if (d->state == DOWNSTREAM_EXCHANGE)
+		exchange_cancel(&d->exchange);
+	wire_abort(&d->wire, FRAME_CANCELLED, BLAME_CLIENT, "");
+	bury(d, end);
+}
+
+/* The agent ended the connection, or its side of it. */
 static void
 close_by_agent(struct downstream *d, const char *end)
 {
+	if (is_cut_short(d)) {
+		give_up(d, end);
+		return;
+	}
 	if (d->state == DOWNSTREAM_EXCHANGE)
 		exchange_cancel(&d->exchange);
 	close_ended(d, end);
@@ -230,7 +254,7 @@ downstream_send(struct downstream *d, struct bytes in)
 
 	if (wire_write(&d->wire, in, &none) == 0)
 		return 0;
-	close_by_agent(d, strerror(errno));
+	give_up(d, strerror(errno));
 	return -1;
 }
 
@@ -309,8 +333,11 @@ void
 downstream_failed(struct downstream *d, const struct failure *why)
 {
 	struct exchange *x = &d->exchange;
+	/* When memory is short, what was read of a body may be offered again;
+	 * it is no request. */
 	bool close = x->client_closes || x->request.state != BODY_DONE ||
-	    d->proxy->draining || why->blame == BLAME_CLIENT;
+	    d->proxy->draining || why->blame == BLAME_CLIENT ||
+	    why->code == FRAME_INTERNAL;
 
 	log_end(x, why);
 	d->state = DOWNSTREAM_HEAD; /* no exchange to cancel */
@@ -605,7 +632,7 @@ on_drained(void *user)
 static void
 on_broken(void *user, int error)
 {
-	close_by_agent(user, strerror(error));
+	give_up(user, strerror(error));
 }
 
 static void
@@ -633,7 +660,13 @@ on_expired(void *user)
 		bury(d, "timeout/client");
 		break;
 	case DOWNSTREAM_LINGER:
-		close_ended(d, "clean");
+		if (!is_cut_short(d)) {
+			close_ended(d, "clean");
+			break;
+		}
+		wire_abort(&d->wire, FRAME_TIMEOUT, BLAME_CLIENT,
+		    "the response was not read in time");
+		bury(d, "timeout/client");
 		break;
 	case DOWNSTREAM_CLOSED:
 		break;

@@ -588,7 +588,14 @@ exchange_expired(struct exchange *x)
 {
 	struct failure why;
 
-	if (x->request.state != BODY_DONE) {
+	if (wire_unwritten(&x->downstream->wire) > WIRE_HIGH) {
+		failure_set(&why, 408, FRAME_TIMEOUT, BLAME_CLIENT,
+		    "the response was not read in time");
+		fail(x, &why);
+	} else if (exchange_is_full(x)) {
+		fail_upstream(x, FRAME_TIMEOUT,
+		    "the request was not read in time");
+	} else if (x->request.state != BODY_DONE) {
 		failure_set(&why, 408, FRAME_TIMEOUT, BLAME_CLIENT,
 		    "the rest of the request did not come");
 		fail(x, &why);

@@ -46,8 +46,7 @@ struct edge {
 	uint8_t scratch[CLIENTHELLO_RECORDS_MAX];
 
 	ev_io watch;              /* inotify on tunnels/ */
-	int status_fd;            /* listens for tunnel-edge list */
-	ev_io status;
+	struct listener status;   /* for tunnel-edge list */
 	struct status_reader *status_readers;
 
 	ev_signal sigterm, sigint, sighup;

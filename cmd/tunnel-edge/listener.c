@@ -83,18 +83,26 @@ set_keepalive(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
+void
+listener_adopt(struct listener *l, struct ev_loop *ev, int fd)
+{
+	l->ev = ev;
+	l->fd = fd;
+	ev_io_init(&l->io, on_connection, fd, EV_READ);
+	ev_init(&l->pause, on_pause_end);
+	l->io.data = l->pause.data = l;
+}
+
 int
 listener_open(struct listener *l, struct ev_loop *ev, const char *where,
     struct error *e)
 {
-	l->ev = ev;
-	l->fd = sock_listen_tcp(where, &l->port, e);
-	if (l->fd == -1)
+	int fd = sock_listen_tcp(where, &l->port, e);
+
+	if (fd == -1)
 		return -1;
-	set_keepalive(l->fd);
-	ev_io_init(&l->io, on_connection, l->fd, EV_READ);
-	ev_init(&l->pause, on_pause_end);
-	l->io.data = l->pause.data = l;
+	set_keepalive(fd);
+	listener_adopt(l, ev, fd);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A listening TCP socket that hands over what it accepts, in batches, and
+/* A listening socket that hands over what it accepts, in batches, and
  * rests a while when descriptors or memory run out. */
 #ifndef ADIT_LISTENER_H
 #define ADIT_LISTENER_H
@@ -24,6 +24,10 @@ struct listener {
  * accepted before listener_start.  Returns 0, or -1 with a text. */
 int listener_open(struct listener *l, struct ev_loop *ev, const char *where,
     struct error *e);
+
+/* The same for a socket that listens already and is l's from now on. */
+void listener_adopt(struct listener *l, struct ev_loop *ev, int fd);
+
 void listener_start(struct listener *l);
 void listener_close(struct listener *l);
 

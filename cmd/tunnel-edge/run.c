@@ -294,12 +294,13 @@ serve(const struct edge_settings *s)
 	}
 	e->settings = s;
 	e->ev = EV_DEFAULT;
-	e->status_fd = -1;
 	e->state = (struct state){s->state, -1, -1, -1};
 	e->agents = (struct listener){.fd = -1, .who = "agents",
 	    .accepted = agent_accept, .user = e};
 	e->connectors = (struct listener){.fd = -1, .who = "connectors",
 	    .accepted = link_accept, .user = e};
+	e->status = (struct listener){.fd = -1, .who = "status",
+	    .accepted = status_accept, .user = e};
 	buf_init(&e->open_json, FRAME_HELLO_MAX);
 	hop_loop_init(&e->hops, e->ev);
 	raise_files(s);

@@ -110,16 +110,15 @@ on_writable(struct ev_loop *ev, ev_io *w, int revents)
 		reader_free(r);
 }
 
-static void
-on_question(struct ev_loop *ev, ev_io *w, int revents)
+void
+status_accept(void *edge, int fd, const struct sock_addr *peer)
 {
-	struct edge *e = w->data;
-	int fd = sock_accept(w->fd, NULL);
-	struct status_reader *r = fd == -1 ? NULL : calloc(1, sizeof *r);
+	struct edge *e = edge;
+	struct status_reader *r = calloc(1, sizeof *r);
 
-	(void)revents;
+	(void)peer;
 	if (r == NULL) {
-		io_close(&fd);
+		close(fd);
 		return;
 	}
 	r->edge = e;
@@ -130,7 +129,7 @@ on_question(struct ev_loop *ev, ev_io *w, int revents)
 	ev_io_init(&r->io, on_writable, fd, EV_WRITE);
 	r->io.data = r;
 	if (put_answer(&r->answer, e))
-		ev_io_start(ev, &r->io);
+		ev_io_start(e->ev, &r->io);
 	else
 		reader_free(r);
 }
@@ -139,31 +138,30 @@ int
 status_start(struct edge *e, struct error *error)
 {
 	char path[PATH_TEXT_MAX];
+	int fd;
 
 	format_path(&e->state, path);
-	e->status_fd = sock_listen_unix(path, error);
-	if (e->status_fd == -1 && errno == EADDRINUSE)
+	fd = sock_listen_unix(path, error);
+	if (fd == -1 && errno == EADDRINUSE)
 		return error_set(error, "%s: another tunnel-edge runs on it",
 		    e->state.path);
-	if (e->status_fd == -1)
+	if (fd == -1)
 		return error_errno(error, "%s/%s", e->state.path,
 		    socket_name);
-	ev_io_init(&e->status, on_question, e->status_fd, EV_READ);
-	e->status.data = e;
-	ev_io_start(e->ev, &e->status);
+	listener_adopt(&e->status, e->ev, fd);
+	listener_start(&e->status);
 	return 0;
 }
 
 void
 status_stop(struct edge *e)
 {
-	if (e->status_fd == -1)
+	if (e->status.fd == -1)
 		return;
 	while (e->status_readers != NULL)
 		reader_free(e->status_readers);
-	ev_io_stop(e->ev, &e->status);
 	unlinkat(e->state.dir_fd, socket_name, 0);
-	io_close(&e->status_fd);
+	listener_close(&e->status);
 }
 
 /* ---- the question ---- */

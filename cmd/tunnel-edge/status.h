@@ -14,6 +14,9 @@ enum { STATUS_MAX = 16 << 20 };
 int status_start(struct edge *e, struct error *error);
 void status_stop(struct edge *e);
 
+/* The listener's: answers whoever has connected. */
+void status_accept(void *edge, int fd, const struct sock_addr *peer);
+
 /* Asks the edge that runs on s for its answer.  Returns 1, 0 if none runs, or
  * -1 with a text.  May block for some seconds. */
 int status_ask(const struct state *s, struct buf *ret, struct error *e);

@@ -54,19 +54,30 @@ read_token(struct credentials *c, struct error *e)
 	return r;
 }
 
+/* Whether a file gave its bytes once and has no more: opening a named pipe
+ * again would wait for somebody to write. */
+static bool
+is_pipe(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 /* Reads the token file again, into another page first: a file that is just
  * being replaced must not cost us the token that we have. */
 static int
 reread_token(struct credentials *c, struct error *e)
 {
+	const char *path = c->settings->token_file;
 	char *fresh;
 
-	if (c->settings->token_file == NULL)
+	if (path == NULL || is_pipe(path))
 		return 0;
 	fresh = secret_new();
 	if (fresh == NULL)
-		return error_errno(e, "%s", c->settings->token_file);
-	if (io_read_secret_file(c->settings->token_file, fresh, e) != 0) {
+		return error_errno(e, "%s", path);
+	if (io_read_secret_file(path, fresh, e) != 0) {
 		secret_free(fresh);
 		return -1;
 	}

@@ -90,15 +90,23 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 }
 
 @test "a client that resets its connection resets its request upstream" {
-	pair "$ASKED" hold
-	run_tool 0 client "$POST" 'wait=100' reset
+	pair "$ASKED" "touch=$T/seen" hold
+	run_tool 0 client "$POST" "file=$T/seen" reset
 	wait_upstream '1 reset'
 }
 
 @test "a client that leaves in the middle of its body cancels the request" {
-	pair 'expect=hi' hold
+	pair 'expect=hi' "touch=$T/seen" hold
 	run_tool 0 client "send=POST / HTTP/1.1\r\nHost: $NAME\r\n" \
-		'send=Content-Length: 9\r\n\r\nhi' 'wait=100' reset
+		'send=Content-Length: 9\r\n\r\nhi' "file=$T/seen" reset
+	wait_upstream '1 reset'
+}
+
+@test "an HTTP/1.0 client that ends its side takes no part for the whole" {
+	pair "$ASKED" 'send=HTTP/1.1 200 OK\r\n\r\npart' hold
+	run_tool 0 client "send=GET / HTTP/1.0\r\nHost: $NAME\r\n\r\n" \
+		'expect=part' end hold
+	[[ $stderr == *'end: reset'* ]]
 	wait_upstream '1 reset'
 }
 
@@ -290,6 +298,21 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 	wait_line proxy 'request: .*end=aborted/upstream'
 	wait_line proxy 'bytes_in=[0-9]{1,8} '
 	(($(rss_kib proxy) < 32768))
+}
+
+@test "a time-out blames the side that does not read" {
+	start_upstream pause 'wait=60000' -- "$ASKED" \
+		'send=HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n' \
+		'bytes=200000000' 'expect=never'
+	start_proxy <<-END
+	limits: {idle_timeout: 1s}
+	$allow_loopback
+	END
+	start_client upload "send=POST / HTTP/1.1\r\nHost: $NAME\r\n" \
+		'send=Content-Length: 200000000\r\n\r\n' 'bytes=200000000'
+	wait_line proxy 'status=504 .*end=timeout/upstream'
+	start_client download "$GET" 'expect=200 OK' pause 'wait=60000'
+	wait_line proxy 'status=200 .*end=timeout/client'
 }
 
 @test "100 MiB pass both ways byte for byte" {

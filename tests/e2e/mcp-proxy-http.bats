@@ -86,7 +86,8 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 @test "a bad chunk of a request is a 400 and the upstream is reset" {
 	pair "$ASKED" hold
 	run_tool 0 client "send=${R}Transfer-Encoding: chunked\r\n\r\n" \
-		'send=3\r\nabc\r\nx\r\n' 'expect=^HTTP/1.1 400 .*}' hold
+		'send=3\r\nabc\r\n' "file=$T/got/1" \
+		'send=x\r\n' 'expect=^HTTP/1.1 400 .*}' hold
 	[[ $stderr == *'end: clean'* ]]
 	wait_upstream '1 reset'
 	run ! grep -c $'^0\r' "$T/got/1"

@@ -452,6 +452,8 @@ streams()
 	start_bg many node "$FAKES/fake-agent.mjs" \
 		connect="127.0.0.1:$AGENTS" name="$NAME" end=none count=100
 	wait_line edge 'agents: accept: Too many open files, going on'
+	start_bg asker "$BIN/tunnel-edge" list acme
+	wait_line edge 'status: accept: Too many open files, going on'
 	stop many
 	wait_until -t 10 echoes
 	read -r -a ticks <"/proc/${PID[edge]}/stat"

@@ -177,6 +177,17 @@ usage_error()
 	wait_line up 'warning: .*token: No such file.*, going on with'
 }
 
+@test "a token that comes through a pipe is read once" {
+	start_edge
+	mv "$T/token" "$T/copy"
+	mkfifo -m 600 "$T/token"
+	start_bg writer cp "$T/copy" "$T/token"
+	start_up "${PROXY_CHILD[@]}"
+	order drop
+	wait_until edge_event up 2
+	run ! grep -q 'warning' "$T/up.err"
+}
+
 @test "a CA file that was renewed is used at the next dial" {
 	start_edge
 	cp "$BATS_FILE_TMPDIR/foreign/ca.pem" "$T/ca.pem"

@@ -120,6 +120,11 @@ function onLink(socket) {
 
 function onAgent(socket) {
 	const link = newest;
+
+	if (link === null) { // no connector yet
+		socket.resetAndDestroy();
+		return;
+	}
 	const stream = link.next;
 	const agent = { socket, ended: false, finished: false };
 

@@ -8,6 +8,8 @@
 //   expect=REGEX  waits until what came since the last expect matches
 //   count=N       waits until N more bytes came
 //   wait=MS       waits that long
+//   file=PATH     waits until that file is there and not empty
+//   touch=PATH    makes such a file
 //   pause         reads no more until the next expect or hold
 //   end           ends our direction cleanly
 //   reset         resets the connection
@@ -15,6 +17,8 @@
 //
 // What came is kept in .text (Latin-1), how it ended in .ending: "clean",
 // "reset" or "" so far.
+
+import fs from 'node:fs';
 
 const escapes = { r: '\r', n: '\n', t: '\t', 0: '\0', '\\': '\\' };
 
@@ -94,6 +98,14 @@ export class Raw {
 		case 'wait':
 			await new Promise((resolve) =>
 			    setTimeout(resolve, Number(value)));
+			break;
+		case 'file':
+			while (!this.ending && !(fs.statSync(value,
+			    { throwIfNoEntry: false })?.size > 0))
+				await new Promise((resolve) => setTimeout(resolve, 5));
+			break;
+		case 'touch':
+			fs.writeFileSync(value, '\n');
 			break;
 		case 'pause':
 			this.socket.pause();

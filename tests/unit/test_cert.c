@@ -274,6 +274,30 @@ run_pair(const struct flaw *ca, const struct flaw *leaf, const char *title,
 }
 
 static void
+test_no_names(void)
+{
+	struct flaw f = sound_leaf;
+	EVP_PKEY *key = make_key("P-256", 0);
+	X509 *cert;
+	struct cert_pem p;
+	enum cert_key kind;
+	char **names = NULL;
+	size_t count;
+
+	f.names = "email:a@t.example";
+	cert = make_flawed(&f, key, NULL, key);
+	write_cert("mail.crt", cert, NULL);
+	write_cert("mail.key", NULL, key);
+	must(cert_read("mail.crt", "mail.key", &p, &why) == 0, "read");
+	eq_int(cert_names(p.cert, &names, &count, &kind, &why), -1,
+	    "a certificate for a mail address only has no names");
+	free(names);
+	cert_pem_done(&p);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
+static void
 test_ca_rules(void)
 {
 	struct flaw f = sound_ca;
@@ -425,6 +449,7 @@ main(void)
 	test_make(CERT_KEY_RSA4096, "RSA-4096");
 	test_files();
 	test_bad_requests();
+	test_no_names();
 	test_ca_rules();
 	test_leaf_rules();
 	test_file_rules();

@@ -58,6 +58,7 @@ test_early_frames(void)
 		{FRAME_DATA, 1, "x", "DATA: before HELLO"},
 		{FRAME_END, 1, "", "END: before HELLO"},
 		{FRAME_EVENT, 0, "{}", "EVENT: before HELLO"},
+		{0xf0, 0, "?", "0xf0: before HELLO"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -175,6 +175,8 @@ test_carried(void)
 		{"::ffff:10.0.0.1", "mapped", true},
 		{"::169.254.169.254", "compatible", false},
 		{"::10.0.0.1", "compatible", true},
+		{"::ffff:0:169.254.169.254", "translated", false},
+		{"::ffff:0:10.0.0.1", "translated", true},
 		{"64:ff9b::a9fe:a9fe", "NAT64", false},
 		{"64:ff9b::a00:1", "NAT64", true},
 		{"64:ff9b:1:2:3:4:a9fe:a9fe", "local NAT64", false},

@@ -466,6 +466,44 @@ test_parse_hello(void)
 	    "the defaults of the manual");
 }
 
+/* ---- output after the flush ---- */
+
+static ev_prepare feeder, fed;
+
+static void
+on_feeder(struct ev_loop *ev, ev_prepare *w, int revents)
+{
+	ev_prepare_stop(ev, w);
+	ev_feed_event(ev, &fed, revents);
+}
+
+static void
+on_fed(struct ev_loop *ev, ev_prepare *w, int revents)
+{
+	(void)ev;
+	(void)w;
+	(void)revents;
+	chan_send_ping(&a.hop.chan, clock_us());
+}
+
+static void
+test_late_output(void)
+{
+	bool never = false;
+
+	start_both();
+	run(&never, 50);
+	eq_int(a.hop.chan.pings, 0, "no PING waits for its PONG");
+	ev_prepare_init(&feeder, on_feeder);
+	ev_prepare_init(&fed, on_fed);
+	ev_set_priority(&fed, EV_MINPRI);
+	ev_prepare_start(loop.ev, &feeder);
+	run(&never, 500);
+	eq_int(a.hop.chan.pings, 0, "what is queued after the flush goes out "
+	    "without waiting for another event");
+	stop_both();
+}
+
 /* ---- a peer that never pauses ---- */
 
 enum { FLOOD_READS = 300, FLOOD_TURN = 16, FLOOD_FRAME = 1024 };
@@ -566,6 +604,7 @@ main(void)
 	test_goaway_is_written();
 	test_silence();
 	test_linger();
+	test_late_output();
 	test_flood();
 	test_leaks();
 	ev_loop_destroy(EV_DEFAULT);

@@ -426,6 +426,40 @@ carrier_write(void *user, struct bytes in, bool more)
 	return buf_add(b, in) == 0 ? (ssize_t)in.len : -1;
 }
 
+/* A peer that sends its bytes one by one costs as much as it likes; others
+ * must have their turn meanwhile. */
+static void
+test_small_records(void)
+{
+	enum { RECORDS = 1000, TURN = 300 };
+	static uint8_t in[64 << 10];
+	struct ends n;
+	int left = RECORDS, most = 0;
+
+	set_defaults();
+	server_settings.bulk = client_settings.bulk = true;
+	open_ends(&n, "a.example");
+	eq_int(shake(&n), 1, "a handshake before small records");
+	for (int i = 0; i < RECORDS; i++)
+		left -= (int)tls_write(n.client, bytes_cstr("x"),
+		    i + 1 < RECORDS);
+	eq_int(left, 0, "records of a byte are written");
+	for (left = RECORDS; left > 0;) {
+		int k = (int)tls_read(n.server, in, sizeof in);
+
+		if (k <= 0)
+			break;
+		most = k > most ? k : most;
+		left -= k;
+		if (left != 0 && !ok(tls_has_pending(n.server),
+		    "%d more are pending", left))
+			break;
+	}
+	eq_int(left, 0, "all come");
+	ok(most <= TURN, "at most %d at once", most);
+	close_ends(&n);
+}
+
 static void
 test_io(void)
 {
@@ -453,6 +487,7 @@ test_io(void)
 	errno = 0;
 	ok(tls_write(n.server, bytes_cstr("late"), false) == -1 &&
 	    errno == EPIPE, "a write that breaks after it: EPIPE");
+	eq_int(tls_read(n.server, in, sizeof in), 0, "the end stays clean");
 	close_ends(&n);
 	buf_reset(&up);
 	buf_reset(&down);
@@ -478,6 +513,7 @@ main(void)
 	test_breaks();
 	test_bulk(false);
 	test_bulk(true);
+	test_small_records();
 	test_io();
 	eq_int(test_open_fds(), before, "no descriptor is left");
 	shell(cleanup);
