@@ -24,7 +24,7 @@ test_canonical(void)
 		"a b.c", "a/b", "a:b", "a@b.c", "a%00b.c", "[::1]", "::1",
 		"1.2.3.4", "127.1", "1", "0x7f000001", "0X7F.1", "127.0x1",
 		"017700000001", "a.0x", "a.1", "a.0xff", "example.org.1",
-		"b\xc3\xbc""cher.example", "a\x7f.b", "*.a.b", "a\t.b",
+		"b\xc3\xbc\143her.example", "a\x7f.b", "*.a.b", "a\t.b",
 	};
 	char longest[ALLOW_HOST_MAX + 3];
 
