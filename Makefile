@@ -113,14 +113,14 @@ endef
 $(foreach t,$(TOOLS),$(eval $(call tool,$(t))))
 
 # The seccomp filters of sandbox-exec, made by libseccomp.
-FILTER := $(BUILD)/cmd/sandbox-exec/sandbox-filter
-$(FILTER): cmd/sandbox-exec/generate/filter.c
+SECCOMP := $(BUILD)/cmd/sandbox-exec/sandbox-filter
+$(SECCOMP): cmd/sandbox-exec/generate/filter.c
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -o $@ $< -lseccomp
-$(FILTER).h: $(FILTER)
+$(SECCOMP).h: $(SECCOMP)
 	$(Q)$< >$@
-$(BUILD)/cmd/sandbox-exec/seccomp.o: $(FILTER).h
+$(BUILD)/cmd/sandbox-exec/seccomp.o: $(SECCOMP).h
 $(BUILD)/cmd/sandbox-exec/seccomp.o: ALL_CFLAGS += -I$(BUILD)/cmd/sandbox-exec
 
 # A test that includes "cmd/<tool>/x.h" links that program's modules.

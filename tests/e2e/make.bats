@@ -117,6 +117,9 @@ packages()
 	chmod +x "$T"/{dies,skips,good}
 	run_tool 0 "$ROOT/tests/tap" "$T/tap/good" "$T/good"
 	eq "${lines[-1]}" "good: 1 passed, 0 failed"
+	run_tool 1 "$ROOT/tests/tap" "$T/tap/none" echo 1..0
+	eq "${lines[-1]}" 'none: 0 passed, 1 failed'
+	rm "$T/tap/none.tap"
 	run_tool 1 "$ROOT/tests/tap" "$T/tap/dies" "$T/dies"
 	eq "${lines[-1]}" "dies: 1 passed, 1 failed"
 	run_tool 1 "$ROOT/tests/tap" "$T/tap/skips" "$T/skips"
