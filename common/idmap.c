@@ -5,10 +5,12 @@
 
 enum { IDMAP_FIRST = 16 };
 
+/* The high bits of the product: they depend on all of id, so that a peer which
+ * numbers its streams in strides fills no row of slots. */
 static size_t
 slot_of(const struct idmap *m, uint32_t id)
 {
-	return (size_t)(id * 0x9e3779b1U) & (m->size - 1);
+	return (size_t)(((uint64_t)(id * 0x9e3779b1U) * m->size) >> 32);
 }
 
 static size_t
