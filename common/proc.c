@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +91,14 @@ proc_start(char *const argv[], int stdin_fd, int stdout_fd,
 	error_errno(e, "%s", argv[0]);
 	waitpid(pid, NULL, 0);
 	return -1;
+}
+
+void
+proc_forbid_core(void)
+{
+	struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
 }
 
 int

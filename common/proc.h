@@ -17,6 +17,10 @@
 pid_t proc_start(char *const argv[], int stdin_fd, int stdout_fd,
     const char *const drop_env[], struct error *e);
 
+/* Lets no core dump of this process or its children show the secrets that it
+ * holds (core(5)). */
+void proc_forbid_core(void);
+
 /* The exit status that says what wait(2)'s status says: the child's own, or
  * EXIT_SIGNAL plus the signal. */
 int proc_exit_status(int wait_status);

@@ -13,6 +13,7 @@
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/opt.h"
+#include "common/proc.h"
 #include "common/str.h"
 
 enum { FD_MAX = 1 << 20 };
@@ -192,5 +193,6 @@ main(int argc, char **argv)
 	}
 	if (check_settings(&settings, &e) != 0)
 		return opt_usage_error(&command, &e);
+	proc_forbid_core();
 	return run(&settings);
 }

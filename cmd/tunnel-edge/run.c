@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/io.h"
+#include "common/proc.h"
 #include "common/str.h"
 
 enum {
@@ -342,5 +343,6 @@ command_run(int argc, char **argv)
 		error_set(&e, "--cert and --key go together");
 	if (e.text[0] != '\0')
 		return opt_usage_error(&run_options, &e);
+	proc_forbid_core();
 	return serve(&s);
 }

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include "common/io.h"
+#include "common/proc.h"
 #include "common/str.h"
 
 enum { TOKEN_CAP = 4096 };
@@ -149,6 +150,7 @@ credentials_open(struct credentials *c, const struct settings *s,
 	/* The token passes through buffers of frames and TLS too; they are
 	 * in no core dump, and no other user's debugger reads them. */
 	prctl(PR_SET_DUMPABLE, 0);
+	proc_forbid_core();
 	c->token = secret_new();
 	if (c->token == NULL)
 		return error_errno(e, "memory for the token");

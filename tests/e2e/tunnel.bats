@@ -40,6 +40,16 @@ load tunnel.bash
 	run ! grep -a the-secret-path "$T/hop.cap"
 }
 
+@test "no program that holds a key or a token dumps core" {
+	local proxy pid
+
+	start_path
+	proxy=$(pgrep -P "${PID[connector]}" mcp-proxy)
+	for pid in "${PID[edge]}" "${PID[connector]}" "$proxy"; do
+		grep -E '^Max core file size +0 +0 ' "/proc/$pid/limits"
+	done
+}
+
 # A client that does not read our close_notify may reset; we do not.
 @test "a connection that both ends close is not reset by the proxy" {
 	start_upstream
