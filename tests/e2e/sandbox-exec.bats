@@ -357,7 +357,7 @@ writes_status()
 		<<<"$json")" '3,3,,"full"'
 	eq "$(jq -c '.isolation.degraded' <<<"$json")" '[]'
 	eq "$(jq -r '.isolation.limits.time' <<<"$json")" enforced
-	json=$("${AS[@]}" "$SX" --status-fd 5 --time 50ms -- sleep 9 \
+	json=$("${AS[@]}" "$SX" --status-fd 5 --time 1s -- sleep 9 \
 		5>&1 >/dev/null 2>&1) || true
 	eq "$(jq -c '[.status, .signal, .timed_out, .limits_hit]' \
 		<<<"$json")" '[124,15,true,["time"]]'
