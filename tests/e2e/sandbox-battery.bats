@@ -489,9 +489,9 @@ unmarked() { ! marked "$1" 1; }
 
 @test "exhaustion: time" {
 	for user in "${USERS[@]}"; do
-		run_tool 124 "as_$user" "$BOX" --time 300ms -- sh -c \
+		run_tool 124 "as_$user" "$BOX" --time 1s -- sh -c \
 			"trap '' TERM INT HUP; while :; do :; done"
-		run_tool 124 "as_$user" "$BOX" --time 300ms -- sh -c \
+		run_tool 124 "as_$user" "$BOX" --time 1s -- sh -c \
 			'kill -STOP $$; echo on'
 	done
 }

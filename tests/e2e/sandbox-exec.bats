@@ -55,13 +55,13 @@ ends_in_time()
 	now_ms
 	local start=$NOW
 
-	sx 124 --time 200ms -- sleep 30
+	sx 124 --time 1s -- sleep 30
 	now_ms
 	((NOW - start < 2000))
-	sx 124 --time 200ms -- sh -c 'trap "echo bye; exit 3" TERM
+	sx 124 --time 1s -- sh -c 'trap "echo bye; exit 3" TERM
 		while :; do sleep 0.05; done'
 	eq "$output" bye
-	sx 124 --time 100ms -- sh -c 'trap "" TERM; while :; do sleep 1; done'
+	sx 124 --time 1s -- sh -c 'trap "" TERM; while :; do sleep 1; done'
 }
 
 @test "a time limit ends a command with 124, politely first" {
