@@ -50,9 +50,11 @@ channel_receive(int fd, struct init_message *ret, int *ret_fd)
 	ssize_t n;
 
 	*ret_fd = -1;
+	/* A peer that closed with something unread shows as ECONNRESET once,
+	 * in front of what it said last (unix(7) does not tell). */
 	do {
 		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
+	} while (n == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (n != (ssize_t)sizeof *ret)
 		return 0;
 	if (message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
