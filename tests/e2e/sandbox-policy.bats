@@ -184,10 +184,10 @@ protection_missing()
 {
 	as git init -q .
 	as rm -r .git/hooks
-	sx 0 --rw "$W" -- sh -c 'mkdir .git/hooks && touch .git/hooks/post-merge
+	sx 0 --rw "$W" -- sh -c 'mkdir .git/hooks
 		echo x >.envrc; ln -s /etc/passwd .profile; echo x >plain'
 	[[ ! -e .git/hooks && ! -e .envrc && ! -L .profile && -e plain ]]
-	[[ -e .git/hooks.sandbox-exec/post-merge && -e .envrc.sandbox-exec ]]
+	[[ -d .git/hooks.sandbox-exec && -e .envrc.sandbox-exec ]]
 	eq "${#stderr_lines[@]}" 3
 	[[ $stderr == *".envrc: a protected name: renamed to .envrc.sandbox-exec"* ]]
 }
@@ -195,6 +195,59 @@ protection_missing()
 @test "protected names that were missing leave no trace before or after" {
 	requires git
 	each protection_missing
+}
+
+protection_at_once()
+{
+	as git init -q .
+	# Each name, in the command's own eyes, is gone soon: not at the end.
+	sx 0 --rw "$W" --time 1m -- sh -c '
+		for name in .envrc .vscode .git/commondir; do
+			mkdir $name
+			while [ -e $name ]; do sleep 0.01; done
+		done
+		for i in "" -1 -2 -3 -4 -5 -6 -7 -8 -9 -10 -11; do
+			mkdir .mcp.json.sandbox-exec$i
+		done
+		mkdir .mcp.json
+		while [ -e .mcp.json ]; do sleep 0.01; done'
+	eq "${#stderr_lines[@]}" 4
+	as rm -rf .mcp.json* .envrc* .vscode*
+	sx 137 --rw "$W" --time 1m -- sh -c '
+		while :; do mkdir .envrc 2>/dev/null; done'
+	eq "${stderr_lines[-1]}" "sandbox-exec: protected names: the command made them again and again and was ended"
+	[[ ! -e .envrc ]]
+}
+
+@test "protected names that are made vanish while the command runs" {
+	requires git
+	each protection_at_once
+}
+
+own_repositories()
+{
+	sx 0 --rw "$W" -- sh -ec '
+		git init -q new
+		cd new
+		git config user.email a@example.org
+		git config user.name a
+		echo "exit 1" >.git/hooks/pre-push
+		echo x >f
+		git add f
+		git commit -qm f
+		cd ..
+		git clone -q new copy
+		git -C copy log --format=%s
+		git init -q .
+		git config user.name b
+		ls -d .git/hooks new/.git/hooks copy/.git/hooks | wc -l'
+	eq "$output" $'f\n3'
+	eq "$stderr" ''
+}
+
+@test "a repository that the command makes is its own" {
+	requires git
+	each own_repositories
 }
 
 git_works()

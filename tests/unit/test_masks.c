@@ -355,6 +355,74 @@ test_watch(void)
 	    "a link that was replaced");
 }
 
+/* A payload takes every name that it can guess. */
+static void
+test_taken_names(void)
+{
+	static struct protect_watch watch;
+	char name[64];
+
+	begin();
+	set("rw", "work");
+	make_file("work/.gitmodules.sandbox-exec");
+	for (int i = 1; i < 200; i++) {
+		str_format(name, sizeof name, "work/.gitmodules.sandbox-exec-%d",
+		    i);
+		make_file(name);
+	}
+	protect_start(&watch, &policy);
+	make_file("work/.gitmodules");
+	told[0] = '\0';
+	protect_end(&watch, tell, NULL);
+	ok(access("work/.gitmodules", F_OK) != 0, "renamed all the same");
+	ok(str_starts(told, "work/.gitmodules -> .gitmodules.sandbox-exec-"),
+	    "to what nobody can have taken");
+}
+
+static void
+test_while_it_runs(void)
+{
+	static struct protect_watch watch;
+	const struct timespec none = {0, 0}, long_enough = {10, 0};
+	int fds = test_open_fds(), again = 0;
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, PROTECT_SIGNAL);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	begin();
+	set_home();
+	set("rw", "work");
+	protect_start(&watch, &policy);
+	protect_arm(&watch);
+	make_file("work/other");
+	eq_int(sigtimedwait(&signals, NULL, &long_enough), PROTECT_SIGNAL,
+	    "a name is made");
+	told[0] = '\0';
+	ok(protect_look(&watch, tell, NULL) && told[0] == '\0',
+	    "that is not protected");
+	make_file("work/.gitconfig");
+	eq_int(sigtimedwait(&signals, NULL, &long_enough), PROTECT_SIGNAL,
+	    "another");
+	ok(protect_look(&watch, tell, NULL) &&
+	    access("work/.gitconfig", F_OK) != 0, "is gone at once");
+	eq_str(told, "work/.gitconfig -> .gitconfig.sandbox-exec\n",
+	    "and told");
+	must(rename("work/other", "work/.git/commondir") == 0, "commondir");
+	eq_int(sigtimedwait(&signals, NULL, &long_enough), PROTECT_SIGNAL,
+	    "a rename in the repository");
+	do {
+		make_file("work/.gitconfig");
+		again++;
+	} while (protect_look(&watch, tell, NULL) &&
+	    again < 2 * PROTECT_FOUND_MAX);
+	eq_int(again, PROTECT_FOUND_MAX - 2, "not for ever");
+	protect_end(&watch, tell, NULL);
+	while (sigtimedwait(&signals, NULL, &none) != -1)
+		;
+	eq_int(test_open_fds(), fds, "no descriptor is left");
+}
+
 static void
 remove_files(void)
 {
@@ -378,6 +446,8 @@ main(void)
 	test_protection();
 	test_names();
 	test_watch();
+	test_taken_names();
+	test_while_it_runs();
 	test_budget();
 	masks_done(&masks);
 	policy_done(&policy);
