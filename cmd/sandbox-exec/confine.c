@@ -179,6 +179,10 @@ note_ready(struct confine *c, const struct init_message *m)
 		degrade(c, "idmap", "the file system of a path "
 		    "cannot map owners", "the command may be unable to use "
 		    "what is there");
+	if (m->ready.cut)
+		degrade(c, "protection", "too many files to look for all "
+		    "repositories", "hooks and settings of those that were "
+		    "not seen can be changed");
 }
 
 /* What a host says that does not let us have namespaces: for want of

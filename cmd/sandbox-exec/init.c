@@ -273,22 +273,29 @@ build_lsm(struct init_args *a, struct landlock *l)
 		fail_errno(a, STAGE_POLICY, "ids");
 }
 
+/* The first thing that is not as a full sandbox has it, or NULL. */
+static const char *
+find_shortfall(const struct tree *t)
+{
+	return t->no_proc ? "the kernel refuses a new /proc" :
+	    t->no_idmap ? "the file system of a path cannot map owners" :
+	    t->cut ? "too many files to look for all repositories" : NULL;
+}
+
 static void
 check_required(struct init_args *a, const struct landlock *l)
 {
 	struct error e = {.code = EXIT_SANDBOX};
 	bool landlock = (a->policy->require & REQUIRE_LANDLOCK) != 0;
+	const char *shortfall = find_shortfall(a->tree);
 
 	if (landlock && l->abi == 0) {
 		error_set(&e, "landlock is required, and the kernel has "
 		    "none");
 		fail(a, STAGE_POLICY, &e);
 	}
-	if (a->policy->require == REQUIRE_FULL && (a->tree->no_proc ||
-	    a->tree->no_idmap)) {
-		error_set(&e, "full isolation is required: %s",
-		    a->tree->no_proc ? "the kernel refuses a new /proc" :
-		    "the file system of a path cannot map owners");
+	if (a->policy->require == REQUIRE_FULL && shortfall != NULL) {
+		error_set(&e, "full isolation is required: %s", shortfall);
 		fail(a, STAGE_POLICY, &e);
 	}
 }
@@ -316,6 +323,7 @@ send_ready(const struct init_args *a, const struct landlock *l)
 
 	m.ready.no_proc = a->tree->no_proc;
 	m.ready.no_idmap = a->tree->no_idmap;
+	m.ready.cut = a->tree->cut;
 	m.ready.landlock_abi = l->abi;
 	channel_send(a->control_fd, &m, -1);
 }

@@ -27,7 +27,21 @@ static const char *const home_secrets[] = {
 	".bitcoin", ".electrum", ".cargo/credentials*", ".gem/credentials",
 	".docker/config.json", ".m2/settings.xml",
 	".gradle/gradle.properties", ".terraform.d/credentials.tfrc.json",
-	".claude/.credentials.json", ".codex/auth.json",
+	".claude/.credentials.json", ".claude.json", ".codex/auth.json",
+	".gemini/oauth_creds.json", ".local/share/opencode/auth.json",
+	".config/github-copilot", ".config/anthropic", ".config/sops",
+	".config/configstore", ".config/pypoetry/auth.toml",
+	".config/composer/auth.json", ".composer/auth.json",
+	".config/helm/registry", ".config/heroku", ".config/netlify",
+	".local/share/com.vercel.cli", ".fly", ".oci", ".aliyun", ".boto",
+	".terraformrc", ".pulumi/credentials.json", ".ivy2/.credentials",
+	".sbt/.credentials", ".nuget/NuGet", ".config/NuGet",
+	".local/share/atuin", ".zhistory", ".histfile", ".lesshst",
+	".viminfo", ".local/state/nvim", ".emacs.d/server", ".pki",
+	".1password", ".config/1Password", ".config/Bitwarden CLI",
+	".config/Signal", ".config/Slack", ".config/discord",
+	".docker/run", ".docker/desktop", ".colima", ".lima", ".rd",
+	".orbstack", ".local/share/containers/podman",
 	".huggingface/token", ".cache/huggingface/token",
 	".config/git/credentials", ".config/gcloud", ".config/gh",
 	".config/glab-cli", ".config/hub", ".config/op", ".config/rclone",
@@ -38,7 +52,8 @@ static const char *const home_secrets[] = {
 	".local/share/fish/fish_history", NULL,
 };
 
-/* Sockets of container engines stand for all of the host. */
+/* Sockets of container engines and service managers stand for all of the
+ * host. */
 static const char *const system_secrets[] = {
 	"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-",
 	"/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_dsa_key",
@@ -46,6 +61,12 @@ static const char *const system_secrets[] = {
 	"/etc/ssl/private",
 	"/etc/krb5.keytab", "/run/secrets", "/var/run/secrets",
 	"/run/docker.sock", "/run/podman", "/run/containerd", "/run/user",
+	"/run/crio", "/run/k3s", "/run/incus", "/run/lxd.socket",
+	"/var/lib/lxd/unix.socket", "/var/lib/incus/unix.socket",
+	"/var/snap/lxd/common/lxd/unix.socket",
+	"/var/snap/lxd/common/lxd-user/unix.socket",
+	"/run/dbus", "/run/systemd/private", "/run/libvirt", "/run/snapd.socket",
+	"/run/screen", "/run/tmux",
 	NULL,
 };
 
@@ -135,6 +156,12 @@ open_inside(const struct finder *f, const char *path, uint64_t flags)
 	    path[0] == '\0' ? "." : path, &how, sizeof how);
 }
 
+static bool
+is_directory(const struct dirent *entry)
+{
+	return entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
+}
+
 static int
 open_child(int fd, const char *name)
 {
@@ -142,7 +169,21 @@ open_child(int fd, const char *name)
 	    O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Calls each for every name in the directory fd. */
+/* Pays for a directory entry out of what may be visited.  Returns whether
+ * there was enough. */
+static bool
+pay(struct finder *f, const struct dirent *entry)
+{
+	size_t price = f->soft && is_directory(entry) ? MASKS_DIRECTORY : 1;
+
+	if (f->visits < price)
+		return false;
+	f->visits -= price;
+	return true;
+}
+
+/* Calls each for every name in the directory fd; in search of repositories
+ * only for directories. */
 typedef void visit(struct finder *f, int fd, const char *name, void *arg);
 
 static void
@@ -160,11 +201,10 @@ list(struct finder *f, int fd, visit *each, void *arg)
 	while (!f->failed && (entry = readdir(d)) != NULL) {
 		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
 			continue;
-		if (f->visits-- == 0) {
-			f->visits = 0;
+		if (!pay(f, entry))
 			break;
-		}
-		each(f, fd, entry->d_name, arg);
+		if (!f->soft || is_directory(entry))
+			each(f, fd, entry->d_name, arg);
 	}
 	if (entry != NULL && f->soft)
 		f->masks->cut = true;
@@ -645,6 +685,22 @@ hide_policy(struct finder *f)
 		walk_all(f, &anywhere);
 }
 
+static bool
+has(int fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Whether fd is a git directory itself: a bare repository, or one whose
+ * working copy has it elsewhere. */
+static bool
+is_git(int fd)
+{
+	return has(fd, "HEAD") && has(fd, "objects");
+}
+
 /* Keeps the names that the directory fd has. */
 static void
 keep_names(struct finder *f, int fd, const char *const names[])
@@ -676,14 +732,21 @@ keep_module(struct finder *f, int fd, const char *name, void *arg)
 		keep_git(f, fd, name, depth + 1);
 }
 
+/* The finder is in a git directory. */
+static void
+keep_git_names(struct finder *f, int fd, unsigned depth)
+{
+	keep_names(f, fd, protect_git_names);
+	keep_module(f, fd, "modules", &depth);
+	keep_module(f, fd, "worktrees", &depth);
+}
+
 /* A git directory, or one that has them below: modules, modules/a/b,
  * worktrees. */
 static void
 keep_git(struct finder *f, int fd, const char *name, unsigned depth)
 {
-	static const char *const below[] = {"modules", "worktrees", NULL};
 	int child = open_child(fd, name);
-	struct stat st;
 	size_t old;
 
 	if (child == -1 || !enter(f, name, &old)) {
@@ -691,13 +754,10 @@ keep_git(struct finder *f, int fd, const char *name, unsigned depth)
 		return;
 	}
 	add(f, MASKS_PIN, S_IFDIR);
-	if (fstatat(child, "HEAD", &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		keep_names(f, child, protect_git_names);
-		for (size_t i = 0; below[i] != NULL; i++)
-			keep_module(f, child, below[i], &depth);
-	} else {
+	if (has(child, "HEAD"))
+		keep_git_names(f, child, depth);
+	else
 		list(f, child, keep_module, &depth);
-	}
 	leave(f, old);
 	close(child);
 }
@@ -746,7 +806,6 @@ static void
 search_one(struct finder *f, int fd, const char *name, void *arg)
 {
 	struct search search = *(const struct search *)arg;
-	struct stat st;
 	size_t old;
 	int child;
 
@@ -758,9 +817,13 @@ search_one(struct finder *f, int fd, const char *name, void *arg)
 		return;
 	}
 	if (granted(f) != 1) {
-		if (fstatat(child, ".git", &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (has(child, ".git")) {
 			pin_ancestors(f, search.root_len);
 			keep_directory(f, child);
+		}
+		if (is_git(child)) {
+			pin_ancestors(f, search.root_len);
+			keep_git_names(f, child, 0);
 		}
 		if (++search.depth < MASKS_PROTECT_DEPTH)
 			list(f, child, search_one, &search);
@@ -776,7 +839,6 @@ keep_path(struct finder *f, const struct policy_path *path)
 	int fd = open_inside(f, path->inside, O_RDONLY | O_DIRECTORY |
 	    O_NONBLOCK);
 	struct search search = {0, 0};
-	struct stat st;
 
 	if (fd == -1)
 		return;
@@ -785,9 +847,8 @@ keep_path(struct finder *f, const struct policy_path *path)
 	    enter(f, path->inside + 1, &(size_t){0})) {
 		search.root_len = f->len;
 		keep_directory(f, fd);
-		if (fstatat(fd, "HEAD", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    fstatat(fd, "objects", &st, AT_SYMLINK_NOFOLLOW) == 0)
-			keep_names(f, fd, protect_git_names);
+		if (is_git(fd))
+			keep_git_names(f, fd, 0);
 		list(f, fd, search_one, &search);
 	}
 	leave(f, 0);

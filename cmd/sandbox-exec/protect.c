@@ -27,8 +27,11 @@ const char *const protect_names[] = {
 	".bash_aliases", ".profile", ".zshrc", ".zprofile", ".zshenv",
 	".zlogin", ".zlogout", ".envrc", ".gitconfig", ".gitmodules",
 	".ripgreprc", ".mcp.json", ".vscode", ".idea", ".claude", ".codex",
-	".cursor", ".husky", ".ssh", NULL,
+	".cursor", ".gemini", ".windsurf", ".zed", ".devcontainer",
+	".husky", ".githooks", ".exrc", ".gdbinit", ".ssh", NULL,
 };
+_Static_assert(sizeof protect_names / sizeof *protect_names <=
+    PROTECT_NAMES + 1, "a bit and a time for each");
 
 /* commondir moves a git directory's configuration elsewhere. */
 const char *const protect_git_names[] = {

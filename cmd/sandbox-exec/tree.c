@@ -34,7 +34,7 @@ tree_init(struct tree *t)
 {
 	t->source_count = 0;
 	t->root = t->idmount.userns_fd = -1;
-	t->no_proc = t->no_idmap = t->links_read = false;
+	t->no_proc = t->no_idmap = t->links_read = t->cut = false;
 }
 
 void

@@ -180,6 +180,43 @@ protection()
 	each protection
 }
 
+protection_elsewhere()
+{
+	as git init -q --bare store/bare.git
+	as git init -q --separate-git-dir store/apart.git work
+	sx 0 --rw "$W" -- sh -c '
+		for d in store/bare.git store/apart.git; do
+			for f in $d/config $d/hooks/pre-commit; do
+				if echo evil 2>/dev/null >$f; then echo "wrote $f"; fi
+			done
+		done
+		for d in store store/*.git; do
+			perl -e "rename q($d), q(moved) and print q(moved $d)"
+		done
+		echo x 2>/dev/null >work/.git && echo "wrote work/.git"
+		touch store/bare.git/objects/new'
+	eq "$output" ''
+}
+
+@test "git directories without a working copy beside them are protected" {
+	requires git
+	each protection_elsewhere
+}
+
+protection_cut()
+{
+	as mkdir many
+	(cd many && seq 4200 | as xargs mkdir)
+	sx 0 --rw "$W" true
+	[[ $stderr == *'warning: protection: too many files'* ]]
+	sx 125 --require full --rw "$W" true
+	sx 0 --require full --ro "$W" true
+}
+
+@test "a search for repositories that is cut short is told" {
+	each protection_cut
+}
+
 protection_missing()
 {
 	as git init -q .

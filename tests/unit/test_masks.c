@@ -47,7 +47,9 @@ make_files(void)
 		"work/.git/modules/a/b", "work/.git/modules/a/b/hooks",
 		"work/sub", "work/sub/repo", "work/sub/repo/.git",
 		"work/sub/repo/.git/hooks", "work/sub/repo/.git/objects",
-		"work/.vscode", "work/deep",
+		"work/.vscode", "work/deep", "bare", "bare/in", "bare/in/r.git",
+		"bare/in/r.git/hooks", "bare/in/r.git/objects",
+		"bare/in/r.git/worktrees", "bare/in/r.git/worktrees/w",
 		"work/deep/1", "work/deep/1/2",
 	};
 	static const char *const files[] = {
@@ -57,7 +59,9 @@ make_files(void)
 		"work/.git/modules/a/b/HEAD", "work/.git/modules/a/b/config",
 		"work/sub/.env", "work/sub/repo/.git/HEAD",
 		"work/sub/repo/.git/config", "work/.bashrc",
-		"work/deep/1/2/key.pem", "work/plain",
+		"work/deep/1/2/key.pem", "work/plain", "bare/in/r.git/HEAD",
+		"bare/in/r.git/config", "bare/in/r.git/worktrees/w/HEAD",
+		"bare/in/r.git/worktrees/w/config.worktree",
 	};
 
 	must(mkdtemp(dir) != NULL && chdir(dir) == 0, dir);
@@ -247,6 +251,13 @@ test_protection(void)
 	set("rw", "work/sub/repo/.git");
 	eq_str(found(), "k work/sub/repo/.git/config\n"
 	    "k work/sub/repo/.git/hooks/\n", "a git directory alone");
+	begin();
+	set("rw", "bare");
+	eq_str(found(), "p bare/in/\np bare/in/r.git/\n"
+	    "k bare/in/r.git/config\nk bare/in/r.git/hooks/\n"
+	    "p bare/in/r.git/worktrees/\np bare/in/r.git/worktrees/w/\n"
+	    "k bare/in/r.git/worktrees/w/config.worktree\n",
+	    "a git directory without a working copy");
 	begin();
 	set("ro", "work");
 	eq_str(found(), "", "read-only needs none");
