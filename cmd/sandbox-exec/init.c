@@ -99,6 +99,13 @@ enter_ids(struct init_args *a)
 		fail_errno(a, STAGE_NAMESPACES, "host name");
 }
 
+/* Some hosts let us have namespaces and then nothing in them. */
+static enum init_stage
+stage_of(const struct tree *t)
+{
+	return t->refused ? STAGE_NAMESPACES : STAGE_POLICY;
+}
+
 static void
 open_files(struct init_args *a)
 {
@@ -108,7 +115,7 @@ open_files(struct init_args *a)
 	if (tree_make_root(a->tree, a->policy, &e) != 0)
 		fail(a, STAGE_NAMESPACES, &e);
 	if (a->open_in_init && tree_open(a->tree, a->policy, &same, &e) != 0)
-		fail(a, STAGE_POLICY, &e);
+		fail(a, stage_of(a->tree), &e);
 }
 
 /* What the network's maker leaves for init: it shares its memory and its
@@ -136,9 +143,8 @@ make_network(void *arg)
 	    netns_listen(n->policy, n->listeners, &n->listener_count,
 	    &n->error) != 0)
 		n->number = errno;
-	else if ((n->ns_fd = open("/proc/thread-self/ns/net", O_RDONLY |
-	    O_CLOEXEC)) == -1)
-		error_errno(&n->error, "/proc/thread-self/ns/net");
+	else if ((n->ns_fd = netns_open()) == -1)
+		error_errno(&n->error, "network namespace");
 	n->number = errno;
 	_exit(n->ns_fd == -1);
 }
@@ -247,7 +253,7 @@ build_full(struct init_args *a, struct landlock *l)
 	if (landlock_open(l, false) != 0)
 		fail_errno(a, STAGE_POLICY, "landlock");
 	if (tree_build(a->tree, a->policy, l, &e) != 0)
-		fail(a, STAGE_POLICY, &e);
+		fail(a, stage_of(a->tree), &e);
 	if (own_network)
 		join_network(a, &network, pid);
 }
