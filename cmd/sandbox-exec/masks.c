@@ -855,6 +855,55 @@ keep_path(struct finder *f, const struct policy_path *path)
 	close(fd);
 }
 
+/* The path that decides about where path is mounted. */
+static const struct policy_path *
+find_parent(const struct policy *p, const struct policy_path *path)
+{
+	const struct policy_path *best = NULL;
+
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *other = &p->paths[i];
+
+		if (other->access != POLICY_MASK &&
+		    !str_eq(other->inside, path->inside) &&
+		    path_is_below(path->inside, other->inside) &&
+		    (best == NULL || path_is_below(other->inside,
+		    best->inside)))
+			best = other;
+	}
+	return best;
+}
+
+/* What is granted for reading in what is writable would go elsewhere with a
+ * directory between them that is renamed, and another be in its place. */
+static void
+pin_grants(struct finder *f)
+{
+	const struct policy *p = f->policy;
+
+	for (size_t i = 0; i < p->path_count && !f->failed; i++) {
+		const struct policy_path *path = &p->paths[i], *parent;
+		char *slash;
+
+		if (path->access != POLICY_RO &&
+		    path->access != POLICY_OVERLAY)
+			continue;
+		parent = find_parent(p, path);
+		if (parent == NULL || parent->access != POLICY_RW)
+			continue;
+		leave(f, 0);
+		if (!enter(f, path->inside + 1, &(size_t){0}))
+			continue;
+		slash = strrchr(f->path, '/');
+		leave(f, (size_t)(slash - f->path));
+		if (parent->inside[1] == '\0')
+			pin_ancestors(f, 0);
+		else if (f->len > strlen(parent->inside))
+			pin_ancestors(f, strlen(parent->inside));
+	}
+	leave(f, 0);
+}
+
 static int
 compare(const void *a, const void *b)
 {
@@ -905,6 +954,7 @@ masks_find(int root_fd, const struct policy *p, struct masks *ret,
 	hide_policy(&f);
 	if (p->default_masks && !f.failed)
 		hide_defaults(&f);
+	pin_grants(&f);
 	for (size_t i = 0; p->protect && i < p->path_count && !f.failed;
 	    i++) {
 		f.soft = true;

@@ -333,6 +333,27 @@ places()
 	each places
 }
 
+# Renaming what leads to a read-only part would put another in its place.
+places_stay()
+{
+	as mkdir -p a/b/c a/d
+	echo host | as tee a/b/c/f >/dev/null
+	sx 0 --rw a --ro a/b/c -- sh -c '
+		for d in b b/c; do
+			perl -e "rename q('"$W"'/a/$d), q('"$W"'/a/moved) and print q(moved)"
+		done
+		mv a/d a/e && mkdir a/b/new && echo x >a/b/new/f
+		cd a/b && rm -rf c; mv c moved; mkdir -p c; echo evil >c/f; true' \
+		2>/dev/null
+	eq "$output" ''
+	eq "$(cat a/b/c/f)" host
+	[[ -d a/e && -f a/b/new/f ]]
+}
+
+@test "a read-only part of a writable directory stays where it is" {
+	each places_stay
+}
+
 explained()
 {
 	requires jq

@@ -259,6 +259,19 @@ test_protection(void)
 	    "k bare/in/r.git/worktrees/w/config.worktree\n",
 	    "a git directory without a working copy");
 	begin();
+	set("rw", "work");
+	set("ro", "work/deep/1/2");
+	set("ro", "work/sub");
+	set("without", "protection");
+	eq_str(found(), "p work/deep/\np work/deep/1/\n",
+	    "what leads to a part that is not writable");
+	begin();
+	set("rw", "work");
+	set("ro", "work/deep");
+	set("ro", "work/deep/1/2");
+	set("without", "protection");
+	eq_str(found(), "", "but for what is not writable either");
+	begin();
 	set("ro", "work");
 	eq_str(found(), "", "read-only needs none");
 	begin();
