@@ -263,6 +263,14 @@ add_fast_open(scmp_filter_ctx ctx)
 	    refuse_bits(ctx, "sendmmsg", 3, MSG_FASTOPEN);
 }
 
+/* A lease makes whoever opens the file on the host wait for the payload. */
+static bool
+add_leases(scmp_filter_ctx ctx)
+{
+	return refuse_masked(ctx, "fcntl", 1, LOW32, F_SETLEASE) &&
+	    refuse_masked(ctx, "fcntl64", 1, LOW32, F_SETLEASE);
+}
+
 static bool
 add_base(scmp_filter_ctx ctx)
 {
@@ -278,7 +286,7 @@ add_base(scmp_filter_ctx ctx)
 	    add_set_id_open(ctx, "open", 1) &&
 	    add_set_id_open(ctx, "openat", 2) && add_ioctls(ctx) &&
 	    add_families(ctx) && add_internet(ctx) &&
-	    add_fast_open(ctx);
+	    add_fast_open(ctx) && add_leases(ctx);
 }
 
 /* No sockets but Unix ones: where there is no network namespace. */
