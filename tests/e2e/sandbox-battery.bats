@@ -260,6 +260,33 @@ workspace()
 	END
 }
 
+@test "leak: the kernel, where its numbers are shown" {
+	OPTIONS=(--proc system)
+	CONTRAST=0
+	attempts <<-'END'
+	its memory: attack read /proc/kcore -> ENODATA|EACCES|ENOENT
+	its symbols: attack read /proc/kallsyms -> ENODATA|EACCES
+	its keys: attack read /proc/keys -> ENODATA|EACCES
+	its log: attack read /proc/kmsg -> ENODATA|EACCES
+	its configuration: attack read /proc/config.gz -> ENODATA|ENOENT
+	its command line: attack read /proc/cmdline -> ENODATA
+	interrupts, and so keystrokes: attack read /proc/interrupts -> ENODATA
+	the same in numbers: grep -cv ^cpu /proc/stat -> 0
+	timers and their processes: attack read /proc/timer_list -> ENODATA|EACCES|ENOENT
+	locks of others: attack read /proc/locks -> ENODATA
+	disks: attack read /proc/diskstats -> ENODATA
+	settings: ls -A /proc/sys | wc -l -> 0
+	the core pattern: attack write /proc/sys/kernel/core_pattern -> ENOENT
+	the boot's id: attack read /proc/sys/kernel/random/boot_id -> ENOENT
+	the magic key: attack write /proc/sysrq-trigger -> EACCES|EROFS|ENOENT
+	file systems of the kernel's: ls -A /proc/fs | wc -l -> 0
+	all that is not empty: cd /proc; for f in [!0-9]*; do if [ -f $f ] && ! [ -L $f ] && grep -q . $f; then echo $f; fi; done 2>/dev/null | tr '\n' ' ' -> cpuinfo filesystems loadavg meminfo stat uptime version 
+	all directories: cd /proc; for d in [!0-9]*/; do [ -L ${d%/} ] || ls -A $d; done 2>/dev/null | wc -l -> 0
+	init's environment: attack read /proc/1/environ -> ENOENT|EACCES|EPERM
+	taking a cover away: attack unmount /proc/kallsyms -> EPERM
+	END
+}
+
 @test "leak: devices" {
 	attempts <<-'END'
 	disks: ls /dev | grep -c '^[sv]d' -> 0
