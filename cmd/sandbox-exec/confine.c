@@ -304,8 +304,8 @@ has_writable(const struct policy *p)
 static void
 degrade_tier(struct confine *c, const struct policy *p)
 {
-	degrade(c, "namespaces", c->refused, "names of files outside, other "
-	    "processes and System V IPC can be seen; /proc is closed");
+	degrade(c, "namespaces", c->refused, "names of files outside and "
+	    "other processes can be seen; /proc is closed");
 	if (geteuid() == 0 && has_writable(p))
 		degrade(c, "idmap", "there is no mount namespace", "the "
 		    "command, which is not root, may be unable to write "

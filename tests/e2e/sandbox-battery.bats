@@ -784,11 +784,24 @@ has_lines() { (($(wc -l <"$2") >= $1)); }
 	start_bg listener node -e "require('net').createServer().listen('$T/sock',
 		() => require('fs').chmodSync('$T/sock', 0o777))"
 	wait_file "$T/sock"
+	echo mine >"$T/mine"
+	chmod 600 "$T/mine"
+	((EUID != 0)) || chown "$USER_ID" "$T/mine"
 	USERS=(lower_self lower)
 	as_lower_self() { "$T/refuse" "$@"; }
 	CONTRAST=0
 	as_lower() { "${become[@]}" "$T/refuse" "$@"; }
 	attempts <<-END
+	the mode of a file outside: attack chmod $T/mine -> EPERM
+	its attributes, an access list for one: attack setxattr $T/mine user.x -> EPERM
+	its owner: chown $(id -u) $T/mine 2>/dev/null; echo \$? -> 1
+	cutting it: attack truncate $T/mine -> EACCES
+	cutting it by opening: attack open-truncate $T/mine -> EACCES
+	reading it: attack read $T/mine -> EACCES
+	removing it: attack remove $T/mine -> EACCES
+	shared memory: attack shm 0 -> EPERM
+	a message queue: attack queue-make /battery -> EPERM|EACCES
+	a lease on what can be read: attack lease /usr/bin/env -> EPERM
 	limiting a process of the same user: attack prlimit $own -> EPERM
 	slowing it: attack priority $own -> EPERM
 	signalling it: attack signal $own -> EPERM
