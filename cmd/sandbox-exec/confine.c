@@ -282,7 +282,8 @@ degrade_limits(struct confine *c)
 {
 	if (c->limits.state[LIMIT_MEM] == LIMIT_ADVISORY)
 		degrade(c, "limit-mem", "no control group can be made",
-		    "the limit is that of each process, not of all");
+		    "the limit is that of each process; what all have is "
+		    "added up from time to time");
 	if (c->limits.state[LIMIT_CPU] == LIMIT_ADVISORY)
 		degrade(c, "limit-cpu", "no control group can be made",
 		    "the command can take more processors than asked for");

@@ -652,6 +652,18 @@ $T/tree:"
 	END
 }
 
+# An ordinary user has no control group here: all that it has is added up.
+@test "exhaustion: memory of many processes" {
+	((EUID != 0)) || USERS=(user)
+	CONTRAST=0
+	OPTIONS=(--mem 64m)
+	attempts <<-'END'
+	each below the limit: for i in 1 2 3 4 5 6; do attack memory-held 30 & done; sleep 60; echo through -> killed by 9
+	orphans: for i in 1 2 3 4 5 6; do (setsid attack memory-held 30 &) ; done; sleep 60; echo through -> killed by 9
+	few: for i in 1 2; do attack memory-held 10 & done; sleep 1; echo through -> through
+	END
+}
+
 @test "exhaustion: output" {
 	CONTRAST=0
 	for user in "${USERS[@]}"; do
