@@ -565,7 +565,7 @@ marked()
 unmarked() { ! marked "$1" 1; }
 
 # deep COMMAND: makes directories below each other, more than can be open.
-DEEP='perl -e "for (1 .. 1500) { mkdir q(d); chdir q(d) } mkdir q(no); chmod 0, q(no)"'
+DEEP='perl -e "for (1 .. 1100) { mkdir q(d); chdir q(d) } mkdir q(no); chmod 0, q(no)"'
 
 @test "persistence: what is too deep to remove is removed" {
 	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
