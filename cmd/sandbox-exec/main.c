@@ -159,6 +159,20 @@ run_with_overlays(struct options *o)
 	return status;
 }
 
+static int
+run_mode(struct options *o)
+{
+	switch (o->mode) {
+	case OPTIONS_EXPLAIN:
+		return explain_run(&o->policy, o->json);
+	case OPTIONS_SERVE:
+		return serve(o);
+	case OPTIONS_COMMAND:
+		break;
+	}
+	return run_with_overlays(o);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -173,8 +187,7 @@ main(int argc, char **argv)
 	case OPT_INVALID:
 		break;
 	case OPT_RUN:
-		status = o.explain ? explain_run(&o.policy, o.json) :
-		    run_with_overlays(&o);
+		status = run_mode(&o);
 		break;
 	}
 	options_done(&o);
