@@ -11,6 +11,7 @@
 
 #include "cmd/sandbox-exec/channel.h"
 #include "cmd/sandbox-exec/lsm.h"
+#include "cmd/sandbox-exec/path.h"
 #include "cmd/sandbox-exec/payload.h"
 #include "common/exit.h"
 #include "common/io.h"
@@ -19,7 +20,7 @@
 /* What init keeps, above standard descriptors that are /dev/null. */
 enum { KEPT_CONTROL = 3, KEPT_LANDLOCK, KEPT_EXE, KEPT_COUNT };
 
-enum { ROOT_TEXT = 4096 + 8, SWEEPS_MAX = 100000 };
+enum { ROOT_TEXT = PATH_LEN + 4, SWEEPS_MAX = 100000 };
 
 struct command {
 	uint32_t id;
@@ -75,29 +76,53 @@ commands_split(struct bytes strings, uint32_t argc, uint32_t envc,
 	return left == 0 ? 0 : -1;
 }
 
-/* The tools' command line: the working directory, then what else they may
- * touch and how. */
-static char **
-tools_argv(const struct policy *p)
+/* How the working directory may be used: as the innermost path around it; a
+ * policy has parents first. */
+static bool
+is_read_only(const struct policy *p, const char *dir)
 {
-	static char texts[POLICY_PATHS_MAX][ROOT_TEXT];
-	static char workdir[ROOT_TEXT];
-	static char *argv[POLICY_PATHS_MAX + 3];
-	static char name[] = "sandbox-tools";
-	size_t n = 0;
+	bool read_only = false;
 
-	if (getcwd(workdir, sizeof workdir) == NULL)
-		str_format(workdir, sizeof workdir, "/");
-	argv[n++] = name;
-	argv[n++] = workdir;
 	for (size_t i = 0; i < p->path_count; i++) {
 		const struct policy_path *path = &p->paths[i];
 
 		if (path->access != POLICY_MASK &&
-		    str_format(texts[i], sizeof texts[i], "%s:%s",
-		    path->access == POLICY_RO ? "ro" : "rw",
-		    path->inside) == 0)
-			argv[n++] = texts[i];
+		    path_is_below(dir, path->inside))
+			read_only = path->access == POLICY_RO;
+	}
+	return read_only;
+}
+
+static void
+format_root(char out[static ROOT_TEXT], bool read_only, const char *path)
+{
+	str_format(out, ROOT_TEXT, "%s:%s", read_only ? "ro" : "rw", path);
+}
+
+/* The tools' command line: what they may touch and how, the working directory
+ * first. */
+static char **
+tools_argv(const struct policy *p)
+{
+	static char texts[POLICY_PATHS_MAX + 1][ROOT_TEXT];
+	static char *argv[POLICY_PATHS_MAX + 3];
+	static char name[] = "sandbox-tools";
+	char dir[PATH_LEN];
+	size_t n = 0;
+
+	if (getcwd(dir, sizeof dir) == NULL)
+		str_format(dir, sizeof dir, "/");
+	argv[n++] = name;
+	format_root(texts[0], is_read_only(p, dir), dir);
+	argv[n++] = texts[0];
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *path = &p->paths[i];
+
+		if (path->access == POLICY_MASK)
+			continue;
+		format_root(texts[i + 1], path->access == POLICY_RO,
+		    path->inside);
+		argv[n++] = texts[i + 1];
 	}
 	argv[n] = NULL;
 	return argv;

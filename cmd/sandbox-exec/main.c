@@ -7,8 +7,10 @@
 #include "cmd/sandbox-exec/gate.h"
 #include "cmd/sandbox-exec/options.h"
 #include "cmd/sandbox-exec/overlay_changes.h"
+#include "cmd/sandbox-exec/serve.h"
 #include "cmd/sandbox-exec/status.h"
 #include "cmd/sandbox-exec/supervise.h"
+#include "cmd/sandbox-exec/toolserver.h"
 #include "common/diag.h"
 #include "common/exit.h"
 
@@ -159,6 +161,29 @@ run_with_overlays(struct options *o)
 	return status;
 }
 
+/* The zygote goes first: it must know nothing of what we are told later. */
+static int
+serve(struct options *o)
+{
+	struct zygote zygote;
+	struct audit audit;
+	struct error e;
+	int status = EXIT_SANDBOX;
+
+	if (audit_open(&audit, o->audit, &o->policy, &e) != 0) {
+		diag_error("%s", e.text);
+		return EXIT_SANDBOX;
+	}
+	if (zygote_start(&zygote, o, &audit, report_found, &e) == 0) {
+		status = serve_run(o, &audit, &zygote);
+		zygote_stop(&zygote);
+	} else {
+		diag_error("%s", e.text);
+	}
+	audit_close(&audit);
+	return status;
+}
+
 static int
 run_mode(struct options *o)
 {
@@ -179,6 +204,8 @@ main(int argc, char **argv)
 	static struct options o;
 	int status = EXIT_SANDBOX;
 
+	if (toolserver_is_meant(argv))
+		return toolserver_run(argv);
 	diag_init("sandbox-exec");
 	switch (options_parse(argc, argv, &o)) {
 	case OPT_DONE:

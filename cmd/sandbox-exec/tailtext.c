@@ -11,6 +11,8 @@ enum {
 	TEXT_MAX = UNIT_LEN_MAX * TAILTEXT_UNITS + SLACK,
 };
 
+static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+
 void
 tailtext_init(struct tailtext *t)
 {
@@ -46,7 +48,7 @@ cut(struct tailtext *t)
 	size_t at = 0;
 
 	while (t->units > TAILTEXT_UNITS) {
-		size_t n = utf8_length(text.ptr + at, text.len - at);
+		size_t n = utf8_len(text.ptr + at, text.len - at);
 
 		t->units -= units_of(n);
 		at += n;
@@ -69,7 +71,7 @@ put(struct tailtext *t, const uint8_t *s, size_t n)
 static void
 put_replacement(struct tailtext *t)
 {
-	put(t, (const uint8_t *)UTF8_REPLACEMENT, UTF8_REPLACEMENT_LEN);
+	put(t, (const uint8_t *)replacement, sizeof replacement - 1);
 }
 
 /* A run of ASCII at once. */
@@ -90,6 +92,18 @@ put_ascii(struct tailtext *t, const uint8_t *s, size_t n)
 	}
 }
 
+/* Whether more bytes can make a character of part. */
+static bool
+is_beginning(const struct tailtext *t)
+{
+	uint8_t whole[4] = {0x80, 0x80, 0x80, 0x80};
+
+	if (t->part_len == 1)
+		return t->part[0] >= 0xc2 && t->part[0] <= 0xf4;
+	memcpy(whole, t->part, t->part_len);
+	return utf8_len(whole, sizeof whole) > t->part_len;
+}
+
 /* One byte of text that is no part of a control sequence. */
 static void
 take_char(struct tailtext *t, uint8_t b)
@@ -98,13 +112,13 @@ take_char(struct tailtext *t, uint8_t b)
 		size_t n;
 
 		t->part[t->part_len++] = b;
-		n = utf8_length(t->part, t->part_len);
+		n = utf8_len(t->part, t->part_len);
 		if (n != 0) {
 			put(t, t->part, n);
 			t->part_len = 0;
 			return;
 		}
-		if (utf8_is_start(t->part, t->part_len))
+		if (is_beginning(t))
 			return;
 		/* What came before b is bad; b may begin anew. */
 		put_replacement(t);
@@ -182,4 +196,25 @@ tailtext_finish(struct tailtext *t)
 	while (text.len != 0 && text.ptr[text.len - 1] == '\n')
 		text.len--;
 	return text;
+}
+
+int
+tailtext_repair(struct bytes in, struct buf *out)
+{
+	while (in.len != 0) {
+		size_t n = 0, bad;
+
+		while (n < in.len && (bad = utf8_len(in.ptr + n,
+		    in.len - n)) != 0)
+			n += bad;
+		if (buf_add(out, bytes_of(in.ptr, n)) != 0)
+			return -1;
+		in = bytes_after(in, n);
+		if (in.len == 0)
+			break;
+		if (buf_add_str(out, replacement) != 0)
+			return -1;
+		in = bytes_after(in, 1);
+	}
+	return 0;
 }

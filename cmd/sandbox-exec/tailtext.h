@@ -37,4 +37,8 @@ void tailtext_add(struct tailtext *t, struct bytes in);
  * call. */
 struct bytes tailtext_finish(struct tailtext *t);
 
+/* Appends in with U+FFFD for each byte that is no UTF-8.  Returns 0, or -1
+ * with ENOBUFS or ENOMEM. */
+int tailtext_repair(struct bytes in, struct buf *out);
+
 #endif
