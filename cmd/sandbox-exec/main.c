@@ -5,6 +5,7 @@
 
 #include "cmd/sandbox-exec/explain.h"
 #include "cmd/sandbox-exec/gate.h"
+#include "cmd/sandbox-exec/mcp.h"
 #include "cmd/sandbox-exec/options.h"
 #include "cmd/sandbox-exec/overlay_changes.h"
 #include "cmd/sandbox-exec/serve.h"
@@ -180,7 +181,9 @@ serve(struct options *o)
 		return EXIT_SANDBOX;
 	}
 	if (zygote_start(&zygote, o, &audit, report_found, &e) == 0) {
-		status = serve_run(o, &audit, &zygote);
+		status = o->mode == OPTIONS_MCP ?
+		    mcp_run(o, &audit, &zygote) :
+		    serve_run(o, &audit, &zygote);
 		zygote_stop(&zygote);
 	} else {
 		diag_error("%s", e.text);
@@ -196,6 +199,7 @@ run_mode(struct options *o)
 	case OPTIONS_EXPLAIN:
 		return explain_run(&o->policy, o->json);
 	case OPTIONS_SERVE:
+	case OPTIONS_MCP:
 		return serve(o);
 	case OPTIONS_COMMAND:
 		break;

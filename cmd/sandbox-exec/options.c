@@ -28,7 +28,7 @@ struct given {
 	    *out, *files, *tmp_size;
 	const char *policy, *changes, *audit;
 	const char *listen;
-	bool diff, commit, discard, explain, json, serve, audit_input;
+	bool diff, commit, discard, explain, json, serve, mcp, audit_input;
 	int64_t status_fd, ready_fd, sandboxes_max, call_ms_max;
 };
 
@@ -80,6 +80,7 @@ static const struct opt opts[] = {
 	{0, "status-fd", "N", OPT_NUMBER, offsetof(struct given, status_fd), 0,
 	    INT_MAX, NULL, "write the outcome there, a JSON object"},
 	TEXT("audit", "FILE", audit, "append events to this file"),
+	FLAG("mcp", mcp, "serve the tools by MCP on standard input and output"),
 	FLAG("serve", serve, "run many sandboxes, asked for by frames"),
 	TEXT("listen", "PATH", listen,
 	    "serve at this Unix socket [standard input and output]"),
@@ -243,8 +244,9 @@ check_serve(const struct given *g, const struct options *o, bool other,
     struct error *e)
 {
 	if (other)
-		return error_set(e, "--serve takes no command, --explain, "
-		    "--changes, --diff, --commit, --discard or --status-fd");
+		return error_set(e, "--%s takes no command, --explain, "
+		    "--changes, --diff, --commit, --discard or --status-fd",
+		    g->mcp ? "mcp" : "serve");
 	if (g->audit_input && g->audit == NULL)
 		return error_set(e, "--audit-input needs --audit");
 	return check_lasting(&o->policy, e);
@@ -271,11 +273,13 @@ check_given(const struct given *g, const struct options *o, unsigned fixed,
 		    "other");
 	if (g->json && !g->explain && !g->diff)
 		return error_set(e, "--json needs --explain or --diff");
-	if (!g->serve && (g->listen != NULL || g->ready_fd != -1 ||
-	    g->audit_input))
-		return error_set(e, "--listen, --ready-fd and --audit-input "
-		    "need --serve");
-	if (g->serve)
+	if (g->serve && g->mcp)
+		return error_set(e, "--serve and --mcp exclude each other");
+	if (!g->serve && (g->listen != NULL || g->ready_fd != -1))
+		return error_set(e, "--listen and --ready-fd need --serve");
+	if (!g->serve && !g->mcp && g->audit_input)
+		return error_set(e, "--audit-input needs --serve or --mcp");
+	if (g->serve || g->mcp)
 		return check_serve(g, o, present || g->explain || after ||
 		    g->changes != NULL || g->status_fd != -1, e);
 	if (!present && !g->explain && !(after && g->changes != NULL))
@@ -345,7 +349,7 @@ find_home(char *const *environment, char out[static PATH_LEN])
 static void
 take_given(struct options *o, const struct given *g)
 {
-	o->mode = g->serve ? OPTIONS_SERVE :
+	o->mode = g->serve ? OPTIONS_SERVE : g->mcp ? OPTIONS_MCP :
 	    g->explain ? OPTIONS_EXPLAIN : OPTIONS_COMMAND;
 	o->listen = g->listen;
 	o->ready_fd = (int)g->ready_fd;

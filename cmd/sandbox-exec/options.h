@@ -11,6 +11,7 @@ enum options_mode {
 	OPTIONS_COMMAND, /* run it */
 	OPTIONS_EXPLAIN, /* say what would be enforced, run nothing */
 	OPTIONS_SERVE,   /* many sandboxes, asked for by frames */
+	OPTIONS_MCP,     /* one sandbox, its tools by MCP */
 };
 
 struct options {
