@@ -176,7 +176,7 @@ static void
 on_keeper(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct box *b = w->data;
-	struct keeper_answer a;
+	struct keeper_answer a = {.type = KEEPER_ENDED};
 	struct packet p = {.head = &a, .head_len = sizeof a, .more = b->more,
 		.more_len = sizeof b->more};
 	int r = packet_receive(w->fd, &p);
