@@ -137,6 +137,7 @@ open_roots(bool more)
 	tool_roots_init(&roots);
 	str_format(path, sizeof path, "%s/work", dir);
 	must(tool_roots_add(&roots, path, false, &e) == 0, e.text);
+	must(tool_roots_add(&roots, path, false, &e) == 0, e.text);
 	if (!more)
 		return;
 	str_format(path, sizeof path, "%s/extra", dir);
