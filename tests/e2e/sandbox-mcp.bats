@@ -411,11 +411,9 @@ client()
 	wait_until sleeping "${PID[mcp]}"
 	rss=$(awk '/^VmHWM/{print $2}' "/proc/${PID[mcp]}/status")
 	((rss < 30000)) || { echo "$rss kB"; return 1; }
-	for ((i = 1; i <= 60; i++)); do
-		hear
-		[[ $LINE == *'"id":"p"'* ]] && hear
-		((${#LINE} > 600000))
-	done
+	timeout "$DEADLINE" head -n 61 <&"$FROM" >"$T/lines"
+	(($(wc -c <"$T/lines") > 60 * 600000))
+	[[ $(jq -c .id "$T/lines" | sort -n | tail -n +2) == "$(seq 60)" ]]
 	ends 0
 }
 
@@ -464,7 +462,7 @@ sleeping()
 	hear_is .result.isError false
 	call 2 grep '{"pattern":"needle","path":"s"}'
 	hear
-	with=$(jq -r '.result.content[0].text' <<<"$LINE" | sort)
+	with=$(jq -r '.result.content[0].text' <<<"$LINE" | grep . | sort)
 	ends 0
 	mcp_close
 	rm "$T/to" "$T/from"
@@ -472,7 +470,7 @@ sleeping()
 	handshake
 	call 2 grep '{"pattern":"needle","path":"s"}'
 	hear
-	without=$(jq -r '.result.content[0].text' <<<"$LINE" | sort)
+	without=$(jq -r '.result.content[0].text' <<<"$LINE" | grep . | sort)
 	ends 0
 	[[ $with == "$without" ]]
 	[[ $with == "$PWD/s/d/f:1:a needle"$'\n'"$PWD/s/g:2:needle" ]]
