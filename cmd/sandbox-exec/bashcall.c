@@ -48,7 +48,7 @@ bashcall_parse(struct bytes input, struct bashcall *ret, struct error *e)
 	struct jsonr object, command;
 
 	if (jsonr_parse_object(input, &object, e) != 0)
-		return error_prefix(e, "bash");
+		return error_prefix(e, "bash: the input");
 	command = member(object, "command");
 	ret->restart = jsonr_is_true(member(object, "restart"));
 	ret->has_command = command.kind == JSONR_STRING &&

@@ -24,6 +24,7 @@ struct box {
 	uid_t uid;
 	gid_t gid;
 	unsigned hit;
+	bool ready;         /* it stood */
 	bool failed;        /* error says why */
 	struct error error;
 	int depth;          /* handlers that run */
@@ -92,6 +93,11 @@ end_box(struct box *b)
 	close_watched(b, &b->control, &b->control_fd);
 	close_watched(b, &b->keeper, &b->keeper_fd);
 	end_commands(b);
+	if (!b->ready && !b->failed) {
+		b->failed = true;
+		error_set(&b->error, "the process that was to build it has "
+		    "ended");
+	}
 	if (!b->freed)
 		b->events->gone(b->user, b->failed ? &b->error : NULL,
 		    b->hit);
@@ -154,6 +160,7 @@ take_ready(struct box *b, const struct keeper_answer *a, struct packet *p)
 
 	if (p->fd_count != 1 || b->control_fd != -1)
 		return;
+	b->ready = true;
 	b->control_fd = p->fds[0];
 	p->fd_count = 0;
 	b->uid = a->uid;
@@ -169,7 +176,7 @@ static void
 on_keeper(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct box *b = w->data;
-	struct keeper_answer a;
+	struct keeper_answer a = {.type = KEEPER_ENDED};
 	struct packet p = {.head = &a, .head_len = sizeof a, .more = b->more,
 		.more_len = sizeof b->more};
 	int r = packet_receive(w->fd, &p);

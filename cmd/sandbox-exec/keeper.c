@@ -6,12 +6,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/gate.h"
 #include "cmd/sandbox-exec/packet.h"
 #include "cmd/sandbox-exec/status.h"
+#include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/str.h"
@@ -23,7 +25,8 @@ struct kept {
 	struct audit audit;
 	struct confine confine;
 	struct protect_watch watch;
-	pid_t gate; /* 0: none */
+	pid_t gate;    /* 0: none */
+	int signal_fd; /* -1: none */
 };
 
 static void
@@ -133,16 +136,58 @@ tell_ready(struct kept *s)
 	buf_reset(&b);
 }
 
+/* The signals of protect.h, as a descriptor.  Without it only the end is left
+ * for protected names. */
+static int
+open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, PROTECT_SIGNAL);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Who makes protected names again and again wants to be faster than we.
+ * Returns whether the sandbox may go on. */
+static bool
+look_at_names(struct kept *s)
+{
+	if (protect_look(&s->watch, s->k->found, &s->audit))
+		return true;
+	diag_error("protected names: a session made them again and again and "
+	    "was ended");
+	audit_begin(&s->audit, "kill");
+	if (s->audit.fd != -1) {
+		jsonw_key_str(&s->audit.w, "signal", "KILL");
+		jsonw_key_str(&s->audit.w, "reason", "protected names");
+	}
+	audit_end(&s->audit);
+	return false;
+}
+
 /* Until the other end closes or says anything, or init is gone. */
 static void
-hold(const struct kept *s)
+hold(struct kept *s)
 {
 	struct pollfd at[] = {
 		{s->fd, POLLIN, 0}, {s->confine.pidfd, POLLIN, 0},
+		{s->signal_fd, POLLIN, 0},
 	};
+	struct signalfd_siginfo info;
 
-	while (poll(at, 2, -1) == -1 && errno == EINTR)
-		;
+	protect_arm(&s->watch);
+	while (look_at_names(s)) {
+		do {
+			at[0].revents = at[1].revents = 0;
+			poll(at, 3, -1);
+			if ((at[0].revents | at[1].revents) != 0)
+				return;
+		} while (read(s->signal_fd, &info, sizeof info) !=
+		    sizeof info);
+	}
 }
 
 void
@@ -156,6 +201,7 @@ keeper_run(const struct keeper *k, int fd)
 	signal(SIGCHLD, SIG_DFL);
 	s.k = k;
 	s.fd = fd;
+	s.signal_fd = open_signals();
 	s.confine.init_pid = s.confine.pidfd = s.confine.control_fd = -1;
 	cgroup_init(&s.confine.limits.cgroups);
 	buf_init(&settings, KEEPER_POLICY_MAX);

@@ -83,7 +83,7 @@ static const struct opt opts[] = {
 	FLAG("mcp", mcp, "serve the tools by MCP on standard input and output"),
 	FLAG("serve", serve, "run many sandboxes, asked for by frames"),
 	TEXT("listen", "PATH", listen,
-	    "serve at this Unix socket [standard input and output]"),
+	    "serve at this Unix socket [stdin and stdout]"),
 	{0, "ready-fd", "N", OPT_NUMBER, offsetof(struct given, ready_fd), 0,
 	    INT_MAX, NULL, "write a line there when it serves"},
 	{0, "max-sandboxes", "N", OPT_NUMBER,
@@ -93,7 +93,7 @@ static const struct opt opts[] = {
 	    offsetof(struct given, call_ms_max), 1000, CALL_MS_MAX, NULL,
 	    "longest time of a tool call [10m]"},
 	FLAG("audit-input", audit_input,
-	    "show what tools were called with, not its digest alone"),
+	    "show what tools were called with in the audit"),
 	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
 };
 

@@ -9,9 +9,14 @@
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/proc.h"
+#include "common/sha256.h"
 #include "common/str.h"
 
-enum { EVENT_MAX = 4096, ID_BYTES = 8 };
+enum {
+	EVENT_MAX = 4096,
+	ID_BYTES = 8,
+	AUDIT_ARGV_MAX = 2048, /* bytes, strings end with NUL */
+};
 
 struct served_exec {
 	struct served base;
@@ -68,6 +73,24 @@ status_of(const struct served_exec *x)
 }
 
 static void
+audit_argv(struct jsonw *w, const struct request *r, bool whole)
+{
+	struct bytes words = buf_bytes(&r->words);
+	uint8_t digest[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+
+	sha256(words, digest);
+	str_hex(hex, bytes_of(digest, sizeof digest));
+	jsonw_key_str(w, "argv_sha256", hex);
+	if (!whole)
+		return;
+	if (words.len > AUDIT_ARGV_MAX)
+		words.len = AUDIT_ARGV_MAX;
+	jsonw_key(w, "argv");
+	jsonw_bytes(w, words);
+}
+
+static void
 audit_exec(struct served_exec *x)
 {
 	const struct server *s = x->base.client->server;
@@ -77,6 +100,7 @@ audit_exec(struct served_exec *x)
 		return;
 	str_format(a->id, sizeof a->id, "%s", x->id);
 	audit_begin(a, "exec");
+	audit_argv(&a->w, &x->request, s->options->audit_input);
 	jsonw_key_int(&a->w, "status", status_of(x));
 	jsonw_key(&a->w, "timed_out");
 	jsonw_bool(&a->w, x->timed_out);

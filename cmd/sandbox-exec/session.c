@@ -15,6 +15,7 @@
 enum {
 	TEXT_MAX = 3 * TOOL_TEXT_MAX, /* each byte may become U+FFFD */
 	AUDIT_INPUT_MAX = 2048,       /* bytes of an input in the audit */
+	BUILDS_MAX = 3,               /* that end before a call starts */
 	ID_BYTES = 8,
 };
 
@@ -34,6 +35,7 @@ struct call {
 	enum call_state state;
 	struct bashcall bash;  /* of the tool bash */
 	bool parsed, restarted;
+	int builds;            /* sandboxes that were built for it */
 	int64_t ms;            /* how long it may take */
 	int64_t started_ms;
 	struct call_result result;
@@ -365,6 +367,12 @@ start_first(struct session *s)
 
 	if (!check(c))
 		return;
+	if (s->state == BOX_NONE && c->builds++ == BUILDS_MAX) {
+		buf_format(&c->text, "%s: the sandbox ends as soon as it "
+		    "stands", c->tool);
+		finish(c, true);
+		return;
+	}
 	if (s->state != BOX_READY) {
 		session_build(s);
 		return;

@@ -74,6 +74,15 @@ put_replacement(struct tailtext *t)
 	put(t, (const uint8_t *)replacement, sizeof replacement - 1);
 }
 
+/* What comes next is no part of the character that has begun. */
+static void
+end_part(struct tailtext *t)
+{
+	if (t->part_len != 0)
+		put_replacement(t);
+	t->part_len = 0;
+}
+
 /* A run of ASCII at once. */
 static void
 put_ascii(struct tailtext *t, const uint8_t *s, size_t n)
@@ -175,10 +184,12 @@ tailtext_add(struct tailtext *t, struct bytes in)
 		put_ascii(t, in.ptr + from, i - from);
 		if (i == in.len)
 			return;
-		if (in.ptr[i] == ESC)
+		if (in.ptr[i] == ESC) {
+			end_part(t);
 			t->csi[t->csi_len++] = ESC;
-		else
+		} else {
 			take_char(t, in.ptr[i]);
+		}
 	}
 }
 
@@ -188,9 +199,7 @@ tailtext_finish(struct tailtext *t)
 	struct bytes text;
 
 	give_back_csi(t);
-	if (t->part_len != 0)
-		put_replacement(t);
-	t->part_len = 0;
+	end_part(t);
 	cut(t);
 	text = buf_bytes(&t->text);
 	while (text.len != 0 && text.ptr[text.len - 1] == '\n')
