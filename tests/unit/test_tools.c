@@ -925,31 +925,52 @@ test_changing(void)
 	ok(fine, "a file that grows and shrinks is read or refused");
 }
 
-/* More names than are looked at. */
+static void
+remove_tree(const char *path)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		execlp("rm", "rm", "-rf", path, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(child, NULL, 0);
+}
+
+/* More names than are looked at; in memory, since there are many. */
 static void
 test_entries(void)
 {
-	char name[64];
+	char crowd[] = "/dev/shm/adit-crowd.XXXXXX", name[64], input[128],
+	    want[256];
+	struct error e;
 
-	make_dir("work/crowd");
+	must(mkdtemp(crowd) != NULL &&
+	    tool_roots_add(&roots, crowd, false, &e) == 0, crowd);
 	for (int i = 0; i < 50100; i++) {
-		if (i % 1000 == 0) {
-			str_format(name, sizeof name, "work/crowd/%03d",
-			    i / 1000);
+		str_format(name, sizeof name, "%s/%03d", crowd, i / 1000);
+		if (i % 1000 == 0)
 			make_dir(name);
-		}
-		str_format(name, sizeof name, "work/crowd/%03d/%d", i / 1000,
+		str_format(name, sizeof name, "%s/%03d/%d", crowd, i / 1000,
 		    i);
 		must(mknod(name, S_IFREG | 0644, 0) == 0, name);
 	}
-	put("work/crowd/000/0", "first\n");
-	good("grep", "{\"pattern\":\"first\",\"path\":\"crowd\"}",
-	    "@/work/crowd/000/0:1:first\n"
-	    "[the search was cut short after 50000 names]");
-	good("grep", "{\"pattern\":\"none\",\"path\":\"crowd\"}",
+	str_format(name, sizeof name, "%s/000/0", crowd);
+	put(name, "first\n");
+	str_format(input, sizeof input, "{\"pattern\":\"first\","
+	    "\"path\":\"%s\"}", crowd);
+	str_format(want, sizeof want, "%s:1:first\n[the search was cut short "
+	    "after 50000 names]", name);
+	good("grep", input, want);
+	str_format(input, sizeof input, "{\"pattern\":\"none\","
+	    "\"path\":\"%s\"}", crowd);
+	good("grep", input,
 	    "no matches\n[the search was cut short after 50000 names]");
-	ok(!run("glob", "{\"pattern\":\"crowd/*/*\"}"),
-	    "as many matches are found");
+	str_format(input, sizeof input, "{\"pattern\":\"*/*\","
+	    "\"path\":\"%s\"}", crowd);
+	ok(!run("glob", input), "as many matches are found");
+	open_roots(true);
+	remove_tree(crowd);
 }
 
 /* As tool_run, with a time that is over. */
@@ -1055,18 +1076,6 @@ test_table(void)
 	ok(tool_find("web_search") == NULL, "others are not");
 }
 
-static void
-remove_tree(void)
-{
-	pid_t child = fork();
-
-	if (child == 0) {
-		execlp("rm", "rm", "-rf", dir, (char *)NULL);
-		_exit(127);
-	}
-	waitpid(child, NULL, 0);
-}
-
 int
 main(void)
 {
@@ -1111,6 +1120,6 @@ main(void)
 	tool_roots_done(&roots);
 	buf_reset(&out);
 	if (chdir("/") == 0)
-		remove_tree();
+		remove_tree(dir);
 	return test_done();
 }
