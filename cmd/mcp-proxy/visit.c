@@ -21,7 +21,6 @@ enum {
 	DATA_MAX = 512,
 };
 
-#define MODERN "2026-07-28"
 #define BATCHES "2025-03-26"
 
 static void run_post(struct visit *v);
@@ -401,18 +400,16 @@ check_modern(const struct visit *v, const struct rpc *m,
 	return HEADER_MISMATCH;
 }
 
-/* Says which revisions are spoken here. */
+/* Says which revisions are spoken here, all of them with sessions. */
 static void
-refuse_version(struct visit *v, const struct rpc *m, bool modern)
+refuse_version(struct visit *v, const struct rpc *m)
 {
 	struct jsonw w;
 	struct buf data;
 
 	buf_init(&data, DATA_MAX);
-	buf_add_str(&data, modern ? "{\"supported\":[\"" MODERN "\","
-	    : "{\"supported\":[");
-	buf_add_str(&data, "\"2025-11-25\",\"2025-06-18\",\"" BATCHES "\"],"
-	    "\"requested\":");
+	buf_add_str(&data, "{\"supported\":[\"2025-11-25\",\"2025-06-18\","
+	    "\"" BATCHES "\"],\"requested\":");
 	jsonw_init(&w, &data);
 	jsonw_str(&w, v->version);
 	buf_add(&data, bytes_of("}", 2)); /* and its NUL */
@@ -449,9 +446,8 @@ run_modern(struct visit *v, const struct rpc *m)
 		visit_refuse(v, 400, m->id.text, code, text, NULL);
 		return;
 	}
-	if (!is_unknown(b) && (b->era == ERA_LEGACY ||
-	    !str_eq(v->version, MODERN))) {
-		refuse_version(v, m, b->era == ERA_MODERN);
+	if (b->era == ERA_LEGACY && !is_unknown(b)) {
+		refuse_version(v, m);
 		return;
 	}
 	p = need_process(v, PROCESS_MODERN, slot);
@@ -736,7 +732,8 @@ run_post(struct visit *v)
 		run_batch(v, (struct jsonr){JSONR_ARRAY, m.text});
 		return;
 	}
-	if (m.kind == RPC_REQUEST && rpc_is(&m, "initialize")) {
+	if (m.kind == RPC_REQUEST && m.version.kind == JSONR_ABSENT &&
+	    rpc_is(&m, "initialize")) {
 		if (v->bridge->route->stdio->mode == CONFIG_SESSION)
 			initialize_owned(v, &m);
 		else

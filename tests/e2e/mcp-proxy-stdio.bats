@@ -663,13 +663,13 @@ sleep_a_while()
 
 @test "2026-07-28: a command that speaks it is asked without sessions" {
 	start_bridge modern
-	modern server/discover '{}'
+	modern server/discover '{}' -H 'Mcp-Method: server/discover'
 	eq "$CODE" 200
 	eq "$(jq -r '.result.supportedVersions[0]' <<<"$BODY")" "$MODERN"
 	eq "$(field mcp-session-id)" ''
-	modern tools/call '{"name":"echo","arguments":{"message":"m"}}' \
-		-H 'Mcp-Method: tools/call' -H 'Mcp-Name: echo'
-	eq "$CODE" 400
+	modern_call echo '{"message":"m"}'
+	eq "$(text)" m
+	eq "$(process_count)" 1
 }
 
 modern_call()

@@ -20,7 +20,7 @@
 
 import { createInterface } from 'node:readline';
 import { spawn } from 'node:child_process';
-import { writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 
 const words = new Map(process.argv.slice(2).map(w => {
 	const at = w.indexOf('=');
@@ -118,7 +118,7 @@ const tools = {
 		writeSync(2, line + '\n');
 		text(id, 'said');
 	},
-	close: () => process.stdout.destroy(),
+	close: () => closeSync(1),
 	hang: () => writeSync(2, 'hanging\n'),
 	child: id => {
 		const child = spawn('sleep', ['1000'], { stdio: 'inherit' });
@@ -159,6 +159,13 @@ function take(line) {
 	if (m.id === undefined) {
 		if (m.method === 'notifications/cancelled')
 			cancelled.push(m.params.requestId);
+		return;
+	}
+	const asks = m.params?._meta?.[
+	    'io.modelcontextprotocol/protocolVersion'];
+	if (words.has('modern') && asks !== '2026-07-28') {
+		send({ id: m.id, error: { code: -32022, message: 'no',
+			data: { supported: ['2026-07-28'], requested: asks } } });
 		return;
 	}
 	const method = methods[m.method];
