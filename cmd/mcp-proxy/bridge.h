@@ -18,6 +18,10 @@ enum {
 	BRIDGE_ASKS_MAX = 64,            /* of one process to its client */
 	BRIDGE_QUEUE_MAX = 256 << 10,    /* bytes for a client that has no
 	                                  * stream at the moment */
+	BRIDGE_LOG_MAX = 256 << 10,      /* bytes of events kept for clients
+	                                  * that lost their stream */
+	BRIDGE_EVENT_SLACK = 96,         /* bytes of an event around its
+	                                  * message */
 	BRIDGE_PROBE_MS = 10 * 1000,     /* to answer server/discover */
 	BRIDGE_ERA_MS = 10 * 60 * 1000,  /* until a process is asked again */
 	BRIDGE_SETTLE_MS = 5000,         /* what ends sooner has failed */
@@ -49,6 +53,8 @@ struct call {
 	struct visit *visit;                  /* NULL: nobody waits */
 	struct call *visit_next, *visit_prev;
 	struct session *session;              /* NULL: it has none */
+	uint32_t stream;                      /* whose events are about it, or
+	                                       * 0 */
 	int64_t deadline_ms;                  /* 0: none */
 	struct bytes id, token;               /* the agent's; in text */
 	uint8_t text[];
@@ -59,6 +65,14 @@ struct ask {
 	uint32_t number;
 	size_t id_len;
 	uint8_t id[];
+};
+
+/* An event that was sent, or would have been, as it is sent. */
+struct event {
+	struct event *next;
+	struct rpc_event_id id;
+	size_t len;
+	uint8_t text[];
 };
 
 enum process_role {
@@ -96,6 +110,10 @@ struct session {
 	size_t slot;
 	struct visit *listener;      /* its GET stream */
 	struct buf queue;            /* messages, each with a line's end */
+	struct event *events, *last_event; /* the oldest first */
+	size_t event_len;            /* of all of them */
+	uint32_t last_stream;
+	uint64_t last_event_number;
 	int64_t used_ms;
 };
 
@@ -169,6 +187,19 @@ size_t session_slot(const struct bridge *b);
 int session_deliver(struct session *s, struct bytes text,
     struct rpc_edit *edits, size_t count);
 
+/* Appends a message to out as an event of a stream, and keeps it.  Returns 0,
+ * or -1 with out unchanged. */
+int session_add_event(struct session *s, char kind, uint32_t stream,
+    struct buf *out, struct bytes text, struct rpc_edit *edits, size_t count);
+
+/* Keeps an event of a call whose stream is broken. */
+void session_keep(struct call *c, struct bytes text, struct rpc_edit *edits,
+    size_t count);
+
+/* Appends the events of a stream that came after one.  Returns 0, or -1. */
+int session_replay(const struct session *s, const struct rpc_event_id *after,
+    struct buf *out);
+
 /* Sends what was kept on the stream that has come. */
 void session_flush(struct session *s);
 
@@ -206,6 +237,10 @@ bool process_answer(struct process *p, const struct rpc *m);
 /* The call that an agent's session knows under this id, or NULL. */
 struct call *process_find(struct process *p, const struct session *s,
     struct bytes id);
+
+/* Lets v wait for the calls of a stream, instead of whoever does. */
+void process_adopt(struct process *p, const struct session *s,
+    uint32_t stream, struct visit *v);
 
 /* Tells the process that nobody waits for it any more, and forgets it. */
 void process_cancel(struct call *c);

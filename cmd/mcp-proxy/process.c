@@ -218,6 +218,28 @@ process_find(struct process *p, const struct session *s, struct bytes id)
 }
 
 void
+process_adopt(struct process *p, const struct session *s, uint32_t stream,
+    struct visit *v)
+{
+	struct visit *old = NULL;
+
+	for (struct call *c = p->calls; c != NULL; c = c->next) {
+		if (c->session != s || c->stream != stream)
+			continue;
+		if (c->visit != NULL) {
+			old = c->visit;
+			old->left--;
+		}
+		leave_visit(c);
+		join_visit(c, v);
+		v->left++;
+		v->deadline_ms = c->deadline_ms;
+	}
+	if (old != NULL && old->left == 0)
+		visit_end(old);
+}
+
+void
 process_sweep(struct process *p, int64_t now_ms)
 {
 	struct call *next;
@@ -555,6 +577,8 @@ pass_answer(struct call *c, const struct rpc *m)
 	    rpc_number(m->subscription, &number) == 0 && number == c->number)
 		edits[count++] = (struct rpc_edit){m->subscription.text,
 		    c->id};
+	if (v == NULL)
+		session_keep(c, m->text, edits, count);
 	detach(c);
 	if (v != NULL)
 		visit_answer(v, m, edits, count);
@@ -601,10 +625,13 @@ take_progress(struct process *p, const struct rpc *m)
 
 	if (rpc_number(m->token, &number) != 0 ||
 	    (c = idmap_get(&p->numbers, number)) == NULL ||
-	    c->visit == NULL || c->token.len == 0)
+	    c->token.len == 0)
 		return;
 	edit = (struct rpc_edit){m->token.text, c->token};
-	visit_event(c->visit, m->text, &edit, 1);
+	if (c->visit != NULL)
+		visit_event(c->visit, m->text, &edit, 1);
+	else
+		session_keep(c, m->text, &edit, 1);
 }
 
 /* Something about a subscription of 2026-07-28. */

@@ -354,6 +354,34 @@ rpc_write_error(struct buf *out, struct bytes id, int code,
 
 /* ---- headers ---- */
 
+int
+rpc_parse_event_id(struct bytes in, struct rpc_event_id *ret)
+{
+	const uint8_t *dash = in.len == 0 ? NULL
+	    : memchr(in.ptr, '-', in.len);
+	struct rpc_event_id id;
+	uint64_t stream;
+
+	if (dash == NULL || (in.ptr[0] != 'g' && in.ptr[0] != 'p'))
+		return -1;
+	id.kind = (char)in.ptr[0];
+	if (field_parse_number(bytes_of(in.ptr + 1,
+	    (size_t)(dash - in.ptr) - 1), UINT32_MAX, &stream) != 0 ||
+	    field_parse_number(bytes_after(in, (size_t)(dash - in.ptr) + 1),
+	    UINT64_MAX, &id.number) != 0)
+		return -1;
+	id.stream = (uint32_t)stream;
+	*ret = id;
+	return 0;
+}
+
+int
+rpc_write_event_id(struct buf *out, const struct rpc_event_id *id)
+{
+	return buf_format(out, "%c%u-%llu", id->kind, id->stream,
+	    (unsigned long long)id->number);
+}
+
 static int
 base64_value(uint8_t c)
 {

@@ -49,6 +49,19 @@ bool rpc_is(const struct rpc *m, const char *method);
 /* An answer's error code, 0 if it is none or has none. */
 int64_t rpc_error_code(const struct rpc *m);
 
+/* The id of an event: of which stream of a session, and which of all its
+ * events.  'g': a stream that GET opened, 'p': one that answers a POST. */
+struct rpc_event_id {
+	char kind; /* 0: none */
+	uint32_t stream;
+	uint64_t number;
+};
+
+/* Reads it as rpc_write_event_id writes it.  Returns 0, or -1 if it is
+ * none. */
+int rpc_parse_event_id(struct bytes in, struct rpc_event_id *ret);
+int rpc_write_event_id(struct buf *out, const struct rpc_event_id *id);
+
 /* Puts the bytes put in the place of old, which lies in the text. */
 struct rpc_edit {
 	struct bytes old, put;

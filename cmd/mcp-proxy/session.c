@@ -61,6 +61,18 @@ session_new(struct bridge *b)
 	return s;
 }
 
+static void
+drop_event(struct session *s)
+{
+	struct event *e = s->events;
+
+	s->events = e->next;
+	if (s->events == NULL)
+		s->last_event = NULL;
+	s->event_len -= e->len;
+	free(e);
+}
+
 /* Lets no call point to it any more. */
 static void
 leave_calls(struct session *s)
@@ -106,6 +118,8 @@ session_free(struct session *s)
 		v->session = NULL;
 		visit_end(v);
 	}
+	while (s->events != NULL)
+		drop_event(s);
 	buf_reset(&s->queue);
 	free(s);
 }
@@ -167,6 +181,78 @@ session_deliver(struct session *s, struct bytes text, struct rpc_edit *edits,
 	    1) == NULL || rpc_write(&s->queue, text, edits, count) != 0)
 		return -1;
 	return buf_add_str(&s->queue, "\n");
+}
+
+/* ---- events ---- */
+
+/* Keeps an event, and fewer of the older ones if need be. */
+static void
+keep_event(struct session *s, const struct rpc_event_id *id,
+    struct bytes text)
+{
+	struct event *e = text.len > BRIDGE_LOG_MAX ? NULL
+	    : malloc(sizeof *e + text.len);
+
+	if (e == NULL)
+		return;
+	e->next = NULL;
+	e->id = *id;
+	e->len = text.len;
+	memcpy(e->text, text.ptr, text.len);
+	if (s->last_event != NULL)
+		s->last_event->next = e;
+	else
+		s->events = e;
+	s->last_event = e;
+	s->event_len += e->len;
+	while (s->event_len > BRIDGE_LOG_MAX)
+		drop_event(s);
+}
+
+int
+session_add_event(struct session *s, char kind, uint32_t stream,
+    struct buf *out, struct bytes text, struct rpc_edit *edits, size_t count)
+{
+	struct rpc_event_id id = {kind, stream, s->last_event_number + 1};
+	size_t before = buf_len(out);
+
+	/* Room for all of it first, so that no half of it stays. */
+	if (buf_reserve(out, text.len + RPC_EDITS_MAX * RPC_ID_MAX +
+	    BRIDGE_EVENT_SLACK) == NULL || buf_add_str(out, "id: ") != 0 ||
+	    rpc_write_event_id(out, &id) != 0 ||
+	    buf_add_str(out, "\ndata: ") != 0 ||
+	    rpc_write(out, text, edits, count) != 0 ||
+	    buf_add_str(out, "\n\n") != 0)
+		return -1;
+	s->last_event_number++;
+	keep_event(s, &id, bytes_after(buf_bytes(out), before));
+	return 0;
+}
+
+void
+session_keep(struct call *c, struct bytes text, struct rpc_edit *edits,
+    size_t count)
+{
+	struct buf *out = &c->process->child.proxy->out;
+
+	if (c->session == NULL || c->stream == 0)
+		return;
+	buf_clear(out);
+	session_add_event(c->session, 'p', c->stream, out, text, edits,
+	    count);
+}
+
+int
+session_replay(const struct session *s, const struct rpc_event_id *after,
+    struct buf *out)
+{
+	for (const struct event *e = s->events; e != NULL; e = e->next) {
+		if (e->id.stream == after->stream &&
+		    e->id.number > after->number &&
+		    buf_add(out, bytes_of(e->text, e->len)) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 void

@@ -144,6 +144,8 @@ take_field(struct visit *v, const struct http_field *f, struct bytes host,
 		take_mirror(v, &v->has_method, &v->mirror_method, f->value);
 	} else if (field_eq_str(f->name, "mcp-name")) {
 		take_mirror(v, &v->has_name, &v->mirror_name, f->value);
+	} else if (field_eq_str(f->name, "last-event-id")) {
+		rpc_parse_event_id(f->value, &v->resume);
 	} else if (field_eq_str(f->name, "origin") &&
 	    !is_own_origin(f->value, host)) {
 		refuse_head(v, 403, "Origin: of another host");
@@ -748,8 +750,17 @@ run_post(struct visit *v)
 		run_legacy(v, &m);
 }
 
-/* The stream for messages that belong to no request.  A new one takes the
- * place of the old: its client may have lost that without our knowing. */
+/* Whether v goes on with a stream that was broken. */
+static bool
+is_resumed(const struct visit *v)
+{
+	return v->resume.kind != 0 && v->resume.stream != 0 &&
+	    v->resume.stream <= v->session->last_stream;
+}
+
+/* The stream for messages that belong to no request, or the rest of one that
+ * was broken.  A new one takes the place of the old: its client may have lost
+ * that without our knowing. */
 static void
 run_get(struct visit *v)
 {
@@ -757,10 +768,15 @@ run_get(struct visit *v)
 
 	if (s == NULL)
 		return;
+	if (is_resumed(v) && v->resume.kind == 'p') {
+		visit_resume(v, s->owned != NULL ? s->owned
+		    : v->bridge->shared[s->slot]);
+		return;
+	}
 	if (s->listener != NULL)
 		visit_end(s->listener);
 	s->listener = v;
-	if (visit_begin_stream(v))
+	if (is_resumed(v) ? visit_resume(v, NULL) : visit_begin_stream(v))
 		session_flush(s);
 }
 

@@ -37,6 +37,7 @@ struct visit {
 	char version[VISIT_VERSION_LEN];         /* "": none */
 	bool has_method, has_name;
 	struct buf mirror_method, mirror_name;   /* Mcp-Method, Mcp-Name */
+	struct rpc_event_id resume;              /* Last-Event-ID */
 	struct buf body;
 
 	/* What it waits for. */
@@ -56,6 +57,8 @@ struct visit {
 	bool ending;               /* with the last byte of out */
 	struct buf out;
 	int64_t moved_ms;          /* when bytes last went */
+	uint32_t stream;           /* of the session; 0: its events have no
+	                            * ids */
 	const char *new_session;   /* to be announced, or NULL */
 };
 
@@ -113,9 +116,10 @@ void visit_reply(struct visit *v, int status, const char *type,
     struct bytes body);
 void visit_fail(struct visit *v, const struct failure *why);
 
-/* Begins a stream with nothing in it yet.  Returns whether v is still
- * there. */
+/* Begins a stream with nothing in it yet, or goes on with a broken one.
+ * Return whether v is still there. */
 bool visit_begin_stream(struct visit *v);
+bool visit_resume(struct visit *v, struct process *p);
 
 /* Sets the time of the next look at it. */
 void visit_watch(struct visit *v);

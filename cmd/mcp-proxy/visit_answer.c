@@ -99,17 +99,69 @@ begin(struct visit *v, int status, const char *fields, int64_t length)
 }
 
 static void
-begin_stream(struct visit *v)
+begin_events(struct visit *v)
 {
 	v->sse = true;
 	begin(v, 200, "Content-Type: text/event-stream\r\n"
 	    "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n", -1);
 }
 
+static char
+stream_kind(const struct visit *v)
+{
+	return v->method == VISIT_GET && v->session != NULL &&
+	    v->session->listener == v ? 'g' : 'p';
+}
+
+/* Gives the stream a number, so that it can be resumed.  Since 2025-11-25 it
+ * begins with an event that only tells its id. */
+static void
+begin_stream(struct visit *v)
+{
+	struct session *s = v->session;
+	struct rpc_event_id id;
+
+	begin_events(v);
+	if (s == NULL || s->version[0] == '\0')
+		return;
+	v->stream = ++s->last_stream;
+	for (struct call *c = v->calls; c != NULL; c = c->visit_next)
+		c->stream = v->stream;
+	id = (struct rpc_event_id){stream_kind(v), v->stream,
+	    s->last_event_number};
+	if (strcmp(s->version, "2025-11-25") >= 0 &&
+	    (buf_add_str(&v->out, "id: ") != 0 ||
+	    rpc_write_event_id(&v->out, &id) != 0 ||
+	    buf_add_str(&v->out, "\ndata: \n\n") != 0))
+		diag_debug("%s: no first event", v->bridge->route->origin);
+}
+
 bool
 visit_begin_stream(struct visit *v)
 {
 	begin_stream(v);
+	if (!pump(v))
+		return false;
+	visit_watch(v);
+	return true;
+}
+
+bool
+visit_resume(struct visit *v, struct process *p)
+{
+	struct session *s = v->session;
+
+	v->stream = v->resume.stream;
+	begin_events(v);
+	if (session_replay(s, &v->resume, &v->out) != 0) {
+		exchange_fail_internal(v->exchange);
+		return false;
+	}
+	if (v->resume.kind == 'p') {
+		if (p != NULL)
+			process_adopt(p, s, v->stream, v);
+		v->ending = v->left == 0;
+	}
 	if (!pump(v))
 		return false;
 	visit_watch(v);
@@ -182,6 +234,9 @@ add_event(struct visit *v, struct bytes text, struct rpc_edit *edits,
 	size_t room = text.len + RPC_EDITS_MAX * RPC_ID_MAX + sizeof before +
 	    sizeof after;
 
+	if (v->stream != 0 && v->session != NULL)
+		return session_add_event(v->session, stream_kind(v),
+		    v->stream, &v->out, text, edits, count);
 	/* Room for all of it first, so that no half of it stays. */
 	if (buf_reserve(&v->out, room) == NULL ||
 	    buf_add_str(&v->out, before) != 0 ||

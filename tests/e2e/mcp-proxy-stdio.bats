@@ -339,6 +339,51 @@ release()
 	[[ $(<"$T/asked.out") == *good* && $(<"$T/asked.out") != *evil* ]]
 }
 
+@test "a stream that broke is resumed after the last event that came" {
+	local id
+
+	start_bridge
+	begin
+	start_bg broken curl -sN --max-time 60 --cacert "$T/certs/ca.crt" \
+		--resolve "*:$PROXY:127.0.0.1" -H "Mcp-Session-Id: $SID" \
+		-H 'Content-Type: application/json' -H 'Accept: text/event-stream' \
+		-d "$(tool '"x"' steps '{"key":"k"}' '{"progressToken":"t"}')" \
+		"https://$NAME:$PROXY/mcp"
+	wait_until has_line "$T/broken.out" '"progress":1'
+	id=$(sed -n '/"progress":1/{x;p;};h' "$T/broken.out" | sed 's/^id: //')
+	[[ $id =~ ^p[0-9]+-[0-9]+$ ]]
+	stop broken
+	# Two more steps and the answer, of which one is still to come.
+	call 2 release '{"key":"k"}'
+	eq "$(text)" released
+	start_bg resumed curl -sN --max-time 60 --cacert "$T/certs/ca.crt" \
+		--resolve "*:$PROXY:127.0.0.1" -H "Mcp-Session-Id: $SID" \
+		-H 'Accept: text/event-stream' -H "Last-Event-ID: $id" \
+		"https://$NAME:$PROXY/mcp"
+	wait_until has_line "$T/resumed.out" '"progress":2'
+	run ! grep '"progress":1' "$T/resumed.out"
+	call 3 release '{"key":"k"}'
+	wait_exit resumed
+	eq "$STATUS" 0
+	eq "$(sed -n 's/^data: //p' "$T/resumed.out" |
+		jq -c '[.id, .params.progressToken, .params.progress]' | xargs)" \
+		'[null,t,2] [x,null,null]'
+	# And again, when all of it is over.
+	run -0 agent_curl -H "Mcp-Session-Id: $SID" \
+		-H 'Accept: text/event-stream' -H "Last-Event-ID: $id" /mcp
+	eq "$(grep -c '^id: ' <<<"$output")" 2
+}
+
+@test "events of one session can not be asked for in another" {
+	start_bridge
+	begin
+	call 1 progress '{"count":3}' '{"progressToken":1}'
+	begin
+	run agent_curl --max-time 1 -H "Mcp-Session-Id: $SID" \
+		-H 'Accept: text/event-stream' -H 'Last-Event-ID: p1-0' /mcp
+	[[ $output != *progressToken* ]]
+}
+
 # ---- cancelling and time
 
 @test "notifications/cancelled ends the request and reaches the process" {

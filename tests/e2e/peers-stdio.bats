@@ -90,14 +90,12 @@ client()
 
 @test "the SDK's 1.x client works with a stdio server" {
 	start_path_to "$(fixture_route ', legacy')"
-	client client-v1.mjs initialize list call large progress parallel \
-		cancel cancel-quiet notify delete
+	client client-v1.mjs all
 }
 
 @test "the SDK's 1.x client works with a shared stdio server" {
 	start_path_to "$(fixture_route ', legacy' ', mode: shared')"
-	client client-v1.mjs initialize list call large progress parallel \
-		cancel cancel-quiet notify delete
+	client client-v1.mjs all
 }
 
 @test "the SDK's 2.x client works with a stdio server of 2026-07-28" {

@@ -11,7 +11,7 @@
 //         modern       speaks 2026-07-28 instead
 //
 // Tools, by name: echo, pid, env, cwd, hold (until release of the same key),
-// release, crash, garbage, twice (two answers), foreign (an answer to another
+// release, steps (progress, once more at a release, an answer at the next), crash, garbage, twice (two answers), foreign (an answer to another
 // number), late (an answer after a notification that it was cancelled), flood
 // (count notifications), endless (a line without end), large (count bytes),
 // ask (a request to the client), changed (a list has changed), log (a message
@@ -61,9 +61,20 @@ const tools = {
 		held.set(key, id);
 		writeSync(2, `holding ${key}\n`);
 	},
+	steps: (id, { key }, meta) => {
+		const step = progress => note('notifications/progress',
+		    { progressToken: meta.progressToken, progress });
+		step(1);
+		held.set(key, () => {
+			step(2);
+			held.set(key, id);
+		});
+	},
 	release: (id, { key }) => {
 		const other = held.get(key);
-		if (other !== undefined)
+		if (typeof other === 'function')
+			other();
+		else if (other !== undefined)
 			text(other, `held ${key}`);
 		text(id, other === undefined ? 'none' : 'released');
 	},

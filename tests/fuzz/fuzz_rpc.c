@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Any text: it is a message or none; a message with other ids is one line that
  * is the same message with those ids, and back again.  The same bytes as
- * a header that mirrors a value. */
+ * a header that mirrors a value, and as the id of an event. */
 #include <assert.h>
 
 #include "cmd/mcp-proxy/rpc.h"
@@ -48,6 +48,22 @@ check_rewritten(const struct rpc *m, struct buf *out)
 	buf_reset(&back);
 }
 
+static void
+check_event_id(struct bytes in)
+{
+	struct rpc_event_id id, again;
+	struct buf out;
+
+	if (rpc_parse_event_id(in, &id) != 0)
+		return;
+	buf_init(&out, 64);
+	assert(rpc_write_event_id(&out, &id) == 0);
+	assert(rpc_parse_event_id(buf_bytes(&out), &again) == 0);
+	assert(again.kind == id.kind && again.stream == id.stream &&
+	    again.number == id.number);
+	buf_reset(&out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -72,6 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (rpc_decode_header(in, &out) == 0)
 		assert(buf_len(&out) <= len);
 	(void)rpc_is_modern(in);
+	check_event_id(in);
 	buf_reset(&out);
 	return 0;
 }

@@ -194,9 +194,33 @@ test_errors(void)
 	buf_reset(&out);
 }
 
+static void
+test_event_ids(void)
+{
+	static const char *const wrong[] = {
+		"", "p", "p1", "1-1", "x1-1", "p-1", "p1-", "p4294967296-1",
+		"p1-1 ", "p1-1-1", "p+1-1", "g1-18446744073709551616",
+	};
+	struct rpc_event_id id;
+	struct buf out;
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		eq_int(rpc_parse_event_id(bytes_cstr(wrong[i]), &id), -1,
+		    "no id of an event: '%s'", wrong[i]);
+	ok(rpc_parse_event_id(bytes_cstr("g7-18446744073709551615"), &id) ==
+	    0 && id.kind == 'g' && id.stream == 7 && id.number == UINT64_MAX,
+	    "one of a stream that GET opened");
+	buf_init(&out, 64);
+	eq_int(rpc_write_event_id(&out, &id), 0, "is written");
+	eq_bytes(buf_bytes(&out), bytes_cstr("g7-18446744073709551615"),
+	    "as it was read");
+	buf_reset(&out);
+}
+
 int
 main(void)
 {
+	test_event_ids();
 	test_kinds();
 	test_limits();
 	test_write();
