@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "cmd/sandbox-worker/stop.h"
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/jsonr.h"
@@ -53,6 +54,8 @@ call(const struct memory_store *s, struct api_request *r, int64_t deadline_ms,
 	memset(ret, 0, sizeof *ret);
 	if (deadline_ms != NO_DEADLINE && left_ms <= 0)
 		return error_set(e, "out of time");
+	if (deadline_ms == NO_DEADLINE && stop_is_asked(s->stop_fd))
+		return error_set(e, "told to stop");
 	r->beta = API_BETA_MEMORY;
 	r->helper = API_HELPER_WORKER;
 	r->to_fd = -1;

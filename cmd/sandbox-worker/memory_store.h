@@ -22,6 +22,7 @@ struct memory_store {
 	bool read_only;
 	enum memory_deletes deletes;
 	struct api *api;                  /* of the caller */
+	int stop_fd;      /* when it is readable, opening is given up; or -1 */
 	struct memory_list list;
 	struct memory_files files;
 };

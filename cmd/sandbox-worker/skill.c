@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-worker/stop.h"
 #include "cmd/sandbox-worker/tree.h"
 #include "cmd/sandbox-worker/unpacker.h"
 #include "common/clock.h"
@@ -34,8 +35,8 @@ void
 skills_init(struct skills *s, struct api *api, int workdir_fd)
 {
 	*s = (struct skills){
-		.api = api, .workdir_fd = workdir_fd, .dir_fd = -1,
-		.unpack = unpacker_run,
+		.api = api, .workdir_fd = workdir_fd, .stop_fd = -1,
+		.dir_fd = -1, .unpack = unpacker_run,
 	};
 }
 
@@ -283,7 +284,7 @@ skills_install(struct skills *s, struct jsonr list)
 		return;
 	}
 	jsonr_iter_init(&i, list);
-	while (jsonr_next(&i, NULL, &v)) {
+	while (!stop_is_asked(s->stop_fd) && jsonr_next(&i, NULL, &v)) {
 		struct skill skill = {.id = ""};
 		struct error e;
 

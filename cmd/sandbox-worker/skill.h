@@ -18,6 +18,7 @@ enum {
 struct skills {
 	struct api *api;   /* of the caller */
 	int workdir_fd;    /* of the caller */
+	int stop_fd;       /* when it is readable, no further one; or -1 */
 	int dir_fd;        /* <workdir>/skills, -1 until it is needed */
 	bool made_dir;
 	size_t count;

@@ -219,6 +219,7 @@ open_store(bool read_only)
 	str_format(store.name, sizeof store.name, "notes");
 	str_format(store.folder, sizeof store.folder, "0");
 	store.read_only = read_only;
+	store.stop_fd = -1;
 	if (memory_store_open(&store, parent_fd, &why) != 0)
 		return false;
 	folder_fd = openat(parent_fd, "0", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
