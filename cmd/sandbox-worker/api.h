@@ -119,6 +119,7 @@ struct api_job;
 
 /* Runs the calls of a in ev from now on.  Returns 0 or -1 with a text. */
 int api_attach(struct api *a, struct ev_loop *ev, struct error *e);
+void api_detach(struct api *a);
 
 /* Starts a call; r and what it points to are copied.  A stream (events->data
  * set) has no time limit once its head came.  Returns NULL with a text. */
