@@ -9,6 +9,7 @@ enum {
 	SOCKETS_MAX = 64,
 	/* A stream on which nothing comes, not even a ping, is opened anew. */
 	STREAM_SILENCE_MS = 300000,
+	STREAM_PENDING_MAX = 64 << 20, /* of one turn of the loop */
 };
 
 struct api_socket {
@@ -41,8 +42,16 @@ struct api_job {
 	bool cancelled;
 	bool ended;        /* the reader of a stream had enough */
 	bool timed_out;
-	bool opened;
+	bool opened;       /* the head of a success has come ... */
+	bool told;         /* ... and the user knows */
+	bool paused;
+	bool over;         /* it has ended with code, but not for the user */
+	CURLcode code;
+	struct buf in;     /* of a stream, for the user */
 };
+
+/* libcurl must not be called from its own callbacks, but the user may want to
+ * start and cancel calls: so callbacks only gather, and deliver tells. */
 
 static void
 remove_easy(struct api_job *j)
@@ -64,6 +73,7 @@ free_job(struct api_job *j)
 	ev_timer_stop(j->loop->ev, &j->timer);
 	curl_easy_cleanup(j->easy);
 	exchange_done(&j->x);
+	buf_reset(&j->in);
 	free(j);
 }
 
@@ -82,15 +92,14 @@ finish(struct api_job *j, const struct error *e)
 	remove_easy(j);
 	ev_timer_stop(j->loop->ev, &j->timer);
 	j->inside = true;
-	if (!j->cancelled)
-		j->events->done(j->user, &j->x.response, e);
+	j->events->done(j->user, &j->x.response, e);
 	free_job(j);
 }
 
 static int
 begin_attempt(struct api_job *j, struct error *e)
 {
-	j->timed_out = false;
+	j->timed_out = j->over = false;
 	if (exchange_prepare(&j->x, j->easy, e) != 0 || curl_easy_setopt(
 	    j->easy, CURLOPT_PRIVATE, j) != CURLE_OK)
 		return -1;
@@ -109,10 +118,6 @@ end_attempt(struct api_job *j, CURLcode code)
 	int r;
 
 	remove_easy(j);
-	if (j->cancelled) {
-		free_job(j);
-		return;
-	}
 	r = exchange_finish(&j->x, code, j->attempt, &delay_ms, &e);
 	if (j->ended)
 		r = error_set(&e, "ended here");
@@ -146,7 +151,54 @@ job_timer(struct ev_loop *ev, ev_timer *w, int revents)
 	}
 }
 
-/* Takes what libcurl has finished. */
+static bool
+has_news(const struct api_job *j)
+{
+	return (j->opened && !j->told) || (!j->paused && (j->over ||
+	    buf_len(&j->in) != 0));
+}
+
+/* Tells one job's user what is new. */
+static void
+deliver_one(struct api_job *j)
+{
+	j->inside = true;
+	if (j->opened && !j->told) {
+		j->told = true;
+		if (j->events->opened != NULL)
+			j->events->opened(j->user, &j->x.response);
+	} else if (buf_len(&j->in) != 0) {
+		struct buf in = j->in;
+
+		buf_init(&j->in, STREAM_PENDING_MAX);
+		j->ended = !j->events->data(j->user, buf_bytes(&in));
+		buf_reset(&in);
+	}
+	j->inside = false;
+	if (j->cancelled)
+		free_job(j);
+	else if (j->ended)
+		end_attempt(j, CURLE_WRITE_ERROR);
+	else if (j->over && buf_len(&j->in) == 0 && (j->told || !j->opened))
+		end_attempt(j, j->code);
+}
+
+static void
+deliver(struct api_loop *l)
+{
+	struct api_job *j = l->jobs;
+
+	while (j != NULL) {
+		if (!has_news(j)) {
+			j = j->next;
+			continue;
+		}
+		deliver_one(j);
+		j = l->jobs; /* any of them may be gone */
+	}
+}
+
+/* Takes what libcurl has finished, and tells all that is new. */
 static void
 take_finished(struct api_loop *l)
 {
@@ -154,14 +206,19 @@ take_finished(struct api_loop *l)
 	int left;
 
 	while ((m = curl_multi_info_read(l->multi, &left)) != NULL) {
+		struct api_job *j;
 		char *private = NULL;
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private);
-		end_attempt((struct api_job *)(void *)private,
-		    m->data.result);
+		j = (struct api_job *)(void *)private;
+		j->over = true;
+		j->code = m->data.result;
+		ev_timer_stop(l->ev, &j->timer);
+		remove_easy(j);
 	}
+	deliver(l);
 }
 
 static void
@@ -292,10 +349,6 @@ job_head(void *user)
 		return;
 	j->opened = true;
 	set_timer(j, STREAM_SILENCE_MS);
-	j->inside = true;
-	if (!j->cancelled && j->events->opened != NULL)
-		j->events->opened(j->user, &j->x.response);
-	j->inside = false;
 }
 
 static bool
@@ -303,13 +356,8 @@ job_data(void *user, struct bytes in)
 {
 	struct api_job *j = user;
 
-	if (j->cancelled || j->ended)
-		return false;
 	set_timer(j, STREAM_SILENCE_MS);
-	j->inside = true;
-	j->ended = !j->events->data(j->user, in);
-	j->inside = false;
-	return !j->cancelled && !j->ended;
+	return buf_add(&j->in, in) == 0;
 }
 
 struct api_job *
@@ -333,6 +381,7 @@ api_start(struct api *a, const struct api_request *r,
 	j->loop = a->loop;
 	j->events = events;
 	j->user = user;
+	buf_init(&j->in, STREAM_PENDING_MAX);
 	j->x.user = j;
 	j->x.head = job_head;
 	j->x.data = events->data == NULL ? NULL : job_data;
@@ -360,7 +409,10 @@ api_cancel(struct api_job *j)
 void
 api_pause(struct api_job *j, bool paused)
 {
+	j->paused = paused;
 	if (j->running)
 		curl_easy_pause(j->easy, paused ? CURLPAUSE_RECV
 		    : CURLPAUSE_CONT);
+	if (!paused)
+		want_timer(j->loop->multi, 0, j->loop);
 }
