@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-worker/content_wire.h"
-#include "cmd/sandbox-worker/secrets.h"
 #include "common/diag.h"
 #include "common/io.h"
 #include "common/jsonr.h"
@@ -23,6 +22,9 @@ enum {
 	PATH_CAP = 4096,
 	READ_LEN = 16 * 1024,
 };
+
+/* main has taken the credentials out of the environment. */
+static const char *const nothing_dropped[] = {NULL};
 
 enum content_state {
 	CONTENT_STATE_STARTING,
@@ -322,7 +324,7 @@ start_process(struct content *c, struct error *e)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return error_errno(e, "content: socketpair");
 	c->fd = pair[0];
-	c->pid = proc_start(argv, pair[1], pair[1], secrets_variables, e);
+	c->pid = proc_start(argv, pair[1], pair[1], nothing_dropped, e);
 	io_close(&pair[1]);
 	if (c->pid == -1)
 		return -1;
