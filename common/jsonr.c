@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/str.h"
+#include "common/utf8.h"
 
 enum {
 	ESCAPED_LEN = 6, /* of \uXXXX */
@@ -63,34 +64,6 @@ get_hex4(const struct cursor *c, size_t at)
 		v = v << 4 | digit;
 	}
 	return v;
-}
-
-/* The length of the UTF-8 sequence at s (RFC 3629 section 4), 0 if it is
- * none. */
-static size_t
-utf8_len(const uint8_t *s, size_t len)
-{
-	uint8_t low = 0x80, high = 0xbf;
-	size_t n = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
-	    s[0] < 0xf5 ? 4 : 0;
-
-	if (n == 0 || n > len)
-		return 0;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return n;
 }
 
 static bool
