@@ -495,6 +495,7 @@ sandbox_free(struct sandbox *s)
 	if (s->connected)
 		hop_done(&s->hop);
 	ev_timer_stop(s->settings.ev, &s->timer);
+	ev_ref(s->settings.ev); /* hop_loop_init took it */
 	ev_prepare_stop(s->settings.ev, &s->loop.flush);
 	ev_idle_stop(s->settings.ev, &s->loop.awake);
 	buf_reset(&s->policy);
