@@ -29,7 +29,7 @@ __attribute__((format(printf, 4, 5))) static int
 format_path(const struct memory_store *s, char *out, struct error *e,
     const char *format, ...)
 {
-	char store[3 * MEMORY_STORE_ID_CAP], rest[CALL_PATH_CAP / 2];
+	char store[3 * MEMORY_STORE_ID_CAP] = "", rest[CALL_PATH_CAP / 2];
 	va_list ap;
 	int n;
 
@@ -185,7 +185,7 @@ static int
 list_page(struct memory_store *s, bool full, char page[static PAGE_CAP],
     take_fn *take, int64_t deadline_ms, struct error *e)
 {
-	char path[CALL_PATH_CAP], encoded[CALL_PATH_CAP / 4];
+	char path[CALL_PATH_CAP], encoded[CALL_PATH_CAP / 4] = "";
 	struct api_request r = {.method = "GET", .path = path,
 	    .max = MEMORY_PAGE_LEN_MAX};
 	struct api_response answer = {.status = 0};
@@ -248,7 +248,7 @@ note_remote(struct memory_store *s, const struct item *item, struct error *e)
 static void
 pull(struct memory_store *s, struct memory *m, int64_t deadline_ms)
 {
-	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP];
+	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP] = "";
 	struct api_request r = {.method = "GET", .path = path,
 	    .max = ANSWER_MAX};
 	struct api_response answer = {.status = 0};
@@ -335,7 +335,7 @@ static long
 send_content(struct memory_store *s, struct memory *m, bool update,
     struct bytes content, const char *hash, int64_t deadline_ms)
 {
-	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP];
+	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP] = "";
 	struct api_request r = {.method = "POST", .path = path,
 	    .max = ANSWER_MAX};
 	struct api_response answer = {.status = 0};
@@ -405,8 +405,8 @@ is_absent(const struct memory_store *s, const struct memory *m)
 static void
 delete_remote(struct memory_store *s, struct memory *m, int64_t deadline_ms)
 {
-	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP];
-	char hash[3 * MEMORY_HASH_CAP];
+	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP] = "";
+	char hash[3 * MEMORY_HASH_CAP] = "";
 	struct api_request r = {.method = "DELETE", .path = path,
 	    .max = ANSWER_MAX};
 	struct api_response answer = {.status = 0};

@@ -111,7 +111,7 @@ static int
 format_path(const struct skill *skill, const char *end, char *out,
     struct error *e)
 {
-	char id[3 * ID_CAP], version[3 * ID_CAP];
+	char id[3 * ID_CAP] = "", version[3 * ID_CAP] = "";
 
 	if (api_encode(id, sizeof id, skill->id) != 0 ||
 	    api_encode(version, sizeof version, skill->version) != 0 ||
