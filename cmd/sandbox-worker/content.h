@@ -30,6 +30,9 @@ struct content_settings {
 	                        * below workdir: gets memory/N */
 	int64_t sync_ms;       /* between two syncs; 0: no memory stores */
 	enum memory_deletes deletes;
+	/* For the lines of its log, see log.h; each may be NULL. */
+	bool log_json;
+	const char *environment_id, *work_id, *session_id;
 };
 
 /* What is to be shown in the sandbox before the first tool call. */
