@@ -211,6 +211,12 @@ api_has_token(const struct api *a)
 	return a->token[0] != '\0';
 }
 
+const char *
+api_token(const struct api *a)
+{
+	return a->token[0] == '\0' ? NULL : a->token;
+}
+
 bool
 api_has_environment_key(const struct api *a)
 {

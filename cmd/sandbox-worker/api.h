@@ -70,6 +70,7 @@ struct api *api_new(const struct api_settings *s, struct error *e);
 void api_free(struct api *a);
 
 bool api_has_token(const struct api *a);
+const char *api_token(const struct api *a); /* or NULL */
 bool api_has_environment_key(const struct api *a);
 
 /* Performs a call, blocking, with the retry rule.  Returns 0 when an HTTP

@@ -83,7 +83,7 @@ struct item {
 	struct sandbox *sandbox;
 	struct buf policy;
 	int sandbox_deaths;    /* in a row, without a result in between */
-	bool sandbox_stopped;
+	bool closing_sandbox, sandbox_stopped;
 
 	struct ledger ledger;
 	struct sse sse;

@@ -28,6 +28,7 @@ say_end(const struct item *i, const struct error *e)
 		break;
 	case LEASE_HELD:
 	case LEASE_LEFT:
+	case LEASE_RELEASED:
 		log_line(DIAG_WARNING, "heartbeat: %s, tried again", e->text);
 		break;
 	}

@@ -23,7 +23,8 @@ enum lease_end {
 	LEASE_LOST,         /* it belongs to somebody else */
 	LEASE_REJECTED,     /* the server refuses beats */
 	LEASE_ASSUMED_LOST, /* no beat came through for too long */
-	LEASE_LEFT,         /* we stopped beating */
+	LEASE_LEFT,         /* we stopped beating, and stop nothing */
+	LEASE_RELEASED,     /* we are done with it */
 };
 
 struct lease {

@@ -195,7 +195,7 @@ add_path(struct jsonw *w, const char *host, const char *inside)
 }
 
 static void
-add_mounts(struct jsonw *w, const struct place_mount *mounts, size_t count,
+add_mounts(struct jsonw *w, const struct content_mount *mounts, size_t count,
     bool read_only)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -206,7 +206,7 @@ add_mounts(struct jsonw *w, const struct place_mount *mounts, size_t count,
 
 int
 place_write_policy(const struct place *p, struct bytes base,
-    const struct place_mount *mounts, size_t count, struct buf *out,
+    const struct content_mount *mounts, size_t count, struct buf *out,
     struct error *e)
 {
 	struct jsonr v, workdir;

@@ -6,6 +6,7 @@
 
 #include <limits.h>
 
+#include "cmd/sandbox-worker/content.h"
 #include "cmd/sandbox-worker/settings.h"
 #include "common/buf.h"
 
@@ -16,11 +17,6 @@ struct place {
 	char inside[PATH_MAX];   /* its name in the sandbox */
 	char outputs[PATH_MAX];  /* "" if there are none */
 	char state[PATH_MAX];    /* private, for this process; "" for none */
-};
-
-struct place_mount {
-	const char *host, *inside;
-	bool read_only;
 };
 
 /* Finds or makes the directories.  Returns 0 or -1 with a text. */
@@ -37,7 +33,7 @@ void place_name(const char *id, char out[static 80]);
 /* Writes the policy of a session: base, a JSON object of an operator's
  * program ("{}" for none), with the directories added. */
 int place_write_policy(const struct place *p, struct bytes base,
-    const struct place_mount *mounts, size_t count, struct buf *out,
+    const struct content_mount *mounts, size_t count, struct buf *out,
     struct error *e);
 
 #endif

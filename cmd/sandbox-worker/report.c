@@ -47,19 +47,36 @@ report_begin(struct report *r, const char *event)
 	write_member(&r->w, "session_id", r->session_id);
 }
 
-void
-report_end(struct report *r)
+/* One write each, so that lines stay whole; what does not fit is lost. */
+static void
+write_line(struct report *r)
 {
 	struct bytes line;
 	ssize_t n;
 
-	jsonw_close(&r->w, '}');
-	if (r->fd == -1 || !jsonw_ok(&r->w) ||
-	    buf_add_str(&r->line, "\n") != 0)
+	if (buf_add_str(&r->line, "\n") != 0)
 		return;
 	line = buf_bytes(&r->line);
 	n = write(r->fd, line.ptr, line.len);
-	(void)n; /* a line that does not fit is lost */
+	(void)n;
+}
+
+void
+report_end(struct report *r)
+{
+	jsonw_close(&r->w, '}');
+	if (r->fd != -1 && jsonw_ok(&r->w))
+		write_line(r);
+}
+
+void
+report_line(struct report *r, struct bytes line)
+{
+	if (r->fd == -1)
+		return;
+	buf_clear(&r->line);
+	if (buf_add(&r->line, line) == 0)
+		write_line(r);
 }
 
 void

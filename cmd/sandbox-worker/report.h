@@ -24,6 +24,9 @@ void report_done(struct report *r);
 /* Writes an event without further members. */
 void report_event(struct report *r, const char *event);
 
+/* Passes on a line that another process has written, without its end. */
+void report_line(struct report *r, struct bytes line);
+
 /* Begins an event and ends it; between, members are written with r->w. */
 void report_begin(struct report *r, const char *event);
 void report_end(struct report *r);

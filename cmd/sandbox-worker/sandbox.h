@@ -18,7 +18,7 @@ enum {
 
 struct sandbox_settings {
 	struct ev_loop *ev;       /* the default loop, for ev_child */
-	char *const *argv;        /* sandbox-exec with its options */
+	const char *const *argv;  /* sandbox-exec with its options */
 	struct bytes policy;      /* of the session, a JSON object; copied */
 };
 

@@ -52,7 +52,10 @@ child_exec(const struct spawn *s, pid_t parent, int report_fd)
 	int third = s->third_fd == -1 ? -1 : lift(s->third_fd, 0);
 	int in = lift(s->stdin_fd, O_RDONLY);
 	int out = lift(s->stdout_fd, O_WRONLY);
+	char *const *argv;
 
+	/* execve(2) does not write to them, whatever its prototype says. */
+	memcpy(&argv, &s->argv, sizeof argv);
 	reset_signals();
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -62,7 +65,7 @@ child_exec(const struct spawn *s, pid_t parent, int report_fd)
 	    (s->third_fd == -1 || place(third, 3))) {
 		close_range(s->third_fd == -1 ? 3 : 4, ~0U,
 		    CLOSE_RANGE_CLOEXEC);
-		execvpe(s->argv[0], s->argv, s->envp);
+		execvpe(s->path != NULL ? s->path : argv[0], argv, s->envp);
 	}
 	io_write_all(report, bytes_of(&errno, sizeof errno));
 	_exit(EXIT_NOT_FOUND);

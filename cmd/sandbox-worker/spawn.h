@@ -9,13 +9,14 @@
 #include "common/error.h"
 
 struct spawn {
-	char *const *argv;
+	const char *path;        /* NULL: argv[0] */
+	const char *const *argv;
 	char *const *envp;
 	int stdin_fd, stdout_fd; /* the caller keeps them; -1: /dev/null */
 	int third_fd;            /* becomes 3; -1: none */
 };
 
-/* Starts argv[0], found through PATH, in a session of its own, with standard
+/* Starts a program, found through PATH, in a session of its own, with standard
  * error shared and signals at their defaults.  It gets SIGTERM if the caller
  * dies.  Returns its pid, or -1 with a text and e->code EXIT_NOT_FOUND or
  * EXIT_NOT_EXECUTABLE when it could not be executed. */
