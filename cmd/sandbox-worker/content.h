@@ -72,8 +72,8 @@ void content_finish(struct content *c, bool clean);
 /* Kills the process if it is still there.  c may be NULL. */
 void content_free(struct content *c);
 
-/* The process ("sandbox-worker content"), its socket on standard input.
- * Returns its exit status. */
+/* The process ("sandbox-worker content"), its socket on standard input.  It
+ * does not return, though main may say so. */
 int content_main(void);
 
 #endif

@@ -78,10 +78,10 @@ unpacker_main(void)
 	else
 		r = unpack_archive(STDIN_FILENO, dir_fd, &unpack_limits, &e);
 	io_close(&dir_fd);
-	if (r == 0)
-		return EXIT_OK;
-	io_write_all(STDOUT_FILENO, bytes_cstr(e.text));
-	return EXIT_FAILED;
+	if (r != 0)
+		io_write_all(STDOUT_FILENO, bytes_cstr(e.text));
+	/* What runs at exit(3) would find itself confined. */
+	_exit(r == 0 ? EXIT_OK : EXIT_FAILED);
 }
 
 /* Reads the text of a failure until the process ends.  Returns 0 or -1 with
