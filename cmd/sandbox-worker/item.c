@@ -76,7 +76,7 @@ item_session_path(const struct item *i, const char *tail,
     char out[static ITEM_PATH_MAX])
 {
 	str_format(out, ITEM_PATH_MAX, "/v1/sessions/");
-	api_encode(out, ITEM_PATH_MAX, i->work.session_id);
+	api_append(out, ITEM_PATH_MAX, i->work.session_id);
 	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "%s",
 	    tail);
 }
@@ -86,9 +86,9 @@ item_work_path(const struct item *i, const char *tail,
     char out[static ITEM_PATH_MAX])
 {
 	str_format(out, ITEM_PATH_MAX, "/v1/environments/");
-	api_encode(out, ITEM_PATH_MAX, i->work.environment_id);
+	api_append(out, ITEM_PATH_MAX, i->work.environment_id);
 	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "/work/");
-	api_encode(out, ITEM_PATH_MAX, i->work.id);
+	api_append(out, ITEM_PATH_MAX, i->work.id);
 	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "%s",
 	    tail);
 }
@@ -276,6 +276,10 @@ write_policy(struct item *i, struct error *e)
 	struct buf base;
 	int r = 0;
 
+	for (size_t n = 0; n < i->mount_count; n++) {
+		if (place_make_mount(&i->place, i->mounts[n].inside, e) != 0)
+			return -1;
+	}
 	buf_init(&base, PLACE_POLICY_MAX);
 	if (i->settings->policy_jq == NULL)
 		buf_add_str(&base, "{}");
