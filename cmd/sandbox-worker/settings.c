@@ -134,8 +134,6 @@ const struct opt_command settings_run = {
 	.opts = run_opts,
 };
 
-extern char **environ;
-
 static char *variables[VARIABLES_MAX + 1];
 
 void
