@@ -219,6 +219,9 @@ session_done(void *user, struct api_response *r, const struct error *e)
 	struct error why;
 
 	i->fetch = NULL;
+	item_kick(i);
+	if (i->reason != REASON_NONE)
+		return;
 	if (e != NULL) {
 		item_fail(i, "the session: %s", e->text);
 	} else if (!api_is_success(r->status)) {
@@ -343,8 +346,6 @@ begin_leaving(struct item *i)
 {
 	say_reason(i);
 	item_close_stream(i);
-	api_cancel(i->fetch);
-	i->fetch = NULL;
 	if (i->reason == REASON_STALLED) {
 		lease_finish(&i->lease, LEASE_LEFT);
 		item_stop_beating(i);
@@ -366,9 +367,21 @@ begin_closing(struct item *i)
 	set_phase(i, ITEM_CLOSING);
 }
 
+static bool
+is_late(const struct item *i, int64_t ms)
+{
+	return clock_ms() - i->phase_ms >= ms;
+}
+
 static void
 close_sandbox(struct item *i)
 {
+	/* Who wants the session before the stop may have it. */
+	if (i->fetch != NULL && i->reason == REASON_LEASE &&
+	    !is_late(i, ITEM_FETCH_MS))
+		return;
+	api_cancel(i->fetch);
+	i->fetch = NULL;
 	if (i->sandbox == NULL) {
 		i->sandbox_stopped = true;
 	} else if (!i->closing_sandbox) {
@@ -425,12 +438,6 @@ release(struct item *i)
 	i->stop = item_request(i, &r, &stop_events);
 	if (i->stop == NULL)
 		set_phase(i, ITEM_OVER);
-}
-
-static bool
-is_late(const struct item *i, int64_t ms)
-{
-	return clock_ms() - i->phase_ms >= ms;
 }
 
 static void
@@ -497,6 +504,8 @@ set_guard(struct item *i)
 		idle = ledger_deadline_ms(&i->ledger);
 	else if (i->phase == ITEM_PARTING)
 		idle = i->phase_ms + ITEM_PART_MS;
+	else if (i->phase == ITEM_CLOSING && i->fetch != NULL)
+		idle = i->phase_ms + ITEM_FETCH_MS;
 	else if (i->phase == ITEM_STORING)
 		idle = i->phase_ms + ITEM_FLUSH_MS;
 	else if (i->phase == ITEM_RELEASING)
