@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-worker/content_wire.h"
-#include "cmd/sandbox-worker/secrets.h"
-#include "common/diag.h"
+#include "cmd/sandbox-worker/log.h"
 #include "common/io.h"
 #include "common/jsonr.h"
 #include "common/jsonw.h"
@@ -23,6 +22,9 @@ enum {
 	PATH_CAP = 4096,
 	READ_LEN = 16 * 1024,
 };
+
+/* main has taken the credentials out of the environment. */
+static const char *const nothing_dropped[] = {NULL};
 
 enum content_state {
 	CONTENT_STATE_STARTING,
@@ -76,7 +78,7 @@ tell_failure(struct content *c, const char *text)
 		c->events.ready(c->user, NULL, 0, &e);
 		return;
 	}
-	diag_warning("%s", e.text);
+	log_line(DIAG_WARNING, "%s", e.text);
 	if (was == CONTENT_STATE_FINISHING)
 		c->events.finished(c->user);
 }
@@ -262,6 +264,21 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* ---- starting ---- */
 
+static void
+format_log(struct jsonw *w, const struct content_settings *s)
+{
+	jsonw_key(w, "info");
+	jsonw_bool(w, diag_shows(DIAG_INFO));
+	jsonw_key(w, "log_json");
+	jsonw_bool(w, s->log_json);
+	if (s->environment_id != NULL)
+		jsonw_key_str(w, "environment_id", s->environment_id);
+	if (s->work_id != NULL)
+		jsonw_key_str(w, "work_id", s->work_id);
+	if (s->session_id != NULL)
+		jsonw_key_str(w, "session_id", s->session_id);
+}
+
 static int
 format_settings(struct buf *out, const struct content_settings *s)
 {
@@ -286,8 +303,7 @@ format_settings(struct buf *out, const struct content_settings *s)
 	jsonw_key_str(&w, "state_dir", s->state_dir);
 	jsonw_key_int(&w, "sync_ms", s->sync_ms);
 	jsonw_key_int(&w, "deletes", s->deletes);
-	jsonw_key(&w, "info");
-	jsonw_bool(&w, diag_shows(DIAG_INFO));
+	format_log(&w, s);
 	jsonw_close(&w, '}');
 	return jsonw_ok(&w) ? 0 : -1;
 }
@@ -322,7 +338,7 @@ start_process(struct content *c, struct error *e)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return error_errno(e, "content: socketpair");
 	c->fd = pair[0];
-	c->pid = proc_start(argv, pair[1], pair[1], secrets_variables, e);
+	c->pid = proc_start(argv, pair[1], pair[1], nothing_dropped, e);
 	io_close(&pair[1]);
 	if (c->pid == -1)
 		return -1;

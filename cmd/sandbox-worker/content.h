@@ -30,6 +30,9 @@ struct content_settings {
 	                        * below workdir: gets memory/N */
 	int64_t sync_ms;       /* between two syncs; 0: no memory stores */
 	enum memory_deletes deletes;
+	/* For the lines of its log, see log.h; each may be NULL. */
+	bool log_json;
+	const char *environment_id, *work_id, *session_id;
 };
 
 /* What is to be shown in the sandbox before the first tool call. */
@@ -69,8 +72,8 @@ void content_finish(struct content *c, bool clean);
 /* Kills the process if it is still there.  c may be NULL. */
 void content_free(struct content *c);
 
-/* The process ("sandbox-worker content"), its socket on standard input.
- * Returns its exit status. */
+/* The process ("sandbox-worker content"), its socket on standard input.  It
+ * does not return, though main may say so. */
 int content_main(void);
 
 #endif

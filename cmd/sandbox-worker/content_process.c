@@ -13,12 +13,12 @@
 
 #include "cmd/sandbox-worker/content.h"
 #include "cmd/sandbox-worker/content_wire.h"
+#include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/memory_mount.h"
 #include "cmd/sandbox-worker/skill.h"
 #include "cmd/sandbox-worker/stop.h"
 #include "cmd/sandbox-worker/tree.h"
 #include "common/clock.h"
-#include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/jsonw.h"
@@ -29,6 +29,7 @@
 enum {
 	ORDERS_FD = STDIN_FILENO,
 	PATH_CAP = 4096,
+	ID_CAP = 512,
 	READ_LEN = 64 * 1024,
 	IN_MAX = CONTENT_PAYLOAD_MAX + 2 * CONTENT_HEADER_LEN + READ_LEN,
 	ANSWER_MAX = 256 * 1024,
@@ -40,6 +41,7 @@ struct process {
 	struct buf in;
 	size_t taken;              /* of in, by the message that is looked at */
 	struct api *api;
+	char environment_id[ID_CAP], work_id[ID_CAP], session_id[ID_CAP];
 	char workdir[PATH_CAP], inside[PATH_CAP], state_dir[PATH_CAP];
 	int64_t sync_ms;
 	enum memory_deletes deletes;
@@ -138,17 +140,34 @@ static int
 read_places(struct process *p, struct jsonr v, struct error *e)
 {
 	int64_t deletes = 0;
-	bool info = false;
 
 	if (jsonr_get_str(v, "workdir", p->workdir, PATH_CAP, e) != 1 ||
 	    jsonr_get_str(v, "inside", p->inside, PATH_CAP, e) != 1 ||
 	    jsonr_get_str(v, "state_dir", p->state_dir, PATH_CAP, e) != 1 ||
 	    jsonr_get_int(v, "sync_ms", 0, SYNC_MAX_MS, &p->sync_ms, e) < 0 ||
 	    jsonr_get_int(v, "deletes", 0, MEMORY_DELETES_DISABLED, &deletes,
-	    e) < 0 || jsonr_get_bool(v, "info", &info, e) < 0)
+	    e) < 0)
 		return -1;
 	p->deletes = (enum memory_deletes)deletes;
+	return 0;
+}
+
+/* Whose lines they are, and how they look. */
+static int
+read_log(struct process *p, struct jsonr v, struct error *e)
+{
+	bool info = false, json = false;
+
+	if (jsonr_get_bool(v, "info", &info, e) < 0 ||
+	    jsonr_get_bool(v, "log_json", &json, e) < 0 ||
+	    jsonr_get_str(v, "environment_id", p->environment_id, ID_CAP, e) <
+	    0 || jsonr_get_str(v, "work_id", p->work_id, ID_CAP, e) < 0 ||
+	    jsonr_get_str(v, "session_id", p->session_id, ID_CAP, e) < 0)
+		return -1;
 	diag_set_level(info ? DIAG_INFO : DIAG_NOTICE);
+	log_init(json);
+	log_set_item(or_null(p->environment_id), or_null(p->work_id),
+	    or_null(p->session_id));
 	return 0;
 }
 
@@ -167,7 +186,7 @@ read_settings(struct process *p, struct error *e)
 	if (read_message(p, &kind, &payload) != 1 || kind != CONTENT_SETTINGS)
 		error_set(e, "no settings came");
 	else if (jsonr_parse_object(payload, &v, e) == 0 &&
-	    read_places(p, v, e) == 0)
+	    read_places(p, v, e) == 0 && read_log(p, v, e) == 0)
 		r = read_api(p, v, secrets, e);
 	explicit_bzero(secrets, sizeof *secrets);
 	free(secrets);
@@ -287,7 +306,7 @@ bring_skills(struct process *p, struct jsonr session)
 
 	if (jsonr_get(session, "agent", &agent, &e) < 0 ||
 	    jsonr_get(agent, "skills", &skills, &e) < 0) {
-		diag_warning("session: skills: %s", e.text);
+		log_line(DIAG_WARNING, "session: skills: %s", e.text);
 		return;
 	}
 	if (skills.kind == JSONR_ARRAY)
@@ -447,5 +466,7 @@ content_main(void)
 	buf_reset(&p.in);
 	io_close(&p.workdir_fd);
 	io_close(&p.state_fd);
-	return r == 0 ? EXIT_OK : EXIT_FAILED;
+	/* What runs at exit(3), a leak checker's thread for one, finds itself
+	 * confined. */
+	_exit(r == 0 ? EXIT_OK : EXIT_FAILED);
 }

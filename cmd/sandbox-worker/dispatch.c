@@ -16,6 +16,8 @@
 
 enum {
 	METRICS_MS = 1000,
+	WAKE_IDLE_MS = 300000, /* between polls that nobody asked for */
+	WAKE_LEN = 256,
 	SHORT_MS = 30000, /* of an attempt: a poll waits for less than 1 s */
 };
 
@@ -243,6 +245,8 @@ poll_empty(struct dispatch *d)
 		stop_polling(d);
 		return;
 	}
+	if (d->settings->wake_fd != -1)
+		ms = d->woken ? 0 : WAKE_IDLE_MS;
 	set_timer(d, ms);
 }
 
@@ -314,6 +318,7 @@ poll_queue(struct dispatch *d)
 		str_format(path + strlen(path), sizeof path - strlen(path),
 		    "%sreclaim_older_than_ms=%lld", separator,
 		    (long long)s->reclaim_ms);
+	d->woken = false;
 	d->poll = request(d, &r, &poll_events);
 }
 
@@ -347,6 +352,39 @@ timer_due(struct ev_loop *ev, ev_timer *w, int revents)
 }
 
 static void
+end_all(struct dispatch *d)
+{
+	if (!d->stopping)
+		log_line(DIAG_NOTICE, "ending: %zu sessions are under way",
+		    d->count);
+	io_notify("STOPPING=1");
+	worker_stop_all(d);
+	stop_polling(d);
+}
+
+/* Whoever wakes us is gone when there is an end. */
+static void
+wake_came(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct dispatch *d = w->data;
+	char in[WAKE_LEN];
+	ssize_t n = read(w->fd, in, sizeof in);
+
+	(void)revents;
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		ev_io_stop(ev, w);
+		end_all(d);
+		return;
+	}
+	d->woken = true;
+	if (!d->stopping && d->poll == NULL && d->ack == NULL &&
+	    d->end == NULL)
+		set_timer(d, 0);
+}
+
+static void
 metrics_due(struct ev_loop *ev, ev_timer *w, int revents)
 {
 	struct dispatch *d = w->data;
@@ -361,16 +399,9 @@ metrics_due(struct ev_loop *ev, ev_timer *w, int revents)
 static void
 signal_came(struct ev_loop *ev, ev_signal *w, int revents)
 {
-	struct dispatch *d = w->data;
-
 	(void)ev;
 	(void)revents;
-	if (!d->stopping)
-		log_line(DIAG_NOTICE, "ending: %zu sessions are under way",
-		    d->count);
-	io_notify("STOPPING=1");
-	worker_stop_all(d);
-	stop_polling(d);
+	end_all(w->data);
 }
 
 static void
@@ -388,6 +419,11 @@ start_watchers(struct dispatch *d)
 	d->term.data = d->interrupt.data = d;
 	ev_signal_start(d->ev, &d->term);
 	ev_signal_start(d->ev, &d->interrupt);
+	if (d->settings->wake_fd == -1)
+		return;
+	ev_io_init(&d->wake, wake_came, (int)d->settings->wake_fd, EV_READ);
+	d->wake.data = d;
+	ev_io_start(d->ev, &d->wake);
 }
 
 /* Unique, so that the service can count pollers. */

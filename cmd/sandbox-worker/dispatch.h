@@ -49,7 +49,9 @@ struct dispatch {
 	struct buf item;         /* its JSON, for a script */
 	ev_timer timer;          /* until the next poll */
 	ev_timer metrics_timer;
+	ev_io wake;              /* something may be in the queue */
 	ev_signal term, interrupt;
+	bool woken;              /* since the last poll began */
 	bool stopping;           /* no more polls */
 	bool drained;            /* the queue was empty: drain is done */
 	int status;

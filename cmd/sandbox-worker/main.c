@@ -7,6 +7,7 @@
 
 #include "cmd/sandbox-worker/command.h"
 #include "cmd/sandbox-worker/content.h"
+#include "cmd/sandbox-worker/hook.h"
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/settings.h"
 #include "cmd/sandbox-worker/unpacker.h"
@@ -26,6 +27,7 @@ struct command {
 static const struct command commands[] = {
 	{&settings_poll, command_poll},
 	{&settings_run, command_run},
+	{&hook_options, command_hook},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/stop.h"
 #include "common/clock.h"
-#include "common/diag.h"
 #include "common/jsonr.h"
 #include "common/jsonw.h"
 #include "common/str.h"
@@ -22,6 +22,21 @@ enum {
 
 static const int64_t NO_DEADLINE = INT64_MAX;
 
+/* Warns about a memory, or with m NULL about the store. */
+__attribute__((format(printf, 3, 4))) static void
+complain(const struct memory_store *s, const struct memory *m,
+    const char *format, ...)
+{
+	char text[ERROR_TEXT_MAX + 128];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	log_line(DIAG_WARNING, "memory store %s: %s%s%s", s->name,
+	    m == NULL ? "" : m->path, m == NULL ? "" : ": ", text);
+}
+
 /* ---- calls ---- */
 
 /* Formats "/v1/memory_stores/STORE/memories" and what follows. */
@@ -29,7 +44,7 @@ __attribute__((format(printf, 4, 5))) static int
 format_path(const struct memory_store *s, char *out, struct error *e,
     const char *format, ...)
 {
-	char store[3 * MEMORY_STORE_ID_CAP], rest[CALL_PATH_CAP / 2];
+	char store[3 * MEMORY_STORE_ID_CAP] = "", rest[CALL_PATH_CAP / 2];
 	va_list ap;
 	int n;
 
@@ -101,8 +116,8 @@ read_item(const struct memory_store *s, struct jsonr v, struct item *ret,
 	if (jsonr_get_str(v, "path", ret->path, sizeof ret->path, e) != 1 ||
 	    !memory_path_is_good(ret->path)) {
 		if (!str_eq(ret->path, "/.anthropic-memory-store"))
-			diag_warning("memory store %s: a memory's path is not "
-			    "usable: '%s'", s->name, ret->path);
+			complain(s, NULL, "a memory's path is not usable: "
+			    "'%s'", ret->path);
 		return 0;
 	}
 	if (jsonr_get_str(v, "id", ret->id, sizeof ret->id, e) != 1)
@@ -124,13 +139,11 @@ take_content(struct memory_store *s, struct memory *m, struct bytes content,
 
 	if (memory_files_write(&s->files, m, content, local) != 0) {
 		if (errno != EBUSY)
-			diag_warning("memory store %s: %s: not written: %s",
-			    s->name, m->path, strerror(errno));
+			complain(s, m, "not written: %s", strerror(errno));
 		return;
 	}
 	if (m->conflict)
-		diag_warning("memory store %s: %s: both sides changed; the "
-		    "store's is kept", s->name, m->path);
+		complain(s, m, "both sides changed; the store's is kept");
 	str_format(m->local, sizeof m->local, "%s", local);
 	m->blocked = false;
 	memory_agree(m, local, hash[0] != '\0' ? hash : local);
@@ -145,8 +158,8 @@ take_item(struct memory_store *s, struct memory *m, const struct item *item)
 	if (jsonr_add_str(item->content, &content) == 0)
 		take_content(s, m, buf_bytes(&content), item->hash);
 	else
-		diag_warning("memory store %s: %s: longer than %d bytes: not "
-		    "written", s->name, m->path, MEMORY_CONTENT_MAX);
+		complain(s, m, "longer than %d bytes: not written",
+		    MEMORY_CONTENT_MAX);
 	buf_reset(&content);
 }
 
@@ -185,7 +198,7 @@ static int
 list_page(struct memory_store *s, bool full, char page[static PAGE_CAP],
     take_fn *take, int64_t deadline_ms, struct error *e)
 {
-	char path[CALL_PATH_CAP], encoded[CALL_PATH_CAP / 4];
+	char path[CALL_PATH_CAP], encoded[CALL_PATH_CAP / 4] = "";
 	struct api_request r = {.method = "GET", .path = path,
 	    .max = MEMORY_PAGE_LEN_MAX};
 	struct api_response answer = {.status = 0};
@@ -248,7 +261,7 @@ note_remote(struct memory_store *s, const struct item *item, struct error *e)
 static void
 pull(struct memory_store *s, struct memory *m, int64_t deadline_ms)
 {
-	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP];
+	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP] = "";
 	struct api_request r = {.method = "GET", .path = path,
 	    .max = ANSWER_MAX};
 	struct api_response answer = {.status = 0};
@@ -260,14 +273,12 @@ pull(struct memory_store *s, struct memory *m, int64_t deadline_ms)
 	    format_path(s, path, &e, "/%s?view=full", id) != 0)
 		return;
 	if (call(s, &r, deadline_ms, &answer, &e) != 0) {
-		diag_warning("memory store %s: %s: %s", s->name, m->path,
-		    e.text);
+		complain(s, m, "%s", e.text);
 	} else if (answer.status == 404) {
 		; /* it was deleted after the listing: the next one says so */
 	} else if (read_answer(&answer, &v, &e) != 0 ||
 	    read_item(s, v, &item, &e) < 0) {
-		diag_warning("memory store %s: %s: %s", s->name, m->path,
-		    e.text);
+		complain(s, m, "%s", e.text);
 	} else if (item.content.kind == JSONR_STRING) {
 		take_item(s, m, &item);
 	}
@@ -335,7 +346,7 @@ static long
 send_content(struct memory_store *s, struct memory *m, bool update,
     struct bytes content, const char *hash, int64_t deadline_ms)
 {
-	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP];
+	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP] = "";
 	struct api_request r = {.method = "POST", .path = path,
 	    .max = ANSWER_MAX};
 	struct api_response answer = {.status = 0};
@@ -361,8 +372,7 @@ send_content(struct memory_store *s, struct memory *m, bool update,
 	else if (answer.ambiguous || !api_is_fatal(status))
 		str_format(m->sent, sizeof m->sent, "%s", hash);
 	if (!api_is_success(status) && !(update && status == 404))
-		diag_warning("memory store %s: %s: not uploaded: %s", s->name,
-		    m->path, e.text);
+		complain(s, m, "not uploaded: %s", e.text);
 out:
 	api_response_done(&answer);
 	buf_reset(&body);
@@ -405,8 +415,8 @@ is_absent(const struct memory_store *s, const struct memory *m)
 static void
 delete_remote(struct memory_store *s, struct memory *m, int64_t deadline_ms)
 {
-	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP];
-	char hash[3 * MEMORY_HASH_CAP];
+	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP] = "";
+	char hash[3 * MEMORY_HASH_CAP] = "";
 	struct api_request r = {.method = "DELETE", .path = path,
 	    .max = ANSWER_MAX};
 	struct api_response answer = {.status = 0};
@@ -424,8 +434,7 @@ delete_remote(struct memory_store *s, struct memory *m, int64_t deadline_ms)
 		/* 409 and 412: it has changed, and stays. */
 		if (answer.status != 0)
 			api_describe(&answer, &e);
-		diag_warning("memory store %s: %s: not deleted: %s", s->name,
-		    m->path, e.text);
+		complain(s, m, "not deleted: %s", e.text);
 	}
 	api_response_done(&answer);
 }
@@ -436,8 +445,7 @@ delete_local(struct memory_store *s, struct memory *m)
 	if (memory_files_delete(&s->files, m) == 0)
 		memory_agree(m, "", "");
 	else if (errno != EBUSY)
-		diag_warning("memory store %s: %s: not deleted: %s", s->name,
-		    m->path, strerror(errno));
+		complain(s, m, "not deleted: %s", strerror(errno));
 }
 
 /* ---- a sync ---- */
@@ -461,8 +469,7 @@ act_locally(struct memory_store *s, struct memory *m, int64_t deadline_ms)
 		delete_local(s, m);
 		break;
 	case MEMORY_REPORT:
-		diag_warning("memory store %s: %s: deleted locally; the "
-		    "store's stays", s->name, m->path);
+		complain(s, m, "deleted locally; the store's stays");
 		break;
 	case MEMORY_NOTHING:
 	case MEMORY_KEEP:
@@ -506,14 +513,13 @@ plan(struct memory_store *s, bool final, bool upload_only)
 
 	sync.folder = memory_files_scan(&s->files, &s->list, &sync.cut);
 	if (sync.folder == MEMORY_FOLDER_FOREIGN)
-		diag_warning("memory store %s: its folder has lost its "
-		    "marker: left alone", s->name);
+		complain(s, NULL, "its folder has lost its marker: left alone");
 	if (sync.cut)
-		diag_warning("memory store %s: its folder holds too much; "
-		    "deletions are not looked for", s->name);
+		complain(s, NULL, "its folder holds too much; deletions are "
+		    "not looked for");
 	if (sync.folder == MEMORY_FOLDER_LOST && !upload_only &&
 	    memory_files_restore(&s->files, &e) != 0)
-		diag_warning("memory store %s: %s", s->name, e.text);
+		complain(s, NULL, "%s", e.text);
 	memory_plan(&s->list, &sync);
 }
 
@@ -525,8 +531,7 @@ memory_store_sync(struct memory_store *s, bool final, int64_t deadline_ms)
 	for (size_t i = 0; i < s->list.count; i++)
 		s->list.at[i]->remote[0] = '\0';
 	if (list(s, false, note_remote, deadline_ms, &e) != 0) {
-		diag_warning("memory store %s: not synced: %s", s->name,
-		    e.text);
+		complain(s, NULL, "not synced: %s", e.text);
 		return;
 	}
 	plan(s, final, false);
@@ -564,6 +569,6 @@ memory_store_close(struct memory_store *s)
 
 	if (s->files.root_fd != -1 &&
 	    memory_files_remove_all(&s->files, &e) != 0)
-		diag_warning("memory store %s: %s", s->name, e.text);
+		complain(s, NULL, "%s", e.text);
 	memory_list_done(&s->list);
 }

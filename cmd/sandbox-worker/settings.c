@@ -98,6 +98,8 @@ static const struct opt poll_opts[] = {
 	TEXT("on-work", "SCRIPT", on_work, NULL,
 	    "run this for each item instead"),
 	FLAG("drain", drain, "exit when there is no more work"),
+	NUMBER("wake-fd", "N", wake_fd, 0, INT_MAX,
+	    "poll when something comes there, and every 5m"),
 	TIME("block", block_ms, 0, BLOCK_MAX_MS,
 	    "how long a poll waits [999ms]"),
 	TIME("reclaim-older-than", reclaim_ms, 1, DAY_MS,
@@ -141,6 +143,7 @@ settings_init(struct settings *s)
 {
 	*s = (struct settings){
 		.key_fd = -1, .item_fd = -1, .status_fd = -1, .ready_fd = -1,
+		.wake_fd = -1,
 		.workdir = ".", .state = "/tmp", .max_idle = "60s",
 		.sync = "15s", .deletes = "enabled", .log_format = "text",
 		.max_sessions = 1, .block_ms = BLOCK_MAX_MS,

@@ -27,6 +27,7 @@ struct settings {
 	const char *on_work;
 	int64_t max_sessions, block_ms, reclaim_ms;
 	bool drain;
+	int64_t wake_fd;
 	/* A session. */
 	const char *workdir, *workspaces, *outputs, *state;
 	const char *max_idle, *sync, *deletes;

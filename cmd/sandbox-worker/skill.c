@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/stop.h"
 #include "cmd/sandbox-worker/tree.h"
 #include "cmd/sandbox-worker/unpacker.h"
 #include "common/clock.h"
-#include "common/diag.h"
 #include "common/io.h"
 #include "common/str.h"
 #include "common/utf8.h"
@@ -111,7 +111,7 @@ static int
 format_path(const struct skill *skill, const char *end, char *out,
     struct error *e)
 {
-	char id[3 * ID_CAP], version[3 * ID_CAP];
+	char id[3 * ID_CAP] = "", version[3 * ID_CAP] = "";
 
 	if (api_encode(id, sizeof id, skill->id) != 0 ||
 	    api_encode(version, sizeof version, skill->version) != 0 ||
@@ -280,7 +280,8 @@ skills_install(struct skills *s, struct jsonr list)
 
 	s->names = calloc(SKILL_COUNT_MAX, sizeof *s->names);
 	if (s->names == NULL) {
-		diag_warning("skills: none installed: %s", strerror(errno));
+		log_line(DIAG_WARNING, "skills: none installed: %s",
+		    strerror(errno));
 		return;
 	}
 	jsonr_iter_init(&i, list);
@@ -289,17 +290,18 @@ skills_install(struct skills *s, struct jsonr list)
 		struct error e;
 
 		if (++n > SKILL_COUNT_MAX) {
-			diag_warning("skills: only the first %d of them are "
-			    "installed", SKILL_COUNT_MAX);
+			log_line(DIAG_WARNING, "skills: only the first %d of "
+			    "them are installed", SKILL_COUNT_MAX);
 			return;
 		}
 		if (read_skill(v, &skill, &e) != 0 ||
 		    install(s, &skill, &e) != 0)
-			diag_warning("failed to download skill '%s': %s",
-			    skill.id, e.text);
+			log_line(DIAG_WARNING, "failed to download skill "
+			    "'%s': %s", skill.id, e.text);
 		else
-			diag_info("skill installed: id=%s version=%s name=%s",
-			    skill.id, skill.version, skill.name);
+			log_line(DIAG_INFO, "skill installed: id=%s "
+			    "version=%s name=%s", skill.id, skill.version,
+			    skill.name);
 	}
 }
 
@@ -308,8 +310,8 @@ skills_remove(struct skills *s)
 {
 	for (size_t i = 0; i < s->count; i++)
 		if (tree_remove(s->dir_fd, s->names[i], SKILL_REMOVE_MS) != 0)
-			diag_warning("skill %s: not removed: %s", s->names[i],
-			    strerror(errno));
+			log_line(DIAG_WARNING, "skill %s: not removed: %s",
+			    s->names[i], strerror(errno));
 	io_close(&s->dir_fd);
 	if (s->made_dir)
 		unlinkat(s->workdir_fd, "skills", AT_REMOVEDIR);

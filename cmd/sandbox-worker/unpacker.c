@@ -6,12 +6,12 @@
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/sandbox-worker/secrets.h"
 #include "cmd/sandbox-worker/unpack.h"
 #include "common/clock.h"
 #include "common/exit.h"
@@ -26,6 +26,9 @@
 #else
 #define MEMORY_MAX (512UL << 20)
 #endif
+
+/* main has taken the credentials out of the environment. */
+static const char *const nothing_dropped[] = {NULL};
 
 enum { CPU_MAX_S = 60, DESCRIPTORS_MAX = 64 };
 
@@ -75,10 +78,10 @@ unpacker_main(void)
 	else
 		r = unpack_archive(STDIN_FILENO, dir_fd, &unpack_limits, &e);
 	io_close(&dir_fd);
-	if (r == 0)
-		return EXIT_OK;
-	io_write_all(STDOUT_FILENO, bytes_cstr(e.text));
-	return EXIT_FAILED;
+	if (r != 0)
+		io_write_all(STDOUT_FILENO, bytes_cstr(e.text));
+	/* What runs at exit(3) would find itself confined. */
+	_exit(r == 0 ? EXIT_OK : EXIT_FAILED);
 }
 
 /* Reads the text of a failure until the process ends.  Returns 0 or -1 with
@@ -149,7 +152,7 @@ unpacker_run(int archive_fd, int dir_fd, struct error *e)
 		error_errno(e, "unpacker");
 		goto out;
 	}
-	pid = proc_start(argv, archive_fd, out[1], secrets_variables, e);
+	pid = proc_start(argv, archive_fd, out[1], nothing_dropped, e);
 	io_close(&out[1]);
 	if (pid != -1)
 		r = wait_result(pid, out[0], e);

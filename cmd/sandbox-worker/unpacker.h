@@ -13,8 +13,8 @@ enum {
 };
 
 /* The process: the archive is on standard input, the current directory gets
- * its members, a failure's text goes to standard output.  Returns its exit
- * status. */
+ * its members, a failure's text goes to standard output.  It does not return,
+ * though main may say so. */
 int unpacker_main(void);
 
 /* Starts that process ("sandbox-worker unpack") and waits for it.  dir_fd,

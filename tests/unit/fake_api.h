@@ -78,7 +78,7 @@ api_response_done(struct api_response *r)
 int
 api_encode(char *out, size_t cap, const char *text)
 {
-	size_t len = 0;
+	size_t len = strlen(out);
 
 	for (; *text != '\0'; text++) {
 		bool plain = (*text >= '0' && *text <= '9') ||

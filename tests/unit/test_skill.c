@@ -149,6 +149,7 @@ test_credentials(void)
 	install(ONE);
 	eq_str(fake_story(), "GET /v1/skills/skill_1/versions/latest; ",
 	    "refused without a key to fall back on");
+	skills_remove(&skills);
 	begin();
 	only_key = fake_has_key = true;
 	install(ONE);
