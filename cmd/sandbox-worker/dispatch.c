@@ -152,12 +152,12 @@ start_item(struct dispatch *d)
 		dispatch_advance(d);
 		return;
 	}
+	end_item(d, false);
 	/* A script that cannot be run, now or ever, is a mistake. */
 	if (e.code == EXIT_NOT_FOUND || e.code == EXIT_NOT_EXECUTABLE)
 		fail(d, e.code, e.text);
 	else
 		log_line(DIAG_ERROR, "%s", e.text);
-	end_item(d, false);
 }
 
 static void
