@@ -139,7 +139,7 @@ memory_mounts_parse(struct jsonr resources, const char *inside,
 	struct jsonr v;
 	int n = 0;
 
-	if (resources.kind == JSONR_ABSENT || resources.kind == JSONR_NULL)
+	if (resources.kind == JSONR_ABSENT)
 		return 0;
 	if (resources.kind != JSONR_ARRAY)
 		return error_set(e, "session: resources: not an array");

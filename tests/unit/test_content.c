@@ -391,6 +391,7 @@ test_refused(void)
 	static const struct { const char *session, *want; } cases[] = {
 		{"[]", "session: no object"},
 		{"{\"resources\":5}", "session: resources: not an array"},
+		{"{\"resources\":null}", "session: resources: not an array"},
 		{"{\"resources\":[{\"type\":\"memory_store\"}]}",
 		    "memory store: no memory_store_id"},
 		{"{\"resources\":[{\"type\":\"memory_store\","
