@@ -285,6 +285,13 @@ is_unreserved(char c)
 int
 api_encode(char *out, size_t cap, const char *text)
 {
+	out[0] = '\0';
+	return api_append(out, cap, text);
+}
+
+int
+api_append(char *out, size_t cap, const char *text)
+{
 	static const char digits[] = "0123456789ABCDEF";
 	size_t used = strlen(out);
 

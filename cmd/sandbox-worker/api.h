@@ -80,9 +80,10 @@ int api_call(struct api *a, const struct api_request *r,
     struct api_response *ret, struct error *e);
 void api_response_done(struct api_response *r);
 
-/* Appends text to out, percent-encoded as encodeURIComponent does.  Returns
- * 0, or -1 with ENAMETOOLONG. */
+/* Writes text to out, percent-encoded as encodeURIComponent does; api_append
+ * puts it behind what out holds.  Return 0, or -1 with ENAMETOOLONG. */
 int api_encode(char *out, size_t cap, const char *text);
+int api_append(char *out, size_t cap, const char *text);
 
 /* Writes "404 not_found_error: message (request-id req_1)" for an answer
  * that is no success. */

@@ -21,8 +21,6 @@ enum {
 	SHORT_MS = 30000, /* of an attempt: a poll waits for less than 1 s */
 };
 
-static void poll_queue(struct dispatch *d);
-
 static uint32_t
 random_number(void)
 {
@@ -46,10 +44,10 @@ dispatch_path(const struct work *w, const char *tail,
     char out[static DISPATCH_PATH_MAX])
 {
 	str_format(out, DISPATCH_PATH_MAX, "/v1/environments/");
-	api_encode(out, DISPATCH_PATH_MAX, w->environment_id);
+	api_append(out, DISPATCH_PATH_MAX, w->environment_id);
 	str_format(out + strlen(out), DISPATCH_PATH_MAX - strlen(out),
 	    "/work/");
-	api_encode(out, DISPATCH_PATH_MAX, w->id);
+	api_append(out, DISPATCH_PATH_MAX, w->id);
 	str_format(out + strlen(out), DISPATCH_PATH_MAX - strlen(out), "%s",
 	    tail);
 }
@@ -154,12 +152,12 @@ start_item(struct dispatch *d)
 		dispatch_advance(d);
 		return;
 	}
+	end_item(d, false);
 	/* A script that cannot be run, now or ever, is a mistake. */
 	if (e.code == EXIT_NOT_FOUND || e.code == EXIT_NOT_EXECUTABLE)
 		fail(d, e.code, e.text);
 	else
 		log_line(DIAG_ERROR, "%s", e.text);
-	end_item(d, false);
 }
 
 static void
@@ -171,7 +169,9 @@ take_item(struct dispatch *d)
 	metrics_add(&d->metrics, METRIC_CLAIMS);
 	log_line(DIAG_NOTICE, "item claimed: work=%s type=%s session=%s",
 	    d->work.id, d->work.type, d->work.session_id);
-	if (before >= PACE_CLAIMS_MAX) {
+	if (d->stopping) {
+		end_item(d, true);
+	} else if (before >= PACE_CLAIMS_MAX) {
 		log_line(DIAG_WARNING, "%s: it was claimed %u times before: "
 		    "it is ended", d->work.id, before);
 		metrics_add(&d->metrics, METRIC_ENDED_REOFFERS);
@@ -306,7 +306,7 @@ poll_queue(struct dispatch *d)
 		.method = "GET", .path = path, .worker_id = d->worker_id};
 	const char *separator = "?";
 
-	api_encode(path, sizeof path, s->environment_id);
+	api_append(path, sizeof path, s->environment_id);
 	str_format(path + strlen(path), sizeof path - strlen(path),
 	    "/work/poll");
 	if (s->block_ms != 0) {

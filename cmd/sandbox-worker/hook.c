@@ -45,7 +45,7 @@ static const struct opt options[] = {
 	{0, "listen", "ADDR:PORT", OPT_STRING, FIELD(listen), 0, 0, NULL,
 	    "take deliveries here, as HTTP [one, as CGI]"},
 	{0, "signing-key-file", "FILE", OPT_STRING, FIELD(key_file), 0, 0,
-	    NULL, "file with the signing key, or " KEY_VARIABLE},
+	    NULL, "file with the signing key"},
 	{0, "signing-key-fd", "N", OPT_NUMBER, FIELD(key_fd), 0, FD_MAX, NULL,
 	    "descriptor to read the signing key from"},
 	{0, "ready-fd", "N", OPT_NUMBER, FIELD(ready_fd), 0, FD_MAX, NULL,

@@ -76,7 +76,7 @@ item_session_path(const struct item *i, const char *tail,
     char out[static ITEM_PATH_MAX])
 {
 	str_format(out, ITEM_PATH_MAX, "/v1/sessions/");
-	api_encode(out, ITEM_PATH_MAX, i->work.session_id);
+	api_append(out, ITEM_PATH_MAX, i->work.session_id);
 	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "%s",
 	    tail);
 }
@@ -86,9 +86,9 @@ item_work_path(const struct item *i, const char *tail,
     char out[static ITEM_PATH_MAX])
 {
 	str_format(out, ITEM_PATH_MAX, "/v1/environments/");
-	api_encode(out, ITEM_PATH_MAX, i->work.environment_id);
+	api_append(out, ITEM_PATH_MAX, i->work.environment_id);
 	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "/work/");
-	api_encode(out, ITEM_PATH_MAX, i->work.id);
+	api_append(out, ITEM_PATH_MAX, i->work.id);
 	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "%s",
 	    tail);
 }
@@ -219,6 +219,9 @@ session_done(void *user, struct api_response *r, const struct error *e)
 	struct error why;
 
 	i->fetch = NULL;
+	item_kick(i);
+	if (i->reason != REASON_NONE)
+		return;
 	if (e != NULL) {
 		item_fail(i, "the session: %s", e->text);
 	} else if (!api_is_success(r->status)) {
@@ -276,6 +279,10 @@ write_policy(struct item *i, struct error *e)
 	struct buf base;
 	int r = 0;
 
+	for (size_t n = 0; n < i->mount_count; n++) {
+		if (place_make_mount(&i->place, i->mounts[n].inside, e) != 0)
+			return -1;
+	}
 	buf_init(&base, PLACE_POLICY_MAX);
 	if (i->settings->policy_jq == NULL)
 		buf_add_str(&base, "{}");
@@ -339,8 +346,6 @@ begin_leaving(struct item *i)
 {
 	say_reason(i);
 	item_close_stream(i);
-	api_cancel(i->fetch);
-	i->fetch = NULL;
 	if (i->reason == REASON_STALLED) {
 		lease_finish(&i->lease, LEASE_LEFT);
 		item_stop_beating(i);
@@ -362,9 +367,21 @@ begin_closing(struct item *i)
 	set_phase(i, ITEM_CLOSING);
 }
 
+static bool
+is_late(const struct item *i, int64_t ms)
+{
+	return clock_ms() - i->phase_ms >= ms;
+}
+
 static void
 close_sandbox(struct item *i)
 {
+	/* Who wants the session before the stop may have it. */
+	if (i->fetch != NULL && i->reason == REASON_LEASE &&
+	    !is_late(i, ITEM_FETCH_MS))
+		return;
+	api_cancel(i->fetch);
+	i->fetch = NULL;
 	if (i->sandbox == NULL) {
 		i->sandbox_stopped = true;
 	} else if (!i->closing_sandbox) {
@@ -421,12 +438,6 @@ release(struct item *i)
 	i->stop = item_request(i, &r, &stop_events);
 	if (i->stop == NULL)
 		set_phase(i, ITEM_OVER);
-}
-
-static bool
-is_late(const struct item *i, int64_t ms)
-{
-	return clock_ms() - i->phase_ms >= ms;
 }
 
 static void
@@ -493,6 +504,8 @@ set_guard(struct item *i)
 		idle = ledger_deadline_ms(&i->ledger);
 	else if (i->phase == ITEM_PARTING)
 		idle = i->phase_ms + ITEM_PART_MS;
+	else if (i->phase == ITEM_CLOSING && i->fetch != NULL)
+		idle = i->phase_ms + ITEM_FETCH_MS;
 	else if (i->phase == ITEM_STORING)
 		idle = i->phase_ms + ITEM_FLUSH_MS;
 	else if (i->phase == ITEM_RELEASING)

@@ -26,6 +26,7 @@ enum {
 	ITEM_PATH_MAX = 4096,          /* of a request */
 	ITEM_POST_WINDOW_MS = 300000,  /* for a result, if no TTL is known */
 	ITEM_PART_MS = 15000,          /* for the last result, at SIGTERM */
+	ITEM_FETCH_MS = 2000,          /* for a session not needed any more */
 	ITEM_STOP_MS = 10000,          /* for the release */
 	ITEM_FLUSH_MS = 10000,         /* for memory stores, at SIGTERM */
 };

@@ -86,7 +86,7 @@ item_beat(struct item *i)
 	};
 
 	item_work_path(i, "/heartbeat?expected_last_heartbeat=", path);
-	api_encode(path, sizeof path, i->lease.last);
+	api_append(path, sizeof path, i->lease.last);
 	i->beat_ms = clock_ms();
 	set_timer(i, i->lease.interval_ms);
 	i->beat = item_request(i, &r, &beat_events);

@@ -194,7 +194,7 @@ list_page(struct item *i)
 	if (i->list_page[0] != '\0') {
 		str_format(path + strlen(path), sizeof path - strlen(path),
 		    "&page=");
-		api_encode(path, sizeof path, i->list_page);
+		api_append(path, sizeof path, i->list_page);
 	}
 	i->list = item_request(i, &r, &list_events);
 }

@@ -124,9 +124,78 @@ place_open(struct place *p, const struct settings *s,
 	return check_path(p->state, e);
 }
 
+/* The part of inside that is below the working directory, or NULL. */
+static const char *
+below_workdir(const struct place *p, const char *inside)
+{
+	size_t n = strlen(p->inside);
+
+	return strncmp(inside, p->inside, n) == 0 && inside[n] == '/' ?
+	    inside + n + 1 : NULL;
+}
+
+/* Steps into dir_fd/name, which is made if it is not there; closes dir_fd.
+ * Returns -1 with errno. */
+static int
+step_into(struct place *p, int dir_fd, const char *path, size_t len)
+{
+	char name[NAME_MAX + 1];
+	const char *slash = memrchr(path, '/', len);
+	size_t from = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+	int fd = -1;
+
+	errno = ENAMETOOLONG;
+	if (str_format(name, sizeof name, "%.*s", (int)(len - from),
+	    path + from) == 0 && !str_eq(name, "..")) {
+		if (mkdirat(dir_fd, name, 0700) == 0 &&
+		    p->made_count < PLACE_MADE_MAX)
+			str_format(p->made[p->made_count++], PATH_MAX, "%.*s",
+			    (int)len, path);
+		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY |
+		    O_NOFOLLOW | O_CLOEXEC);
+	}
+	close(dir_fd);
+	return fd;
+}
+
+int
+place_make_mount(struct place *p, const char *inside, struct error *e)
+{
+	const char *path = below_workdir(p, inside);
+	size_t n = 0;
+	int fd;
+
+	if (path == NULL)
+		return 0;
+	fd = open(p->host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd != -1 && path[n] != '\0') {
+		n += strcspn(path + n, "/");
+		fd = step_into(p, fd, path, n);
+		n += strspn(path + n, "/");
+	}
+	if (fd == -1)
+		return error_errno(e, "%s", inside);
+	close(fd);
+	return 0;
+}
+
+/* The deepest were made last. */
+static void
+remove_made(struct place *p)
+{
+	int fd = open(p->host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (fd != -1 && p->made_count > 0)
+		unlinkat(fd, p->made[--p->made_count], AT_REMOVEDIR);
+	if (fd != -1)
+		close(fd);
+}
+
 void
 place_close(struct place *p)
 {
+	if (p->made_count != 0)
+		remove_made(p);
 	if (p->state[0] != '\0')
 		rmdir(p->state);
 	p->state[0] = '\0';

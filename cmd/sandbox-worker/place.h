@@ -10,20 +10,28 @@
 #include "cmd/sandbox-worker/settings.h"
 #include "common/buf.h"
 
-enum { PLACE_POLICY_MAX = 12288 };
+enum { PLACE_POLICY_MAX = 12288, PLACE_MADE_MAX = 32 };
 
 struct place {
 	char host[PATH_MAX];     /* the working directory */
 	char inside[PATH_MAX];   /* its name in the sandbox */
 	char outputs[PATH_MAX];  /* "" if there are none */
 	char state[PATH_MAX];    /* private, for this process; "" for none */
+	/* Directories in host that were made to mount something on. */
+	char made[PLACE_MADE_MAX][PATH_MAX];
+	size_t made_count;
 };
 
 /* Finds or makes the directories.  Returns 0 or -1 with a text. */
 int place_open(struct place *p, const struct settings *s,
     const char *session_id, struct error *e);
 
-/* Removes what is private to this process. */
+/* Makes the directory for a mount, if it lies in the working directory, where
+ * links lead nowhere.  Returns 0 or -1 with a text. */
+int place_make_mount(struct place *p, const char *inside, struct error *e);
+
+/* Removes what is private to this process, and directories that were made for
+ * mounts. */
 void place_close(struct place *p);
 
 /* A name for a file from any id: the id itself if it is harmless, else

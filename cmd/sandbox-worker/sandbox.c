@@ -25,8 +25,6 @@ enum {
 	WINDOW = 1 << 20,
 };
 
-extern char **environ;
-
 struct sandbox {
 	struct sandbox_settings settings;
 	const struct sandbox_events *events;

@@ -136,8 +136,6 @@ const struct opt_command settings_run = {
 	.opts = run_opts,
 };
 
-extern char **environ;
-
 static char *variables[VARIABLES_MAX + 1];
 
 void
@@ -316,19 +314,16 @@ check(struct settings *s, struct error *e)
 	return 0;
 }
 
-/* An empty --on-work, and the word in-process, mean none; the table of
- * options would refuse the former. */
+/* The vendor's command takes an empty --on-work for none; the table of options
+ * would refuse it. */
 static void
 accept_empty(int argc, char **argv)
 {
-	static char word[] = "in-process", both[] = "--on-work=in-process";
+	static char word[] = "in-process";
 
-	for (int i = 2; i < argc; i++) {
-		if (str_eq(argv[i], "--on-work") && i + 1 < argc &&
-		    argv[i + 1][0] == '\0')
+	for (int i = 2; i + 1 < argc; i++) {
+		if (str_eq(argv[i], "--on-work") && argv[i + 1][0] == '\0')
 			argv[i + 1] = word;
-		else if (str_eq(argv[i], "--on-work="))
-			argv[i] = both;
 	}
 }
 

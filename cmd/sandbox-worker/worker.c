@@ -27,8 +27,6 @@ enum {
 	STOP_ANSWER_MAX = 1 << 20,
 };
 
-extern char **environ;
-
 static void
 release_slot(struct worker *w)
 {
@@ -440,8 +438,10 @@ worker_start(struct dispatch *d, struct error *e)
 	struct worker *w = find_slot(d);
 	int r;
 
-	*w = (struct worker){.dispatch = d, .used = true, .report_fd = -1,
-		.work = d->work};
+	if (w == NULL)
+		return error_set(e, "no session more can be begun");
+	*w = (struct worker){.dispatch = d, .used = true, .report_fd = -1};
+	w->work = d->work;
 	secret_wipe(w->work.secret, sizeof w->work.secret);
 	buf_init(&w->line, DISPATCH_LINE_MAX);
 	ev_init(&w->grace, grace_over);
