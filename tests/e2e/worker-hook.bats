@@ -247,6 +247,14 @@ has_done() { (($(wc -l <"$T/done") >= $1)); }
 	grep -q 'polling: 401' "$T/hook.err"
 }
 
+@test "a listener ends when its poller does not begin" {
+	run_tool 2 timeout "$DEADLINE" \
+		env "ANTHROPIC_WEBHOOK_SIGNING_KEY=$SIGNING_KEY" \
+		"$BIN/sandbox-worker" hook --listen 127.0.0.1:0 -q -- \
+		--no-such-option
+	[[ $stderr == "sandbox-worker: option: '--no-such-option': unknown"$'\n'* ]]
+}
+
 @test "a listener that cannot listen says so and leaves nothing behind" {
 	start_queue
 	poll_options
