@@ -536,6 +536,9 @@ test_swapped_directory(void)
 	unlinkat(folder_fd, "d/a.md", 0);
 	unlinkat(folder_fd, "d", AT_REMOVEDIR);
 	ok(symlinkat("../outside", folder_fd, "d") == 0, "a link");
+	sync_store(true);
+	eq_str(remote("/d/a.md"), "one", "what cannot be looked at is not "
+	    "deleted");
 	str_format(kept[0].content, sizeof kept[0].content, "two");
 	sync_store(true);
 	ok(faccessat(parent_fd, "outside/a.md", F_OK, 0) != 0,

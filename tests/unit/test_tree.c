@@ -45,6 +45,9 @@ test_open(void)
 	ok(symlinkat("../out", dir_fd, "in/link") == 0, "a link out");
 	fd = openat(dir_fd, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	eq_int(tree_open(fd, "link/secret", O_RDONLY, 0), -1, "not through");
+	put(fd, "file");
+	ok(symlinkat("file", fd, "here") == 0, "a link that stays");
+	eq_int(tree_open(fd, "here", O_RDONLY, 0), -1, "no link at all");
 	eq_int(tree_open(fd, "../out/secret", O_RDONLY, 0), -1, "not up");
 	eq_int(tree_open(fd, "/etc/passwd", O_RDONLY, 0), -1, "not absolute");
 	eq_int(tree_open_parent(fd, "link/new", &made, &leaf), -1,
