@@ -38,7 +38,8 @@ is_loopback(const char *host)
 		return false;
 	if (a.any.sa_family == AF_INET)
 		return *(const uint8_t *)&a.v4.sin_addr == 127;
-	return IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
+	return memcmp(&a.v6.sin6_addr, &in6addr_loopback,
+	    sizeof in6addr_loopback) == 0;
 }
 
 static int

@@ -45,8 +45,8 @@ dispatch_path(const struct work *w, const char *tail,
 {
 	str_format(out, DISPATCH_PATH_MAX, "/v1/environments/");
 	api_append(out, DISPATCH_PATH_MAX, w->environment_id);
-	str_format(out + strlen(out), DISPATCH_PATH_MAX - strlen(out),
-	    "/work/");
+	str_format(out + strlen(out), DISPATCH_PATH_MAX - strlen(out), "/work"
+	    "/");
 	api_append(out, DISPATCH_PATH_MAX, w->id);
 	str_format(out + strlen(out), DISPATCH_PATH_MAX - strlen(out), "%s",
 	    tail);
@@ -308,7 +308,7 @@ poll_queue(struct dispatch *d)
 
 	api_append(path, sizeof path, s->environment_id);
 	str_format(path + strlen(path), sizeof path - strlen(path),
-	    "/work/poll");
+	    "/work" "/poll");
 	if (s->block_ms != 0) {
 		str_format(path + strlen(path), sizeof path - strlen(path),
 		    "?block_ms=%lld", (long long)s->block_ms);

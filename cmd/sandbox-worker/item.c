@@ -87,7 +87,8 @@ item_work_path(const struct item *i, const char *tail,
 {
 	str_format(out, ITEM_PATH_MAX, "/v1/environments/");
 	api_append(out, ITEM_PATH_MAX, i->work.environment_id);
-	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "/work/");
+	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "/work"
+	    "/");
 	api_append(out, ITEM_PATH_MAX, i->work.id);
 	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "%s",
 	    tail);
@@ -107,29 +108,47 @@ struct session_facts {
 	bool terminated, has_skills, has_memory;
 };
 
+/* A list that is there has to be one: what cannot be read may matter. */
+static int
+get_list(struct jsonr object, const char *key, struct jsonr_iter *ret,
+    struct error *e)
+{
+	struct jsonr list;
+
+	if (jsonr_get(object, key, &list, e) == -1)
+		return -1;
+	if (list.kind != JSONR_ABSENT && list.kind != JSONR_ARRAY)
+		return error_set(e, "%s: no list", key);
+	jsonr_iter_init(ret, list);
+	return 0;
+}
+
 static int
 read_session(struct item *i, struct session_facts *ret, struct error *e)
 {
-	struct jsonr v, status, agent, list, type, r;
+	struct jsonr v, status, agent, type, r;
 	struct jsonr_iter iter;
 
 	*ret = (struct session_facts){.terminated = false};
 	if (jsonr_parse_object(buf_bytes(&i->session), &v, e) != 0 ||
 	    jsonr_get(v, "status", &status, e) == -1 ||
-	    jsonr_get(v, "agent", &agent, e) == -1 ||
-	    jsonr_get(agent, "skills", &list, e) == -1)
+	    jsonr_get(v, "agent", &agent, e) == -1)
 		return -1;
 	ret->terminated = jsonr_eq_str(status, "terminated");
-	jsonr_iter_init(&iter, list);
-	ret->has_skills = list.kind == JSONR_ARRAY &&
-	    jsonr_next(&iter, NULL, &r);
-	if (jsonr_get(v, "resources", &list, e) == -1)
+	if (ret->terminated)
+		return 0;
+	if (agent.kind != JSONR_ABSENT && agent.kind != JSONR_OBJECT)
+		return error_set(e, "agent: no object");
+	if (get_list(agent, "skills", &iter, e) != 0)
 		return -1;
-	jsonr_iter_init(&iter, list);
-	while (list.kind == JSONR_ARRAY && jsonr_next(&iter, NULL, &r)) {
-		if (jsonr_get(r, "type", &type, e) == 1 &&
-		    jsonr_eq_str(type, "memory_store"))
-			ret->has_memory = true;
+	ret->has_skills = jsonr_next(&iter, NULL, &r);
+	if (get_list(v, "resources", &iter, e) != 0)
+		return -1;
+	while (jsonr_next(&iter, NULL, &r)) {
+		if (jsonr_get(r, "type", &type, e) == -1)
+			return -1;
+		ret->has_memory = ret->has_memory ||
+		    jsonr_eq_str(type, "memory_store");
 	}
 	return 0;
 }

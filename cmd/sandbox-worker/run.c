@@ -33,7 +33,8 @@ take_item(const struct settings *s, struct work *ret, struct error *e)
 	    require(s->session_id, "session-id", "ANTHROPIC_SESSION_ID",
 	    e) != 0)
 		return -1;
-	*ret = (struct work){.type = "session"};
+	memset(ret, 0, sizeof *ret);
+	str_format(ret->type, sizeof ret->type, "session");
 	str_format(ret->id, sizeof ret->id, "%s", s->work_id);
 	str_format(ret->environment_id, sizeof ret->environment_id, "%s",
 	    s->environment_id);
@@ -74,7 +75,7 @@ find_token(const struct settings *s, struct work *work,
 {
 	struct error why;
 
-	*ret = (struct secret){.token = ""};
+	memset(ret, 0, sizeof *ret);
 	if (work->secret[0] == '\0') {
 		if (s->key == NULL)
 			return error_set(e, "an environment key is required "

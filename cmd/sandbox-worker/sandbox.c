@@ -415,7 +415,8 @@ static int
 start(struct sandbox *s, struct error *e)
 {
 	struct spawn spawn = {
-		.argv = s->settings.argv, .envp = environ, .third_fd = -1};
+		.argv = s->settings.argv, .envp = environ, .third_fd = -1,
+		.death_signal = SIGTERM};
 	int pair[2];
 
 	s->greeted = s->ready = false;

@@ -66,7 +66,7 @@ secret_parse(const char *text, struct secret *ret, struct error *e)
 {
 	struct error why;
 	struct buf json;
-	struct jsonr v;
+	struct jsonr v = {.kind = JSONR_ABSENT};
 	int r = -1;
 
 	*ret = (struct secret){.token = ""};

@@ -58,7 +58,7 @@ child_exec(const struct spawn *s, pid_t parent, int report_fd)
 	memcpy(&argv, &s->argv, sizeof argv);
 	reset_signals();
 	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_PDEATHSIG, (unsigned long)s->death_signal);
 	if (getppid() != parent)
 		_exit(EXIT_TEMPORARY);
 	if (report != -1 && place(in, 0) && place(out, 1) &&

@@ -14,12 +14,13 @@ struct spawn {
 	char *const *envp;
 	int stdin_fd, stdout_fd; /* the caller keeps them; -1: /dev/null */
 	int third_fd;            /* becomes 3; -1: none */
+	int death_signal;        /* it gets when the caller dies */
 };
 
-/* Starts a program, found through PATH, in a session of its own, with standard
- * error shared and signals at their defaults.  It gets SIGTERM if the caller
- * dies.  Returns its pid, or -1 with a text and e->code EXIT_NOT_FOUND or
- * EXIT_NOT_EXECUTABLE when it could not be executed. */
+/* Starts a program, found through PATH, in a session of its own, with
+ * standard error shared and signals at their defaults.  Returns its pid, or -1
+ * with a text and e->code EXIT_NOT_FOUND or EXIT_NOT_EXECUTABLE when it could
+ * not be executed. */
 pid_t spawn_start(const struct spawn *s, struct error *e);
 
 /* The path of a program that stands beside this one, or name alone, to be

@@ -71,7 +71,7 @@ work_parse(struct bytes body, const char *environment_id, struct work *ret,
 {
 	struct jsonr v;
 
-	*ret = (struct work){.id = ""};
+	memset(ret, 0, sizeof *ret);
 	if (is_blank(body))
 		return 0;
 	if (jsonr_parse(body, &v, e) != 0)

@@ -295,8 +295,11 @@ start_item(struct worker *w, struct error *e)
 {
 	struct dispatch *d = w->dispatch;
 	struct arguments args;
+	/* If this process is killed, so are they: the lease lapses, and the
+	 * next worker finds the session as it was. */
 	struct spawn spawn = {.path = "/proc/self/exe", .argv = args.at,
-		.envp = environ, .stdout_fd = STDERR_FILENO};
+		.envp = environ, .stdout_fd = STDERR_FILENO,
+		.death_signal = SIGKILL};
 	int pipe_fds[2];
 
 	fill_arguments(&args, d->settings);
@@ -399,7 +402,8 @@ start_script(struct worker *w, struct error *e)
 	const char *const argv[] = {s->on_work, NULL};
 	struct variables v = {.count = 0};
 	struct spawn spawn = {.argv = argv, .envp = v.at,
-		.stdout_fd = STDERR_FILENO, .third_fd = -1};
+		.stdout_fd = STDERR_FILENO, .third_fd = -1,
+		.death_signal = SIGTERM};
 
 	borrow(&v, environ);
 	borrow(&v, settings_variables());

@@ -172,7 +172,7 @@ sesn_1"
 	run -127 "$BIN/sandbox-worker" poll --environment-id env_1 \
 		--environment-key-file "$T/key" --base-url "$URL" \
 		--on-work "$T/nothing"
-	[[ $(requests) == *"/work/work_1/stop $KEY {}"* ]]
+	[[ $(requests) == *"work_1/stop $KEY {}"* ]]
 	echo text >"$T/text"
 	poll 126 --on-work "$T/text"
 }
@@ -183,7 +183,7 @@ sesn_1"
 			    id: "h"}}));
 		else json(res, null);'
 	poll 0 --drain --on-work "$T/nothing"
-	[[ $(requests) == *"/work/work_1/stop $KEY {}"* ]]
+	[[ $(requests) == *"work_1/stop $KEY {}"* ]]
 }
 
 @test "an item that is offered again and again is ended" {
@@ -216,7 +216,7 @@ sesn_1"
 	stop worker
 	eq "$STATUS" 0
 	[[ -s $T/ended ]]
-	[[ $(requests) == *"/work/work_1/stop $KEY {}"* ]]
+	[[ $(requests) == *"work_1/stop $KEY {}"* ]]
 }
 
 @test "--item-fd takes an item with its key" {
