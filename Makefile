@@ -33,11 +33,12 @@ LIBS_tunnel-edge := -lssl -lcrypto -ljq -lev -lm
 LIBS_mcp-proxy := -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm
 LIBS_frame-dump := -ljq -lev -lm
 # sandbox-exec starts in a millisecond: a static program is half of it less.
+LIBS_sandbox-worker := -lcurl -lssl -lcrypto -larchive -ljq -lhttp_parser -lev -lm
 LIBS_sandbox-exec := -lyaml -lcares -lhttp_parser -lev -lm
 # (The sanitizers need a dynamic one.)
 LDFLAGS_sandbox-exec = $(if $(findstring -fsanitize,$(CFLAGS)),,-static-pie)
 # Tests link what they use of all of it.
-LIBS_TEST := -lcurl -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm
+LIBS_TEST := -lcurl -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -larchive -lm
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
