@@ -203,6 +203,14 @@ setup()
 	play_scenario sdk
 }
 
+@test "large output" {
+	play_scenario sdk
+}
+
+@test "wrong types in the input" {
+	play_scenario sdk
+}
+
 @test "the next turn" {
 	play_scenario sdk
 }
@@ -234,4 +242,3 @@ setup()
 @test "pings" {
 	play_scenario sdk
 }
-

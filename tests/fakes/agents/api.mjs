@@ -178,16 +178,12 @@ export class Api {
 	}
 
 	async answer(req, res, { name, args, entry, refused }) {
-		const fault = this.takeFault(name);
+		const fault = refused ? null : this.takeFault(name);
+		const reply = refused ?? (fault?.after ? null : fault?.reply) ??
+		    await this[name](entry, req, res, ...args);
 		if (fault?.delay)
 			await new Promise((r) => setTimeout(r, fault.delay));
 		entry.fault = fault ? true : undefined;
-		let reply = refused;
-		if (!reply && fault && !fault.after && !fault.delay)
-			reply = fault.reply ?? { status: 200, body: null };
-		reply ??= await this[name](entry, req, res, ...args);
-		if (reply?.sse && !reply.session) // closed already
-			return;
 		entry.status = fault?.status ?? reply.status;
 		this.write(entry);
 		if (reply.sse)
@@ -197,7 +193,8 @@ export class Api {
 		this.changed();
 	}
 
-	// A fault with "always" stays.
+	// A fault with "always" stays; one with "after" comes on top of what the
+	// route does; one that only says how the answer is sent, too.
 	takeFault(name) {
 		const list = this.faults[name] ?? [];
 		const fault = list[0]?.always ? list[0] : list.shift();
@@ -207,9 +204,9 @@ export class Api {
 			return { reply: { ...error(fault.status, `fault on ${name}`,
 			    fault.details), headers: fault.headers }, ...fault };
 		if (fault.status !== undefined || fault.raw !== undefined ||
-		    fault.drop || fault.location)
+		    fault.drop)
 			return { reply: { status: fault.status ?? 200,
-			    headers: fault.headers, body: fault.body }, ...fault };
+			    headers: fault.headers }, ...fault };
 		return fault;
 	}
 

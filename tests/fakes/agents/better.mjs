@@ -1,2 +1,165 @@
 // SPDX-License-Identifier: ISC
-export const better = {};
+//
+// Where our worker is meant to do better than the official one.
+
+async function oneCall(s) {
+	await s.ask('bash', { command: 'echo hello' });
+	s.idle();
+	await s.again();
+}
+
+const once = { send: 1, stop: 1, results: ['hello'] };
+
+export const better = {
+	'events without a name': {
+		options: { session: { sse: { name: null } } },
+		async play(s) {
+			await s.attached();
+			await oneCall(s);
+		},
+		want: { ...once, stream: 1 },
+	},
+
+	'CR and nothing behind it': {
+		options: { session: { sse: { eol: '\r' } } },
+		async play(s) {
+			await s.attached();
+			await oneCall(s);
+		},
+		want: { ...once, stream: 1 },
+	},
+
+	// Offered again at once: not more often than an idle worker asks.
+	'ack 404 again and again': {
+		options: { reclaim: 1 },
+		faults: { ack: [{ status: 404, always: true }] },
+		async play(s) {
+			await s.requests('ack');
+			await s.delay(3000);
+		},
+		want: { stop: 0, session: 0 },
+		check(s) {
+			if (s.api.count('ack') > 4)
+				s.complain(`${s.api.count('ack')} times in 3 s`);
+		},
+	},
+
+	// The server forgets each stop of an item that nobody can serve.
+	'an item offered again and again': {
+		faults: { session: [{ status: 404, always: true }] },
+		async play(s) {
+			for (let n = 1; n <= 6; n++) {
+				await s.requests('stop', n);
+				Object.assign(s.item, { state: 'queued', last: null,
+				    beat: null, acked: null, offered: null });
+				s.api.changed();
+			}
+		},
+		check(s) {
+			if (s.api.count('session') > 3)
+				s.complain(`served ${s.api.count('session')} times`);
+		},
+	},
+
+	'several sessions at once': {
+		options: { no_work: true },
+		async play(s) {
+			const one = s.one;
+			const two = s.on(s.api.addSession('sesn_2'));
+			const items = [one, two].map((session) => s.enqueue(
+			    { session: session.id }));
+			await s.until(() => one.sinks.size > 0 && two.sinks.size > 0);
+			const ids = [];
+			for (const session of [one, two]) {
+				s.on(session);
+				ids.push(s.bash('ls; touch mine; sleep 1; echo ' +
+				    session.id));
+			}
+			await s.until(() => one.calls.get(ids[0]).result &&
+			    two.calls.get(ids[1]).result);
+			s.want('first', one.results[0].content[0].text, 'sesn_1');
+			s.want('second', two.results[0].content[0].text, 'sesn_2');
+			for (const session of [one, two]) {
+				s.on(session);
+				s.idle();
+			}
+			await Promise.all(items.map((item) => s.stopped(item)));
+		},
+		want: { ack: 2, stop: 2, send: 2 },
+		check(s) {
+			const sends = s.api.requests.filter((r) => r.route === 'send');
+			if (Math.abs(sends[0]?.ms - sends[1]?.ms) > 900)
+				s.complain('one after the other');
+		},
+	},
+
+	'skills with the environment key': {
+		options: {
+			skills_want_key: true, lax: true,
+			skills: { skill_1: { name: 'one',
+			    members: [{ name: 'SKILL.md', data: 'text' }] } },
+			session: { agent: { skills: [{ type: 'custom',
+			    skill_id: 'skill_1', version: '3' }] } },
+		},
+		async play(s) {
+			s.match('skill', await s.ask('read',
+			    { file_path: 'skills/one/SKILL.md' }), /^text$/);
+			s.idle();
+			await s.again();
+		},
+		want: { send: 1, stop: 1 },
+	},
+
+	// The history has a result for a call whose POST had no clear answer.
+	'send refused after a lost response': {
+		faults: { send: [{ after: true, drop: 'before' }] },
+		async play(s) {
+			await s.attached();
+			await s.ask('bash', { command: 'echo run >>runs; echo hello' });
+			await s.requests('send', 2);
+			await s.drop('reset');
+			await s.attached(2);
+			await s.delay(300);
+			s.idle();
+			await s.again();
+		},
+		want: { stop: 1, runs: 1, results: ['hello'] },
+	},
+
+	// The test kills the worker at the marks.
+	'killed mid-tool': {
+		options: { ttl: 2 },
+		async play(s) {
+			await s.attached();
+			await s.ask('bash', { command: 'echo run >>runs; echo one' });
+			const id = s.bash('touch second; while [ ! -e go ]; do ' +
+			    'sleep 0.02; done; echo two');
+			await s.file('second');
+			s.mark('kill');
+			await s.until(() => s.item.offers >= 2);
+			await s.attached(2);
+			await s.go('second');
+			await s.answered(id);
+			s.idle();
+			await s.again();
+		},
+		want: { stop: 1, runs: 1, results: ['one', 'two'] },
+	},
+
+	'killed between a result and its answer': {
+		options: { ttl: 2 },
+		faults: { send: [{ after: true, delay: 60000 }] },
+		async play(s) {
+			await s.attached();
+			const id = s.bash('echo run >>runs; echo one');
+			await s.answered(id);
+			s.mark('kill');
+			await s.until(() => s.item.offers >= 2);
+			await s.attached(2);
+			await s.ask('bash', { command: 'echo two' });
+			s.idle();
+			await s.again();
+		},
+		want: { stop: 1, runs: 1, results: ['one', 'two'] },
+	},
+};

@@ -27,7 +27,7 @@ const steps = [
 	    'wrote 14 bytes to dir/a.txt'],
 	['read', { file_path: 'dir/a.txt' }, 'one\ntwo\nthree\n'],
 	['read', { file_path: 'dir/a.txt', view_range: [2, 2] }, 'two'],
-	['read', { file_path: 'none' }, 'none: no such file or directory'],
+	['read', { file_path: 'none' }, 'read: none: no such file or directory'],
 	['read', { file_path: '/etc/hostname' },
 	    /^path "\/etc\/hostname" is outside the session's working directory/],
 	['read', {}, 'read: file_path is required'],

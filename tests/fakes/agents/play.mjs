@@ -45,15 +45,17 @@ export class Play {
 		return this.one.emit({ type, ...fields }, how);
 	}
 
-	// more: kind "custom", permission, thread, id, how (Session.emit).
-	call(name, input, { kind, permission, thread, id, how } = {}) {
+	// more: kind "custom", permission, thread, id, how (Session.emit), aside:
+	// turn() does not wait for it.
+	call(name, input, { kind, permission, thread, id, how, aside } = {}) {
 		const event = this.say(
 		    kind === 'custom' ? 'agent.custom_tool_use' : 'agent.tool_use', {
 			id: id ?? `sevt_call_${++this.serial}`, name, input,
 			...(permission ? { evaluated_permission: permission } : {}),
 			...(thread ? { session_thread_id: thread } : {}),
 		}, how);
-		this.pending.push(event.id);
+		if (!aside)
+			this.pending.push(event.id);
 		return event.id;
 	}
 
@@ -181,8 +183,8 @@ export class Play {
 		return id;
 	}
 
-	async go() {
-		const dir = path.dirname(await this.file('started'));
+	async go(started = 'started') {
+		const dir = path.dirname(await this.file(started));
 		fs.writeFileSync(path.join(dir, 'go'), '');
 	}
 

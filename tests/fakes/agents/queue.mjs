@@ -15,9 +15,13 @@ export class Queue {
 	items = [];
 	polled = []; // {worker, ms}
 
+	// ttl: of a lease, in seconds.  lapse: whether a lease can.  reclaim:
+	// after how many ms an item that was not acknowledged is offered again.
 	constructor(api, options) {
 		this.api = api;
-		this.ttl = options.ttl ?? 2; // seconds
+		this.mayLapse = options.lapse ?? true;
+		this.reclaim = options.reclaim ?? RECLAIM_MS;
+		this.ttl = options.ttl ?? 2;
 	}
 
 	// secret: undefined makes a good one, null none, a string is taken as it is.
@@ -66,7 +70,8 @@ export class Queue {
 	lapse() {
 		for (const item of this.items) {
 			const alive = Math.max(item.beat ?? 0, item.acked ?? 0);
-			if (['starting', 'active'].includes(item.state) &&
+			if (this.mayLapse &&
+			    ['starting', 'active'].includes(item.state) &&
 			    now() - alive > item.ttl * 1000)
 				Object.assign(item, { state: 'queued', last: null,
 				    beat: null, offered: null, lapsed: true });
@@ -89,7 +94,7 @@ export class Queue {
 		this.polled.push({ worker: entry.worker, ms: now() });
 		this.api.changed();
 		const item = await this.offer(res, block,
-		    Number(reclaim_older_than_ms ?? RECLAIM_MS));
+		    Number(reclaim_older_than_ms ?? this.reclaim));
 		if (item === null)
 			return ok(null);
 		item.offered = now();

@@ -11,9 +11,9 @@ const ANSWERS = {
 
 // How an event stream is written.  eol, bom, comments, chunk (bytes per write),
 // name (in place of the type in "event:"; null: no such line), split (the JSON
-// over several data lines).
+// over several data lines), tail (bytes behind each event).
 const SSE = { eol: '\n', bom: false, comments: false, chunk: 0,
-	name: undefined, split: false };
+	name: undefined, split: false, tail: '' };
 
 function frame(event, form) {
 	const lines = [];
@@ -23,7 +23,7 @@ function frame(event, form) {
 		lines.push(`event: ${form.name ?? event.type}`);
 	const json = JSON.stringify(event, null, form.split ? 1 : 0);
 	lines.push(...json.split('\n').map((line) => `data: ${line}`), '', '');
-	return lines.join(form.eol);
+	return lines.join(form.eol) + form.tail;
 }
 
 class Sink {
@@ -77,10 +77,12 @@ export class Session {
 	serial = 0;
 
 	// duplicates: a second result of one call is "refuse"d or "accept"ed.
+	// nul: a text may hold NUL.
 	constructor(api, id, { agent, resources = [], status = 'running',
-	    metadata = {}, sse = {}, duplicates = 'refuse', shape = {} } = {}) {
+	    metadata = {}, sse = {}, duplicates = 'refuse', shape = {},
+	    nul = false } = {}) {
 		Object.assign(this, { api, id, status, metadata, duplicates, shape,
-		    resources });
+		    resources, nul });
 		this.agent = { id: 'agent_1', name: 'standin', skills: [], ...agent };
 		this.sse = { ...SSE, ...sse };
 	}
@@ -135,7 +137,7 @@ export class Session {
 			if (block.type === 'text' && !block.text?.length)
 				return `events.${at}.content.${i}.text: ` +
 				    'minimum string length is 1';
-			if (/\0/.test(block.text ?? ''))
+			if (!this.nul && /\0/.test(block.text ?? ''))
 				return `events.${at}.content.${i}.text: NUL`;
 		}
 		return null;
