@@ -8,6 +8,14 @@
 PEERS=${PEERS:-$ROOT/build/peers}
 SCENARIO_SECONDS=40
 
+agents_setup()
+{
+	tool_setup
+	SCENARIO=${BATS_TEST_DESCRIPTION%% (*}
+	OFFICIAL=$BATS_RUN_TMPDIR/official
+	mkdir -p "$OFFICIAL"
+}
+
 # start_api PEER [OPTION...]: plays $SCENARIO; sets PORT, KEY, ENVIRONMENT,
 # OTHER, LOG, and WORK, the directory of the worker.
 start_api()
@@ -32,10 +40,20 @@ start_sdk()
 		--workdir "$WORK"
 }
 
+# start_worker [OPTION...]: ours.
+start_worker()
+{
+	(umask 077 && echo "$KEY" >"$T/key")
+	start_bg worker "$BIN/sandbox-worker" poll -v \
+		--environment-id "$ENVIRONMENT" --environment-key-file "$T/key" \
+		--base-url "http://127.0.0.1:$PORT" --workdir "$WORK" \
+		--max-idle 400ms "$@"
+}
+
 # end_api PEER: it found what the scenario wants.
 end_api()
 {
-	stop "api-$1"
+	stop "api-$1" || return 1
 	[[ $STATUS == 0 ]] && return
 	echo "$SCENARIO, $1:"
 	cat "$T/api-$1.out"
@@ -52,34 +70,140 @@ scenario_marks()
 	grep -qF "{\"mark\":\"$1\"}" "$LOG"
 }
 
-# play_scenario PEER: from the start of the worker to the verdict.
-play_scenario()
+# play PEER [OPTION...]: from the start of the worker to the verdict.
+play()
 {
-	start_api "$1"
-	"start_$1"
-	wait_until -t "$SCENARIO_SECONDS" scenario_over
-	stop "$1"
-	eq "$STATUS" 0
+	start_api "$1" || return 1
+	"start_$1" "${@:2}"
+	wait_until -t "$SCENARIO_SECONDS" scenario_over || return 1
+	end_worker "$1"
+}
+
+# end_worker PEER: it obeys SIGTERM, and did what the scenario wants.
+end_worker()
+{
+	stop "$1" || return 1
+	eq "$STATUS" 0 || return 1
 	end_api "$1"
+}
+
+# descendants PID adds all to FAMILY.
+descendants()
+{
+	local child
+
+	for child in $(cat "/proc/$1"/task/*/children 2>/dev/null); do
+		FAMILY+=("$child")
+		descendants "$child"
+	done
+}
+
+# family NAME sets FAMILY to a background process and all below it.
+family()
+{
+	FAMILY=("${PID[$1]}")
+	descendants "${PID[$1]}"
+}
+
+# over_small LIMIT: the scenario is over; meanwhile PEAK_KIB is the most that
+# any process of the worker ever held.
+over_small()
+{
+	local pid kib
+
+	family worker
+	for pid in "${FAMILY[@]}"; do
+		kib=$(awk '/^VmHWM:/ {print $2}' "/proc/$pid/status" 2>/dev/null)
+		((${kib:-0} > PEAK_KIB)) && PEAK_KIB=$kib
+	done
+	scenario_over
+}
+
+# play_small: ours needs no memory in proportion to what it is sent.
+play_small()
+{
+	PEAK_KIB=0
+	start_api worker
+	start_worker "$@"
+	wait_until -t "$SCENARIO_SECONDS" over_small
+	end_worker worker
+	if ((PEAK_KIB > 65536)); then
+		echo "it held $PEAK_KIB KiB"
+		return 1
+	fi
+}
+
+all_over()
+{
+	local pid
+
+	for pid; do
+		is_over "$pid" || return 1
+	done
+}
+
+# play_killed: the worker is killed at the mark, with nothing left of it, and
+# another one takes over.
+play_killed()
+{
+	start_api worker
+	start_worker
+	wait_until scenario_marks kill
+	family worker
+	kill -KILL "${PID[worker]}"
+	wait_exit worker
+	wait_until all_over "${FAMILY[@]}"
+	start_worker
+	wait_until -t "$SCENARIO_SECONDS" scenario_over
+	end_worker worker
 }
 
 # play_until_exit PEER STATUS: the worker ends by itself.
 play_until_exit()
 {
-	start_api "$1"
+	start_api "$1" || return 1
 	"start_$1"
-	wait_exit "$1"
-	eq "$STATUS" "$2"
+	wait_exit "$1" || return 1
+	eq "$STATUS" "$2" || return 1
 	end_api "$1"
 }
 
 # play_abort PEER: the worker is told to end in the middle of a call.
 play_abort()
 {
-	start_api "$1"
+	start_api "$1" || return 1
 	"start_$1"
-	wait_until scenario_marks abort
-	stop "$1"
-	eq "$STATUS" 0
-	end_api "$1"
+	wait_until scenario_marks abort || return 1
+	end_worker "$1"
+}
+
+# official [COMMAND...]: the official worker plays the scenario, by COMMAND
+# (play sdk), once in a run of bats.
+official()
+{
+	local log=$OFFICIAL/${SCENARIO//\//-} lock
+
+	[[ $# != 0 ]] || set -- play sdk
+	exec {lock}>"$log.lock"
+	flock "$lock"
+	if [[ ! -e $log ]]; then
+		# No process of the scenario may hold the lock.
+		"$@" {lock}>&- || return 1
+		mv "$T/sdk.log" "$log"
+	fi
+	exec {lock}>&-
+}
+
+# same [OPTION...]: ours does what is wanted, with the official one's requests.
+same()
+{
+	official
+	play worker "$@"
+	compare
+}
+
+compare()
+{
+	node "$ROOT/tests/fakes/agents-golden.mjs" \
+		"$OFFICIAL/${SCENARIO//\//-}" "$T/worker.log"
 }

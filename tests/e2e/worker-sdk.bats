@@ -13,232 +13,228 @@ setup_file()
 	"$ROOT/tests/peers/install.sh" "$PEERS"
 }
 
-setup()
-{
-	tool_setup
-	SCENARIO=$BATS_TEST_DESCRIPTION
-}
+setup() { agents_setup; }
 
 @test "happy" {
-	play_scenario sdk
+	official
 }
 
 @test "ask then confirmation allow" {
-	play_scenario sdk
+	official
 }
 
 @test "ask then deny" {
-	play_scenario sdk
+	official
 }
 
 @test "server deny" {
-	play_scenario sdk
+	official
 }
 
 @test "unknown permission" {
-	play_scenario sdk
+	official
 }
 
 @test "confirmation before the call" {
-	play_scenario sdk
+	official
 }
 
 @test "no permission field" {
-	play_scenario sdk
+	official
 }
 
 @test "unregistered web_search" {
-	play_scenario sdk
+	official
 }
 
 @test "custom tool" {
-	play_scenario sdk
+	official
 }
 
 @test "batch of calls" {
-	play_scenario sdk
+	official
 }
 
 @test "SSE dropped mid-tool" {
-	play_scenario sdk
+	official
 }
 
 @test "SSE clean end" {
-	play_scenario sdk
+	official
 }
 
 @test "event: error" {
-	play_scenario sdk
+	official
 }
 
 @test "stream 404" {
-	play_scenario sdk
+	official
 }
 
 @test "stream 500 then OK" {
-	play_scenario sdk
+	official
 }
 
 @test "list 500" {
-	play_scenario sdk
+	official
 }
 
 @test "send 400" {
-	play_scenario sdk
+	official
 }
 
 @test "send 503" {
-	play_scenario sdk
+	official
 }
 
 @test "heartbeat 412" {
-	play_scenario sdk
+	official
 }
 
 @test "heartbeat repeated 500" {
-	play_scenario sdk
+	official
 }
 
 @test "heartbeat stopping" {
-	play_scenario sdk
+	official
 }
 
 @test "heartbeat 404" {
-	play_scenario sdk
+	official
 }
 
 @test "heartbeat stopping at once" {
-	play_scenario sdk
+	official
 }
 
 @test "poll 204" {
-	play_scenario sdk
+	official
 }
 
 @test "poll 200 empty" {
-	play_scenario sdk
+	official
 }
 
 @test "poll 200 null" {
-	play_scenario sdk
+	official
 }
 
 @test "poll 401" {
-	play_until_exit sdk 1
+	official play_until_exit sdk 1
 }
 
 @test "poll 404" {
-	play_until_exit sdk 1
+	official play_until_exit sdk 1
 }
 
 @test "poll 500" {
-	play_scenario sdk
+	official
 }
 
 @test "poll 429 with retry-after" {
-	play_scenario sdk
+	official
 }
 
 @test "ack 404" {
-	play_scenario sdk
+	official
 }
 
 @test "healthcheck item" {
-	play_scenario sdk
+	official
 }
 
 @test "terminated session" {
-	play_scenario sdk
+	official
 }
 
 @test "session 404" {
-	play_scenario sdk
+	official
 }
 
 @test "no secret" {
-	play_scenario sdk
+	official
 }
 
 @test "no secret + memory store" {
-	play_scenario sdk
+	official
 }
 
 @test "abort mid-tool" {
-	play_abort sdk
+	official play_abort sdk
 }
 
 @test "interrupt mid-tool" {
-	play_scenario sdk
+	official
 }
 
 @test "result already in history" {
-	play_scenario sdk
+	official
 }
 
 @test "3-page history" {
-	play_scenario sdk
+	official
 }
 
 @test "terminated thread's call" {
-	play_scenario sdk
+	official
 }
 
 @test "terminated thread's held call" {
-	play_scenario sdk
+	official
 }
 
 @test "permanent requires_action" {
-	play_scenario sdk
+	official
 }
 
 @test "session.deleted" {
-	play_scenario sdk
+	official
 }
 
 @test "duplicate and late events" {
-	play_scenario sdk
+	official
 }
 
 @test "nothing to say" {
-	play_scenario sdk
+	official
 }
 
 @test "large output" {
-	play_scenario sdk
+	official
 }
 
 @test "wrong types in the input" {
-	play_scenario sdk
+	official
 }
 
 @test "the next turn" {
-	play_scenario sdk
+	official
 }
 
 @test "CRLF" {
-	play_scenario sdk
+	official
 }
 
 @test "CR" {
-	play_scenario sdk
+	official
 }
 
 @test "a byte at a time" {
-	play_scenario sdk
+	official
 }
 
 @test "comments and a BOM" {
-	play_scenario sdk
+	official
 }
 
 @test "several data lines" {
-	play_scenario sdk
+	official
 }
 
 @test "event: message" {
-	play_scenario sdk
+	official
 }
 
 @test "pings" {
-	play_scenario sdk
+	official
 }

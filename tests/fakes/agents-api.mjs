@@ -61,10 +61,11 @@ if (values.list) {
 	console.log(Object.keys(scenarios).join('\n'));
 	process.exit(0);
 }
-const scenario = values.steps ? fromSteps(values.steps)
-    : scenarios[values.scenario];
-if (scenario === undefined)
+if (!values.steps && !scenarios[values.scenario])
 	fail(`${values.scenario}: no such scenario`);
+// What is large is made here, once.
+const scenario = { ...(values.steps ? fromSteps(values.steps)
+    : scenarios[values.scenario]) };
 
 const api = new Api(fs.openSync(values.log, 'a'), scenario.options);
 const other = http.createServer((req, res) => {

@@ -98,20 +98,20 @@ const HOSTILE = {
 	garbage: Buffer.from('PK\x03\x04 and nothing else'),
 	cut: zip(good).subarray(0, 40),
 	empty: Buffer.alloc(0),
-	member_bomb: () => zip([...good, file('top/big',
-	    { data: Buffer.alloc(BOMB) })]),
-	count_bomb: () => tar(Array.from({ length: MEMBERS }, (_, i) =>
-	    ({ name: `top/${i}`, data: '' }))),
 };
+const bombs = () => ({
+	member_bomb: zip([...good, file('top/big',
+	    { data: Buffer.alloc(BOMB) })]),
+	count_bomb: tar(Array.from({ length: MEMBERS }, (_, i) =>
+	    ({ name: `top/${i}`, data: '' }))),
+});
 const NAMES = { parent: '../../adit-evil', root: '/', dots: '..',
 	slash: 'a/b/c', control: 'a\nb\x1b[31m', long: 'x'.repeat(5000) };
 
 function hostileSkills() {
 	const skills = { good: { name: 'good', members: good } };
-	for (const [id, made] of Object.entries(HOSTILE))
-		skills[id] = { name: id, get bytes() {
-			return typeof made === 'function' ? made() : made;
-		} };
+	for (const [id, bytes] of Object.entries({ ...HOSTILE, ...bombs() }))
+		skills[id] = { name: id, bytes };
 	for (const [id, name] of Object.entries(NAMES))
 		skills[id] = { name, members: good };
 	return skills;
@@ -213,11 +213,11 @@ export const bad = {
 	},
 
 	'hostile skill archives': {
-		options: {
-			skills: hostileSkills(),
-			session: { agent: { skills: Object.keys(hostileSkills())
-			    .map((id) => ({ type: 'custom', skill_id: id,
-			        version: '1' })) } },
+		get options() {
+			const skills = hostileSkills();
+			return { skills, session: { agent: { skills:
+			    Object.keys(skills).map((id) => ({ type: 'custom',
+			        skill_id: id, version: '1' })) } } };
 		},
 		async play(s) {
 			const listing = await s.ask('bash', { command:
@@ -230,7 +230,7 @@ export const bad = {
 			s.idle();
 			await s.again();
 		},
-		want: { stop: 1, send: 1 },
+		want: { stop: 1, send: 1, skill: 24 },
 		check(s) {
 			s.want('evil', s.find('adit-evil') ??
 			    s.find('adit-evil', '/tmp', 1), undefined);

@@ -1,0 +1,433 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# shellcheck disable=SC2153,SC2154 # set by the helpers
+
+# sandbox-worker against the stand-in for the Managed Agents API: what the
+# official SDK's worker does, with the same requests; bad input; and where ours
+# is meant to be better.
+
+load helpers.bash
+load agents.bash
+
+setup_file()
+{
+	"$ROOT/tests/peers/install.sh" "$PEERS"
+}
+
+setup() { agents_setup; }
+
+@test "happy" {
+	same
+}
+
+@test "ask then confirmation allow" {
+	same
+}
+
+@test "ask then deny" {
+	same
+}
+
+@test "server deny" {
+	same
+}
+
+@test "unknown permission" {
+	same
+}
+
+@test "confirmation before the call" {
+	same
+}
+
+@test "no permission field" {
+	same
+}
+
+@test "unregistered web_search" {
+	same
+}
+
+@test "custom tool" {
+	same
+}
+
+@test "batch of calls" {
+	same
+}
+
+@test "SSE dropped mid-tool" {
+	same
+}
+
+@test "SSE clean end" {
+	same
+}
+
+@test "event: error" {
+	same
+}
+
+@test "stream 404" {
+	same
+}
+
+@test "stream 500 then OK" {
+	same
+}
+
+@test "list 500" {
+	play worker
+}
+
+@test "send 400" {
+	same
+}
+
+@test "send 503" {
+	same
+}
+
+@test "heartbeat 412" {
+	same
+}
+
+@test "heartbeat repeated 500" {
+	same
+}
+
+@test "heartbeat stopping" {
+	play worker
+}
+
+@test "heartbeat 404" {
+	play worker
+}
+
+@test "heartbeat stopping at once" {
+	same
+}
+
+@test "poll 204" {
+	same
+}
+
+@test "poll 200 empty" {
+	same
+}
+
+@test "poll 200 null" {
+	same
+}
+
+@test "poll 401" {
+	play_until_exit worker 3
+}
+
+@test "poll 404" {
+	play_until_exit worker 3
+}
+
+@test "poll 500" {
+	same
+}
+
+@test "poll 429 with retry-after" {
+	same
+}
+
+@test "ack 404" {
+	play worker
+}
+
+@test "healthcheck item" {
+	same
+}
+
+@test "terminated session" {
+	same
+}
+
+@test "session 404" {
+	same
+}
+
+@test "no secret" {
+	same
+}
+
+@test "no secret + memory store" {
+	same
+}
+
+@test "abort mid-tool" {
+	play_abort worker
+}
+
+@test "interrupt mid-tool" {
+	play worker
+}
+
+@test "result already in history" {
+	same
+}
+
+@test "3-page history" {
+	same
+}
+
+@test "terminated thread's call" {
+	same
+}
+
+@test "terminated thread's held call" {
+	same
+}
+
+@test "permanent requires_action" {
+	same
+}
+
+@test "session.deleted" {
+	same
+}
+
+@test "duplicate and late events" {
+	same
+}
+
+@test "nothing to say" {
+	play worker
+}
+
+@test "large output" {
+	same
+}
+
+@test "wrong types in the input" {
+	same
+}
+
+@test "the next turn" {
+	same
+}
+
+@test "CRLF" {
+	same
+}
+
+@test "CR" {
+	same
+}
+
+@test "a byte at a time" {
+	same
+}
+
+@test "comments and a BOM" {
+	same
+}
+
+@test "several data lines" {
+	same
+}
+
+@test "event: message" {
+	same
+}
+
+@test "pings" {
+	same
+}
+
+@test "poll: malformed JSON" {
+	play_small
+}
+
+@test "poll: wrong types" {
+	play_small
+}
+
+@test "poll: wrong content type" {
+	play_small
+}
+
+@test "poll: truncated response" {
+	play_small
+}
+
+@test "poll: 100 MiB" {
+	play_small
+}
+
+@test "poll: redirect" {
+	play_small
+}
+
+@test "ack: redirect" {
+	play_small
+}
+
+@test "session: malformed JSON" {
+	play_small
+}
+
+@test "session: wrong types" {
+	play_small
+}
+
+@test "session: wrong content type" {
+	play_small
+}
+
+@test "session: truncated response" {
+	play_small
+}
+
+@test "session: 100 MiB" {
+	play_small
+}
+
+@test "session: redirect" {
+	play_small
+}
+
+@test "heartbeat: malformed JSON" {
+	play_small
+}
+
+@test "heartbeat: wrong types" {
+	play_small
+}
+
+@test "heartbeat: redirect" {
+	play_small
+}
+
+@test "heartbeat: no answer" {
+	play_small
+}
+
+@test "list: malformed JSON" {
+	play_small
+}
+
+@test "list: wrong types" {
+	play_small
+}
+
+@test "list: truncated response" {
+	play_small
+}
+
+@test "list: redirect" {
+	play_small
+}
+
+@test "stream: wrong content type" {
+	play_small
+}
+
+@test "stream: redirect" {
+	play_small
+}
+
+@test "stream: malformed JSON" {
+	play_small
+}
+
+@test "stream: wrong types" {
+	play_small
+}
+
+@test "stream: bytes that are not text" {
+	play_small
+}
+
+@test "stream: truncated response" {
+	play_small
+}
+
+@test "stream: 100 MiB event" {
+	play_small
+}
+
+@test "stream: endless line" {
+	play_small
+}
+
+@test "stream: endless event" {
+	play_small
+}
+
+@test "send: wrong content type" {
+	play_small
+}
+
+@test "send: response lost" {
+	play_small
+}
+
+@test "send: redirect" {
+	play_small
+}
+
+@test "secret that is not base64" {
+	play_small
+}
+
+@test "secret that is not JSON" {
+	play_small
+}
+
+@test "secret that is a list" {
+	play_small
+}
+
+@test "secret with an empty token" {
+	play_small
+}
+
+@test "secret with a hostile base URL" {
+	play_small
+}
+
+@test "hostile skill archives" {
+	play_small
+}
+
+@test "events without a name" {
+	play worker
+}
+
+@test "CR and nothing behind it" {
+	play worker
+}
+
+@test "ack 404 again and again" {
+	play worker
+}
+
+@test "an item offered again and again" {
+	play worker
+}
+
+@test "several sessions at once" {
+	play worker --max-sessions 2
+}
+
+@test "skills with the environment key" {
+	play worker
+}
+
+@test "send refused after a lost response" {
+	play worker
+}
+
+@test "killed mid-tool" {
+	play_killed
+}
+
+@test "killed between a result and its answer" {
+	play_killed
+}
