@@ -16,18 +16,18 @@ agents_setup()
 	mkdir -p "$OFFICIAL"
 }
 
-# start_api PEER [OPTION...]: plays $SCENARIO; sets PORT, KEY, ENVIRONMENT,
-# OTHER, LOG, and WORK, the directory of the worker.
+# start_api PEER: plays $SCENARIO, or the steps in the file $STEPS; sets PORT,
+# KEY, ENVIRONMENT, OTHER, LOG, and WORK, the directory of the worker.
 start_api()
 {
-	local peer=$1
+	local peer=$1 what=(--scenario "$SCENARIO")
 
-	shift
+	[[ ! ${STEPS-} ]] || what=(--steps "$STEPS")
 	WORK=$T/$peer LOG=$T/$peer.log
 	mkdir -p "$WORK"
 	start_ready "api-$peer" node "$ROOT/tests/fakes/agents-api.mjs" \
-		--scenario "$SCENARIO" --peer "$peer" --log "$LOG" \
-		--workdir "$WORK" --ready-fd 9 "$@"
+		"${what[@]}" --peer "$peer" --log "$LOG" \
+		--workdir "$WORK" --ready-fd 9
 	read -r PORT KEY ENVIRONMENT OTHER <<<"${READY[api-$peer]}"
 }
 
@@ -92,6 +92,7 @@ descendants()
 {
 	local child
 
+	# shellcheck disable=SC2013 # a list of words
 	for child in $(cat "/proc/$1"/task/*/children 2>/dev/null); do
 		FAMILY+=("$child")
 		descendants "$child"

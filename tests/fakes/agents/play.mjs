@@ -92,6 +92,13 @@ export class Play {
 		return this.text(id);
 	}
 
+	// A call whose result has a last line that matches all of the pattern.
+	async expect(name, input, pattern, what = JSON.stringify(input)) {
+		const text = await this.ask(name, input) ?? '';
+		this.match(what, text.trimEnd().split('\n').at(-1),
+		    new RegExp(`^(?:${pattern})$`));
+	}
+
 	text(id) {
 		return this.result(id)?.content.map((b) => b.text ?? '').join('');
 	}

@@ -3,6 +3,7 @@
 // Skills, as archives by version, and memory stores with preconditions.
 
 import { createHash } from 'node:crypto';
+import fs from 'node:fs';
 import { error, ok } from './api.mjs';
 import { tar, zip } from './archive.mjs';
 
@@ -10,7 +11,8 @@ const MEMORY_MAX = 102400;
 const PATH_MAX = 1024;
 
 export class Skills {
-	// skills: id -> {name, members, format: "zip" | "tar", bytes}
+	// skills: id -> {name, members, format: "zip" | "tar", bytes}.  A member may
+	// have its data in a file.
 	constructor(skills) {
 		this.skills = skills;
 	}
@@ -28,8 +30,10 @@ export class Skills {
 		const skill = this.skills[id];
 		if (!skill || version === 'latest')
 			return error(404, `no skill ${id} ${version}`);
+		const members = skill.members?.map((m) => m.file
+		    ? { ...m, data: fs.readFileSync(m.file) } : m);
 		const body = skill.bytes ?? (skill.format === 'tar' ? tar : zip)(
-		    skill.members);
+		    members);
 		return { status: 200, body, type: 'application/octet-stream' };
 	}
 }
