@@ -431,3 +431,96 @@ setup() { agents_setup; }
 @test "killed between a result and its answer" {
 	play_killed
 }
+
+@test "clock jumps" {
+	"${CC:-cc}" -shared -fPIC -D_GNU_SOURCE -o "$T/jump.so" \
+		"$ROOT/tests/fakes/jump-clock.c" -ldl
+	start_api worker
+	JUMP_CLOCK=$T/jump LD_PRELOAD=$T/jump.so start_worker
+	wait_until scenario_marks jump
+	touch "$T/jump"
+	wait_until scenario_over
+	end_worker worker
+}
+
+# make_script LINE...: $T/script, for --on-work.
+make_script()
+{
+	printf '%s\n' '#!/bin/sh' "$@" >"$T/script"
+	chmod 755 "$T/script"
+}
+
+@test "an item for a script (--on-work)" {
+	make_script "env | sort >'$T/env'" "cat >'$T/stdin'" 'echo said'
+	play worker --on-work "$T/script"
+	grep -qx "ANTHROPIC_ENVIRONMENT_ID=$ENVIRONMENT" "$T/env"
+	grep -qx "ANTHROPIC_ENVIRONMENT_KEY=$KEY" "$T/env"
+	grep -qx 'ANTHROPIC_SESSION_ID=sesn_1' "$T/env"
+	grep -qx 'ANTHROPIC_WORK_ID=work_1' "$T/env"
+	[[ $(<"$T/env") != *ANTHROPIC_WORK_SECRET* ]]
+	eq "$(jq -r '.id, .data.id, (.secret | @base64d | fromjson | keys[])' \
+		"$T/stdin" | xargs)" 'work_1 sesn_1 sessions_token'
+	grep -q '^said$' "$T/worker.err"
+	[[ ! -s $T/worker.out ]]
+}
+
+@test "an item that a script runs (--on-work, run)" {
+	make_script 'ANTHROPIC_WORK_SECRET=$(jq -r .secret)' \
+		'unset ANTHROPIC_ENVIRONMENT_KEY' 'export ANTHROPIC_WORK_SECRET' \
+		"exec '$BIN/sandbox-worker' run --workdir '$T/worker' \\" \
+		"	--base-url \"\$(cat '$T/url')\" --max-idle 400ms"
+	start_api worker
+	echo "http://127.0.0.1:$PORT" >"$T/url"
+	start_worker --on-work "$T/script"
+	wait_until scenario_over
+	end_worker worker
+}
+
+@test "a check for a script (--on-work)" {
+	make_script "touch '$T/ran'"
+	play worker --on-work "$T/script"
+	[[ ! -e $T/ran ]]
+}
+
+@test "an item for a script that stays (--on-work, SIGTERM)" {
+	make_script "trap 'echo term >>$T/told; exit 0' TERM" "echo >'$T/up'" \
+		'while :; do sleep 0.1; done'
+	start_api worker
+	start_worker --on-work "$T/script"
+	wait_file "$T/up"
+	end_worker worker
+	eq "$(<"$T/told")" term
+}
+
+@test "an item for a script that stays (--on-work, no such script)" {
+	start_api worker
+	start_worker --on-work "$T/nothing"
+	wait_exit worker
+	[[ $STATUS != 0 ]]
+	grep -q "$T/nothing" "$T/worker.err"
+}
+
+# make_steps: the battery's attempts as tool calls, in $STEPS.
+make_steps()
+{
+	"${CC:-cc}" -std=c11 -D_GNU_SOURCE -O1 -static -o "$T/attack" \
+		"$ROOT"/tests/attacks/*.c -lutil
+	STEPS=$T/steps.json
+	node "$ROOT/tests/fakes/agents-battery.mjs" \
+		"$ROOT/tests/e2e/sandbox-battery.bats" "$T/attack" >"$STEPS"
+	(($(jq '.steps | length' "$STEPS") > 80))
+}
+
+@test "the sandbox's battery from inside tool calls" {
+	make_steps
+	SCENARIO_SECONDS=120
+	play worker
+}
+
+@test "secrets of the worker" {
+	play worker
+}
+
+@test "secrets of another session" {
+	play worker --max-sessions 2
+}

@@ -2,13 +2,7 @@
 //
 // Where our worker is meant to do better than the official one.
 
-async function oneCall(s) {
-	await s.ask('bash', { command: 'echo hello' });
-	s.idle();
-	await s.again();
-}
-
-const once = { send: 1, stop: 1, results: ['hello'] };
+import { once, oneCall } from './turns.mjs';
 
 export const better = {
 	'events without a name': {
@@ -161,5 +155,83 @@ export const better = {
 			await s.again();
 		},
 		want: { stop: 1, runs: 1, results: ['one', 'two'] },
+	},
+
+	// The test makes the wall clock jump at the mark.
+	'clock jumps': {
+		async play(s) {
+			await s.attached();
+			const id = await s.slow();
+			s.mark('jump');
+			await s.delay(3000);
+			s.want('state', s.item.state, 'active');
+			await s.go();
+			await s.answered(id);
+			s.idle();
+			await s.again();
+		},
+		want: { send: 1, stop: 1, runs: 1, results: ['done'], list: 1 },
+	},
+
+	// For --on-work: what the script does is the test's affair.
+	'an item for a script': {
+		async play(s) {
+			await s.requests('stop');
+			await s.requests('poll', s.api.count('poll') + 1);
+		},
+		want: { ack: 1, heartbeat: 0, session: 0, stop: 1 },
+		check(s) {
+			const { body } = s.api.requests.find((r) => r.route === 'stop');
+			s.want('force', body?.force ?? false, false);
+			s.want('state', s.item.state, 'stopping');
+		},
+	},
+
+	'an item that a script runs': {
+		play: oneCall,
+		want: { ack: 1, session: 1, send: 1, stop: 2,
+		    results: ['hello'] },
+		check(s) {
+			s.want('who stopped', s.api.requests.filter((r) =>
+			    r.route === 'stop').map((r) => r.body?.force ?? false),
+			    [true, false]);
+		},
+	},
+
+	'a check for a script': {
+		options: { item: { type: 'healthcheck', session: undefined } },
+		async play(s) {
+			await s.requests('poll', 2);
+		},
+		want: { session: 0 },
+	},
+
+	'an item for a script that stays': {
+		play: (s) => s.requests('ack'),
+		want: { ack: 1 },
+	},
+
+	// What `sandbox-worker hook` does for one delivery.
+	'drained by a webhook': {
+		async play(s) {
+			await s.ask('bash', { command: 'echo hello' });
+			s.idle();
+			await s.stopped();
+			await s.requests('poll', 2);
+		},
+		want: once,
+		check(s) {
+			for (const { query } of s.api.requests.filter((r) =>
+			    r.route === 'poll')) {
+				s.want('block_ms', query.block_ms, undefined);
+				s.want('reclaim_older_than_ms',
+				    query.reclaim_older_than_ms, '2000');
+			}
+		},
+	},
+
+	'nothing for a webhook': {
+		play: async () => {},
+		want: { poll: 0, ack: 0 },
 	},
 };

@@ -8,5 +8,7 @@
 import { alike } from './alike.mjs';
 import { bad } from './bad.mjs';
 import { better } from './better.mjs';
+import { secrets } from './secrets.mjs';
 
-export const scenarios = { ...alike, ...bad, ...better };
+export const scenarios = { ...alike, ...bad, ...better,
+	...secrets };
