@@ -40,13 +40,20 @@ start_sdk()
 		--workdir "$WORK"
 }
 
-# start_worker [OPTION...]: ours.
+# start_worker [OPTION...]: ours, with $WORK for its workspace, or for those
+# of its sessions with --workspaces.
 start_worker()
 {
+	local where=(--workdir "$WORK")
+
+	if [[ ${1-} == --workspaces ]]; then
+		where=(--workspaces "$WORK")
+		shift
+	fi
 	(umask 077 && echo "$KEY" >"$T/key")
 	start_bg worker "$BIN/sandbox-worker" poll -v \
 		--environment-id "$ENVIRONMENT" --environment-key-file "$T/key" \
-		--base-url "http://127.0.0.1:$PORT" --workdir "$WORK" \
+		--base-url "http://127.0.0.1:$PORT" "${where[@]}" \
 		--max-idle 400ms "$@"
 }
 

@@ -413,7 +413,7 @@ setup() { agents_setup; }
 }
 
 @test "several sessions at once" {
-	play worker --max-sessions 2
+	play worker --workspaces --max-sessions 2
 }
 
 @test "skills with the environment key" {
@@ -430,6 +430,18 @@ setup() { agents_setup; }
 
 @test "killed between a result and its answer" {
 	play_killed
+}
+
+@test "a call that never ends" {
+	play worker --stall-timeout 2s --tool-timeout 1h
+}
+
+@test "nothing more to do (--drain)" {
+	start_api worker
+	start_worker --drain
+	wait_exit worker
+	eq "$STATUS" 0
+	end_api worker
 }
 
 @test "clock jumps" {
@@ -522,5 +534,5 @@ make_steps()
 }
 
 @test "secrets of another session" {
-	play worker --max-sessions 2
+	play worker --workspaces --max-sessions 2
 }

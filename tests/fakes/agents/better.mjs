@@ -157,6 +157,29 @@ export const better = {
 		want: { stop: 1, runs: 1, results: ['one', 'two'] },
 	},
 
+	// Without progress the lease is given up, and left to others.
+	'a call that never ends': {
+		options: { lapse: false },
+		async play(s) {
+			await s.attached();
+			s.bash('echo run >>runs; sleep 1000');
+			await s.requests('poll', 2);
+			const beats = s.api.count('heartbeat');
+			await s.delay(2200);
+			s.want('beats', s.api.count('heartbeat'), beats);
+		},
+		want: { stop: 0, runs: 1 },
+	},
+
+	'nothing more to do': {
+		async play(s) {
+			await s.ask('bash', { command: 'echo hello' });
+			s.idle();
+			await s.again();
+		},
+		want: { ...once, poll: 2 },
+	},
+
 	// The test makes the wall clock jump at the mark.
 	'clock jumps': {
 		async play(s) {
