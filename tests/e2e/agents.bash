@@ -31,10 +31,17 @@ start_api()
 	read -r PORT KEY ENVIRONMENT OTHER <<<"${READY[api-$peer]}"
 }
 
-# start_sdk: the official worker.
+# start_sdk: the official worker, which is not to find ripgrep: its own search
+# says the same everywhere.
 start_sdk()
 {
-	start_bg sdk "$ROOT/tests/peers/run" "$PEERS" sdk-worker.mjs \
+	if [[ ! -d $OFFICIAL/bin ]]; then
+		cp -rs /usr/bin "$T/bin"
+		rm -f "$T/bin/rg"
+		mv -T "$T/bin" "$OFFICIAL/bin" 2>/dev/null || rm -rf "$T/bin"
+	fi
+	start_bg sdk env "PATH=$OFFICIAL/bin:/usr/sbin:/sbin" \
+		"$ROOT/tests/peers/run" "$PEERS" sdk-worker.mjs \
 		--base-url "http://127.0.0.1:$PORT" \
 		--environment-id "$ENVIRONMENT" --environment-key "$KEY" \
 		--workdir "$WORK"
@@ -72,6 +79,18 @@ scenario_over()
 	grep -q '"over":true' "$LOG"
 }
 
+# wait_over NAME: until the scenario is over, if the worker lives so long.
+wait_over()
+{
+	wait_until -t "$SCENARIO_SECONDS" over_or_dead "$1" &&
+		scenario_over
+}
+
+over_or_dead()
+{
+	scenario_over || ! is_alive "$1"
+}
+
 scenario_marks()
 {
 	grep -qF "{\"mark\":\"$1\"}" "$LOG"
@@ -82,7 +101,7 @@ play()
 {
 	start_api "$1" || return 1
 	"start_$1" "${@:2}"
-	wait_until -t "$SCENARIO_SECONDS" scenario_over || return 1
+	wait_over "$1" || return 1
 	end_worker "$1"
 }
 
@@ -124,7 +143,7 @@ over_small()
 		kib=$(awk '/^VmHWM:/ {print $2}' "/proc/$pid/status" 2>/dev/null)
 		((${kib:-0} > PEAK_KIB)) && PEAK_KIB=$kib
 	done
-	scenario_over
+	scenario_over || ! is_alive worker
 }
 
 # play_small: ours needs no memory in proportion to what it is sent.
@@ -134,6 +153,7 @@ play_small()
 	start_api worker
 	start_worker "$@"
 	wait_until -t "$SCENARIO_SECONDS" over_small
+	scenario_over
 	end_worker worker
 	if ((PEAK_KIB > 65536)); then
 		echo "it held $PEAK_KIB KiB"
@@ -162,7 +182,7 @@ play_killed()
 	wait_exit worker
 	wait_until all_over "${FAMILY[@]}"
 	start_worker
-	wait_until -t "$SCENARIO_SECONDS" scenario_over
+	wait_over worker
 	end_worker worker
 }
 

@@ -240,6 +240,18 @@ setup() { agents_setup; }
 	same
 }
 
+@test "the texts of bash" {
+	same
+}
+
+@test "the texts of read, write and edit" {
+	same
+}
+
+@test "the texts of glob and grep" {
+	same
+}
+
 @test "poll: malformed JSON" {
 	play_small
 }

@@ -238,3 +238,15 @@ setup() { agents_setup; }
 @test "pings" {
 	official
 }
+
+@test "the texts of bash" {
+	official
+}
+
+@test "the texts of read, write and edit" {
+	official
+}
+
+@test "the texts of glob and grep" {
+	official
+}

@@ -3,7 +3,7 @@
 // agents-golden.mjs LOG LOG: two workers made the same requests in the same
 // scenario: method, path, query keys and JSON bodies.  Prints the difference
 // and exits 1.  How often one asks for work, beats, or repeats a request that
-// failed is no difference, and nor is the order of downloads.
+// failed is no difference, nor is the order of downloads, nor U+FFFD for NUL.
 
 import fs from 'node:fs';
 
@@ -38,7 +38,8 @@ function shape(file) {
 	const parts = { timed: new Set(), unordered: [], ordered: [] };
 	for (const r of list) {
 		let line = [r.method, r.path, Object.keys(r.query).sort().join('&'),
-		    r.auth, JSON.stringify(canonical(r.body)) ?? ''].join(' ');
+		    r.auth, JSON.stringify(canonical(r.body)) ?? ''].join(' ')
+		    .replaceAll('\\u0000', '\ufffd');
 		if (dir && dir !== '/')
 			line = line.replaceAll(dir, 'WORKDIR');
 		if (TIMED.has(r.route))

@@ -5,5 +5,6 @@
 
 import { calls } from './calls.mjs';
 import { faults } from './faults.mjs';
+import { tools } from './tools.mjs';
 
-export const alike = { ...calls, ...faults };
+export const alike = { ...calls, ...faults, ...tools };
