@@ -6,7 +6,7 @@
 # named for the scenario that it plays (tests/fakes/agents).
 
 PEERS=${PEERS:-$ROOT/build/peers}
-SCENARIO_SECONDS=40
+SCENARIO_SECONDS=${SCENARIO_SECONDS:-40}
 
 agents_setup()
 {
@@ -31,17 +31,10 @@ start_api()
 	read -r PORT KEY ENVIRONMENT OTHER <<<"${READY[api-$peer]}"
 }
 
-# start_sdk: the official worker, which is not to find ripgrep: its own search
-# says the same everywhere.
+# start_sdk: the official worker.
 start_sdk()
 {
-	if [[ ! -d $OFFICIAL/bin ]]; then
-		cp -rs /usr/bin "$T/bin"
-		rm -f "$T/bin/rg"
-		mv -T "$T/bin" "$OFFICIAL/bin" 2>/dev/null || rm -rf "$T/bin"
-	fi
-	start_bg sdk env "PATH=$OFFICIAL/bin:/usr/sbin:/sbin" \
-		"$ROOT/tests/peers/run" "$PEERS" sdk-worker.mjs \
+	start_bg sdk "$ROOT/tests/peers/run" "$PEERS" sdk-worker.mjs \
 		--base-url "http://127.0.0.1:$PORT" \
 		--environment-id "$ENVIRONMENT" --environment-key "$KEY" \
 		--workdir "$WORK"
@@ -170,7 +163,7 @@ all_over()
 	done
 }
 
-# play_killed: the worker is killed at the mark, with nothing left of it, and
+# play_killed: at the mark the worker is killed with all that it started, and
 # another one takes over.
 play_killed()
 {
@@ -178,7 +171,7 @@ play_killed()
 	start_worker
 	wait_until scenario_marks kill
 	family worker
-	kill -KILL "${PID[worker]}"
+	kill -KILL "${FAMILY[@]}"
 	wait_exit worker
 	wait_until all_over "${FAMILY[@]}"
 	start_worker

@@ -105,7 +105,7 @@ setup() { agents_setup; }
 }
 
 @test "heartbeat stopping at once" {
-	same
+	play worker
 }
 
 @test "poll 204" {
@@ -201,7 +201,7 @@ setup() { agents_setup; }
 }
 
 @test "large output" {
-	same
+	play worker
 }
 
 @test "wrong types in the input" {
@@ -436,6 +436,18 @@ setup() { agents_setup; }
 	play worker
 }
 
+@test "the poller killed" {
+	start_api worker
+	start_worker
+	wait_until scenario_marks kill
+	family worker
+	kill -KILL "${PID[worker]}"
+	wait_exit worker
+	wait_until scenario_over
+	wait_until all_over "${FAMILY[@]}"
+	end_api worker
+}
+
 @test "killed mid-tool" {
 	play_killed
 }
@@ -454,6 +466,10 @@ setup() { agents_setup; }
 	wait_exit worker
 	eq "$STATUS" 0
 	end_api worker
+}
+
+@test "what a command said" {
+	play worker
 }
 
 @test "clock jumps" {

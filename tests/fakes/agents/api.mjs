@@ -21,7 +21,7 @@ const ROUTES = {
 	stats: { beta: [AGENTS], who: 'key' },
 	work: { beta: [AGENTS], who: 'key' },
 	heartbeat: { beta: [AGENTS], who: 'item' },
-	stop: { beta: [AGENTS], who: 'item' },
+	stop: { beta: [AGENTS], who: 'either' },
 	session: { beta: [AGENTS], who: 'item' },
 	list: { beta: [AGENTS], who: 'item' },
 	send: { beta: [AGENTS], who: 'item' },
@@ -236,6 +236,7 @@ export class Api {
 		const may = {
 			key: entry.auth === 'key',
 			token: entry.auth === 'token',
+			either: entry.auth !== 'unknown',
 			item: entry.auth === (item?.token ? 'token' : 'key'),
 			skill: entry.auth === 'key' || (entry.auth === 'token' &&
 			    !this.options.skills_want_key),

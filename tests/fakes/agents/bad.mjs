@@ -6,8 +6,8 @@
 import { tar, zip } from './archive.mjs';
 
 const FEW = 100 << 20;
-const BOMB = 400 << 20;
-const MEMBERS = 120000;
+const BOMB = 160 << 20;
+const MEMBERS = 30000;
 
 // One fault of a route, and then all is well.
 function survives(route, fault, more = {}) {

@@ -120,6 +120,20 @@ export const better = {
 		want: { stop: 1, runs: 1, results: ['hello'] },
 	},
 
+	// The test kills the poller alone: what runs says so, and lets go.
+	'the poller killed': {
+		async play(s) {
+			await s.attached();
+			await s.slow();
+			s.mark('kill');
+			await s.stopped();
+		},
+		want: { send: 1, stop: 1, runs: 1 },
+		check(s) {
+			s.want('is_error', s.one.results[0]?.is_error, true);
+		},
+	},
+
 	// The test kills the worker at the marks.
 	'killed mid-tool': {
 		options: { ttl: 2 },
@@ -256,5 +270,27 @@ export const better = {
 	'nothing for a webhook': {
 		play: async () => {},
 		want: { poll: 0, ack: 0 },
+	},
+
+	// What came before a command's end is not lost, and an error of syntax is
+	// told at once.
+	'what a command said': {
+		async play(s) {
+			await s.attached();
+			for (const [command, want, more] of [
+				['echo partial; sleep 9', /timed out after 200ms[^]*partial/,
+				    { timeout_ms: 200 }],
+				['echo last; exit 3', /session terminated[^]*last/],
+				['echo "unterminated', /unexpected EOF/],
+				[')', /syntax error/],
+				['if', /syntax error/],
+				['echo fine', /^fine$/],
+			])
+				s.match(command, await s.ask('bash',
+				    { command, ...more }), want);
+			s.idle();
+			await s.again();
+		},
+		want: { send: 6, stop: 1 },
 	},
 };
