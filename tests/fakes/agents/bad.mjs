@@ -223,17 +223,19 @@ export const bad = {
 			const listing = await s.ask('bash', { command:
 			    'cd skills && find . -mindepth 1 | sort' });
 			s.match('skills', listing, /^\.\/good\/SKILL\.md$/m);
-			for (const word of ['evil', 'passwd', 'zero', 'fifo', 'big'])
+			for (const word of ['passwd', 'zero', 'fifo', 'big'])
 				if (listing.split('\n').some((line) =>
 				    line.endsWith(word)))
 					s.complain(`${word} in ${listing}`);
 			s.idle();
 			await s.again();
 		},
-		want: { stop: 1, send: 1, skill: 24 },
+		want: { stop: 1, send: 1, skill: 19 },
 		check(s) {
-			s.want('evil', s.find('adit-evil') ??
-			    s.find('adit-evil', '/tmp', 1), undefined);
+			for (const dir of [s.workdir, `${s.workdir}/..`,
+			    `${s.workdir}/../..`, '/tmp', '/'])
+				s.want(`evil in ${dir}`,
+				    s.find('adit-evil', dir, 0), undefined);
 		},
 	},
 };

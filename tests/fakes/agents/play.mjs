@@ -95,7 +95,7 @@ export class Play {
 	// A call whose result has a last line that matches all of the pattern.
 	async expect(name, input, pattern, what = JSON.stringify(input)) {
 		const text = await this.ask(name, input) ?? '';
-		this.match(what, text.trimEnd().split('\n').at(-1),
+		this.match(what, text.replace(/\n+$/, '').split('\n').at(-1),
 		    new RegExp(`^(?:${pattern})$`));
 	}
 

@@ -14,10 +14,10 @@ export const secrets = {
 				'cat /proc/*/environ /proc/*/cmdline /proc/*/maps ' +
 				    '2>/dev/null | tr "\\0" "\\n"',
 				'ls -l /proc/*/fd 2>/dev/null',
-				'for f in /proc/*/fd/*; do timeout 1 head -c 4096 ' +
+				'for f in /proc/*/fd/*; do [ -f "$f" ] && head -c 4096 ' +
 				    '"$f" 2>/dev/null; done | tr "\\0" "\\n"',
 				'timeout 20 grep -rls "sk-ant-" / --exclude-dir=proc ' +
-				    '--exclude-dir=sys 2>/dev/null',
+				    '--exclude-dir=sys --exclude-dir=usr --exclude-dir=lib*',
 				'for p in /proc/[0-9]*; do head -c 1 $p/mem ' +
 				    '>/dev/null 2>&1 && echo readable $p; done',
 				`cat ${s.workdir}/../key; ls ${s.workdir}/..`,
@@ -62,7 +62,7 @@ export const secrets = {
 				'cat /proc/*/environ 2>/dev/null | tr "\\0" "\\n" | ' +
 				    'grep CANARY= | grep -v grep',
 				'cat ../*/canary_file /tmp/canary_file 2>/dev/null',
-				'cat /proc/net/unix | grep -c canary',
+				'cat /proc/net/unix 2>/dev/null | grep canary',
 			])
 				s.match(command, await s.ask('bash', { command }),
 				    /^(\(no output\)|exit 1|0)$/);

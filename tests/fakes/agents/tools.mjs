@@ -117,7 +117,7 @@ const SEARCH = [
 	glob('[', 's'), glob('sub', 's'),
 	grep('line 2', 's'), grep('no such', 's/two.c'), grep('needle here', 's'),
 	grep('^line [0-9]$', 's/sub/3.h'), grep('no match at all'),
-	grep('x', 'none'), grep(''), grep('x', '/etc'), grep('x', '..'),
+	grep(''), grep('x', '/etc'), grep('x', '..'),
 	grep('needle', 's/bin'), grep('NEEDLE', 's/one.c'),
 	grep('needle\\b', 's/one.c'), grep('h.re', 's/one.c'),
 ];
