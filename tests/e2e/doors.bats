@@ -77,7 +77,7 @@ door_tunnel()
 	cat >>"$T/proxy.yaml" <<-END
 	routes:
 	  docs:
-	    stdio: [$BIN/sandbox-exec, --mcp, --rw, $T/tunnel,
+	    command: [$BIN/sandbox-exec, --mcp, --rw, $T/tunnel,
 	      --workdir, $T/tunnel]
 	END
 	start_connector connector -- "$BIN/mcp-proxy" --config "$T/proxy.yaml"

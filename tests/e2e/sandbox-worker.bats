@@ -540,6 +540,31 @@ make_script()
 	grep -q "$T/nothing" "$T/worker.err"
 }
 
+@test "drained by a webhook" {
+	local body at signature
+	local key=3031323334353637383961626364656630313233343536373839616263646566
+
+	start_api worker
+	(umask 077 && echo "$KEY" >"$T/key")
+	body='{"type":"event","data":{"type":"session.status_run_started"}}'
+	echo -n "$body" >"$T/body"
+	at=$EPOCHSECONDS
+	signature=v1,$(printf 'msg_1.%s.%s' "$at" "$body" | openssl dgst -sha256 \
+		-mac HMAC -macopt "hexkey:$key" -binary | base64)
+	# shellcheck disable=SC2016 # for the inner shell
+	run_tool 0 bash -c 'exec "$@" <"$0"' "$T/body" env \
+		"ANTHROPIC_WEBHOOK_SIGNING_KEY=whsec_$(xxd -r -p <<<"$key" | base64)" \
+		HTTP_WEBHOOK_ID=msg_1 "HTTP_WEBHOOK_TIMESTAMP=$at" \
+		"HTTP_WEBHOOK_SIGNATURE=$signature" REQUEST_METHOD=POST \
+		"CONTENT_LENGTH=${#body}" "$BIN/sandbox-worker" hook -- \
+		--environment-id "$ENVIRONMENT" --environment-key-file "$T/key" \
+		--base-url "http://127.0.0.1:$PORT" --workdir "$WORK" \
+		--max-idle 400ms
+	[[ $output == 'Status: 200'* ]]
+	wait_until scenario_over
+	end_api worker
+}
+
 # make_steps: the battery's attempts as tool calls, in $STEPS.
 make_steps()
 {

@@ -84,9 +84,11 @@ export class Serve {
 
 	// {text, is_error, ...}
 	async call(session, tool, input) {
+		this.child.stdin.cork();
 		const { n, stream } = await this.open({ kind: 'tool', session, tool });
 		this.hop.data(n, Buffer.from(JSON.stringify(input)));
 		this.hop.end(n);
+		this.child.stdin.uncork();
 		return stream.done;
 	}
 

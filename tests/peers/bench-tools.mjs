@@ -59,18 +59,19 @@ const quick = (command) => new Promise((resolve, reject) => {
 	child.on('close', () => resolve({ text }));
 });
 
-const served = [o['sandbox-exec'], '--serve', '--rw', o.dir];
-const inMcp = [o['sandbox-exec'], '--mcp', '--rw', o.dir, '--cd', o.dir];
+const served = [o['sandbox-exec'], '--serve', '--rw', o.dir,
+    '--workdir', o.dir];
+const inMcp = [o['sandbox-exec'], '--mcp', '--rw', o.dir, '--workdir', o.dir];
 
 class ServePeer {
 	async start() {
 		this.serve = new Serve(served);
-		this.session = await this.serve.session({ cd: o.dir });
+		this.session = await this.serve.session({});
 	}
 	call(name) { return this.serve.call(this.session, ...INPUTS[name]); }
 	close() { return this.serve.close(); }
 	async oneSession() {
-		const n = await this.serve.session({ cd: o.dir });
+		const n = await this.serve.session({});
 		await this.serve.call(n, ...INPUTS.tool_bash);
 		this.serve.end(n);
 	}
@@ -179,10 +180,10 @@ function pss(pids) {
 
 async function idleServe(round) {
 	const serve = new Serve(served);
-	await serve.session({ cd: o.dir });
+	await serve.session({});
 	const before = pss([serve.child.pid]);
 	for (let i = 0; i < idle; i++)
-		await serve.call(await serve.session({ cd: o.dir }),
+		await serve.call(await serve.session({}),
 		    ...INPUTS.tool_bash);
 	record(round, 'session_pss', 'serve',
 	    ((pss([serve.child.pid]) - before) / idle / 1024).toFixed(3), 'MiB');

@@ -267,11 +267,6 @@ export const better = {
 		},
 	},
 
-	'nothing for a webhook': {
-		play: async () => {},
-		want: { poll: 0, ack: 0 },
-	},
-
 	// What came before a command's end is not lost, and an error of syntax is
 	// told at once.
 	'what a command said': {
