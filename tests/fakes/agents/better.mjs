@@ -171,6 +171,25 @@ export const better = {
 		want: { stop: 1, runs: 1, results: ['one', 'two'] },
 	},
 
+	// The test stops the first worker's processes at the first mark, starts a
+	// second worker, and lets the first go on at the second mark.
+	'a worker that slept': {
+		async play(s) {
+			await s.attached();
+			const id = s.bash('touch started; sleep 1; echo done');
+			await s.file('started');
+			s.mark('sleep');
+			await s.answered(id);
+			s.mark('wake');
+			await s.until(() => s.api.requests.some((r) =>
+			    r.route === 'heartbeat' && r.status === 412));
+			await s.delay(1500);
+			s.idle();
+			await s.stopped();
+		},
+		want: { ack: 2, stop: 1, results: ['done'] },
+	},
+
 	// Without progress the lease is given up, and left to others.
 	'a call that never ends': {
 		options: { lapse: false },
