@@ -90,7 +90,20 @@ setup() { agents_setup; }
 	play worker
 }
 
+@test "a memory store at its path" {
+	play worker
+}
+
+@test "a read-only memory store at its path" {
+	play worker
+}
+
+@test "memory saved when the worker is told to end" {
+	play_abort worker
+}
+
 @test "clock jumps" {
+	requires no-sanitizer # which would have to be preloaded first
 	"${CC:-cc}" -shared -fPIC -D_GNU_SOURCE -o "$T/jump.so" \
 		"$ROOT/tests/fakes/jump-clock.c" -ldl
 	start_api worker

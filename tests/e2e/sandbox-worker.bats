@@ -251,3 +251,24 @@ setup() { agents_setup; }
 @test "the texts of glob and grep" {
 	same
 }
+
+@test "memory changed on both sides" {
+	same
+}
+
+@test "memory update refused" {
+	same
+}
+
+@test "memory that cannot be stored" {
+	# The official one sends what is too large and is refused.
+	play worker
+}
+
+@test "read-only memory store" {
+	same
+}
+
+@test "many memories" {
+	same
+}

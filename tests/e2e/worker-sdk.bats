@@ -250,3 +250,23 @@ setup() { agents_setup; }
 @test "the texts of glob and grep" {
 	official
 }
+
+@test "memory changed on both sides" {
+	official
+}
+
+@test "memory update refused" {
+	official
+}
+
+@test "memory that cannot be stored" {
+	official
+}
+
+@test "read-only memory store" {
+	official
+}
+
+@test "many memories" {
+	official
+}

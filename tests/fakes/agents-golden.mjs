@@ -35,7 +35,7 @@ function workdir(list) {
 function shape(file) {
 	const list = requests(file);
 	const dir = workdir(list);
-	const parts = { timed: new Set(), unordered: [], ordered: [] };
+	const parts = { timed: new Set(), unordered: new Set(), ordered: [] };
 	for (const r of list) {
 		let line = [r.method, r.path, Object.keys(r.query).sort().join('&'),
 		    r.auth, JSON.stringify(canonical(r.body)) ?? ''].join(' ')
@@ -45,11 +45,11 @@ function shape(file) {
 		if (TIMED.has(r.route))
 			parts.timed.add(line);
 		else if (UNORDERED.test(r.route))
-			parts.unordered.push(line);
+			parts.unordered.add(line);
 		else if (parts.ordered.at(-1) !== line)
 			parts.ordered.push(line);
 	}
-	return [...[...parts.timed].sort(), ...parts.unordered.sort(),
+	return [...[...parts.timed].sort(), ...[...parts.unordered].sort(),
 	    ...parts.ordered];
 }
 

@@ -5,6 +5,8 @@
 
 import { calls } from './calls.mjs';
 import { faults } from './faults.mjs';
+import { memory } from './memory.mjs';
 import { tools } from './tools.mjs';
 
-export const alike = { ...calls, ...faults, ...tools };
+export const alike = { ...calls, ...faults, ...memory,
+	...tools };

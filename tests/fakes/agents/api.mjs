@@ -202,7 +202,7 @@ export class Api {
 			return null;
 		if (fault.status !== undefined && fault.status >= 400)
 			return { reply: { ...error(fault.status, `fault on ${name}`,
-			    fault.details), headers: fault.headers }, ...fault };
+			    fault.details, fault.kind), headers: fault.headers }, ...fault };
 		if (fault.status !== undefined || fault.raw !== undefined ||
 		    fault.drop)
 			return { reply: { status: fault.status ?? 200,

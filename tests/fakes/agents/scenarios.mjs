@@ -8,7 +8,8 @@
 import { alike } from './alike.mjs';
 import { bad } from './bad.mjs';
 import { better } from './better.mjs';
+import { mounted } from './memory.mjs';
 import { secrets } from './secrets.mjs';
 
 export const scenarios = { ...alike, ...bad, ...better,
-	...secrets };
+	...mounted, ...secrets };
