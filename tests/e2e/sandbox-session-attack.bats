@@ -29,11 +29,13 @@ setup()
 		USERS+=(user)
 	fi
 	mkdir -p "$T/bin" "$T/ws"
-	cp "$BIN/sandbox-exec" "$T/bin/"
+	cp "$BIN/sandbox-exec" "$ROOT"/tests/fakes/{sandbox-client,frames}.mjs \
+		"$T/bin/"
+	chmod -R a+rX "$T/bin"
 	chmod 777 "$T/ws"
 }
 
-# drive: runs the client's script on standard input for each user; each line
+# drive: runs the script on standard input in the client for each user; each line
 # that it says has to be one of "ok: ...".
 drive()
 {
@@ -42,8 +44,7 @@ drive()
 	script=$(cat)
 	for user in "${USERS[@]}"; do
 		rm -rf "$T/ws"/* "$T/ws"/.[!.]*
-		run --separate-stderr "as_$user" env BIN="$T/bin" WS="$T/ws" \
-			A="$A" node "$ROOT/tests/fakes/sandbox-client.mjs" <<-END
+		cat >"$T/script.js" <<-END
 			const {WS, A} = process.env;
 			const check = (what, got, want) => say(new RegExp('^(' +
 				want + ')\$').test(String(got).trim()) ? 'ok:' :
@@ -51,6 +52,9 @@ drive()
 				'(want ' + want + ')');
 			$script
 		END
+		run --separate-stderr "as_$user" env BIN="$T/bin" WS="$T/ws" \
+			A="$A" node "$T/bin/sandbox-client.mjs" \
+			"$T/script.js"
 		echo "# as $user"
 		echo "$output"
 		echo "$stderr"
