@@ -5,6 +5,9 @@
 # For tests of sandbox-exec --serve: a client whose doings are JavaScript; see
 # tests/fakes/sandbox-client.mjs.
 
+# A number that no file of tests running at the same time makes and removes.
+SANDBOX_USER=64123
+
 setup_file_serve()
 {
 	setup_file_sandbox
