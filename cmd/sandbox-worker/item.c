@@ -14,6 +14,7 @@
 
 enum {
 	ARGS_MAX = 2 * OPT_LIST_MAX + 16,
+	CALL_TIME_LEN = 32,
 	FETCH_MS = 120000,
 	STOP_ANSWER_MAX = 1 << 20,
 };
@@ -275,11 +276,16 @@ fetch_session(struct item *i)
 /* The command line of sandbox-exec; the strings are those of the settings. */
 static void
 fill_arguments(const struct settings *s, const char *program,
+    char call_time[static CALL_TIME_LEN],
     const char *args[static ARGS_MAX + 1])
 {
 	size_t n = 0;
 
+	str_format(call_time, CALL_TIME_LEN, "%lldms",
+	    (long long)s->tool_ms);
 	args[n++] = program;
+	args[n++] = "--max-call";
+	args[n++] = call_time;
 	if (s->policy != NULL) {
 		args[n++] = "--policy";
 		args[n++] = s->policy;
@@ -319,7 +325,7 @@ static void
 build_sandbox(struct item *i)
 {
 	const char *args[ARGS_MAX + 1];
-	char program[PATH_MAX];
+	char program[PATH_MAX], call_time[CALL_TIME_LEN];
 	struct sandbox_settings s = {.ev = i->ev, .argv = args};
 	struct error e;
 
@@ -328,7 +334,7 @@ build_sandbox(struct item *i)
 		    i->settings->sandbox_exec);
 	else
 		spawn_find_beside("sandbox-exec", program, sizeof program);
-	fill_arguments(i->settings, program, args);
+	fill_arguments(i->settings, program, call_time, args);
 	set_phase(i, ITEM_BUILDING);
 	if (write_policy(i, &e) != 0) {
 		item_fail(i, "%s", e.text);
