@@ -191,11 +191,16 @@ start_content(struct item *i, const char *token)
 	struct content_settings s = {
 		.api = settings_api(i->settings, token),
 		.workdir = i->place.host, .inside = i->place.inside,
-		.state_dir = i->place.state, .sync_ms = i->settings->sync_ms,
+		.sync_ms = i->settings->sync_ms,
 		.deletes = (enum memory_deletes)i->settings->memory_deletes,
 	};
 	struct error e;
 
+	if (place_make_state(&i->place, i->settings, &e) != 0) {
+		item_fail(i, "%s", e.text);
+		return;
+	}
+	s.state_dir = i->place.state;
 	i->content = content_start(i->ev, &s, buf_bytes(&i->session),
 	    &content_events, i, &e);
 	if (i->content == NULL) {
@@ -222,7 +227,7 @@ take_session(struct item *i)
 		    "item carried no sessions token");
 	} else if (place_open(&i->place, i->settings, i->work.session_id,
 	    &e) != 0 || audit_open(&i->audit, i->settings->audit,
-	    i->place.host, &e) != 0) {
+	    i->place.host, i->place.outputs, &e) != 0) {
 		item_fail(i, "%s", e.text);
 	} else if (facts.has_skills || facts.has_memory) {
 		start_content(i, api_token(i->api));
