@@ -613,7 +613,7 @@ jsonr_get_int(struct jsonr object, const char *key, int64_t min, int64_t max,
 	if (r != 1)
 		return r;
 	if (jsonr_int(v, min, max, ret) != 0)
-		return error_set(e, "%s: no whole number from %lld to %lld",
+		return error_set(e, "%s: not a whole number from %lld to %lld",
 		    key, (long long)min, (long long)max);
 	return 1;
 }
