@@ -250,6 +250,8 @@ build_full(struct init_args *a, struct landlock *l)
 		fail(a, STAGE_POLICY, &e);
 	if (own_network)
 		join_network(a, &network, pid);
+	if (tree_enter(a->tree) != 0)
+		fail_errno(a, STAGE_POLICY, "pivot_root");
 }
 
 /* The lower one: the host's tree behind Landlock. */

@@ -712,8 +712,8 @@ attach_pts(struct tree *t, struct landlock *l)
 
 /* Makes the new root the only one.  The old root is below the new one and
  * goes with everything that is mounted on it. */
-static int
-enter(struct tree *t)
+int
+tree_enter(struct tree *t)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 
@@ -753,8 +753,6 @@ tree_build(struct tree *t, const struct policy *p, struct landlock *l,
 	if (p->net == POLICY_NET_ALLOW && p->default_files &&
 	    attach_resolver(t, e) != 0)
 		return -1;
-	if (enter(t) != 0)
-		return error_errno(e, "pivot_root");
 	if (landlock_allow_read(l, t->root) != 0)
 		return error_errno(e, "landlock");
 	return 0;

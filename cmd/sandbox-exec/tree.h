@@ -60,9 +60,14 @@ int tree_open(struct tree *t, const struct policy *p,
  * Returns 0, or -1 with a text and errno. */
 int tree_make_root(struct tree *t, const struct policy *p, struct error *e);
 
-/* In init: builds the tree, makes it the root, lets go of the host's, and
- * fills the Landlock rule set.  Returns 0, or -1 with a text and errno. */
+/* In init: builds the tree and fills the Landlock rule set.  Returns 0, or -1
+ * with a text and errno. */
 int tree_build(struct tree *t, const struct policy *p, struct landlock *l,
     struct error *e);
+
+/* In init: makes the tree the root and lets go of the host's.  Waits until no
+ * processor is in the kernel any more: best when no other process of ours
+ * is.  Returns 0, or -1 with errno. */
+int tree_enter(struct tree *t);
 
 #endif
