@@ -103,14 +103,15 @@ $(BUILD)/libcommon.a: $(COMMON)
 link = $(CC) $(CFLAGS) $(LDHARDEN) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 # lib<tool>.a is the program without its main, for tests.
+$(foreach t,$(TOOLS),$(eval $(BUILD)/lib$(t).a: \
+	$(filter-out %/main.o,$(call objects,$(t)))))
+
 define tool
-$(BUILD)/lib$(1).a: $(filter-out %/main.o,$(call objects,$(1)))
 $(BUILD)/bin/$(1): $(call objects,$(1)) $(BUILD)/libcommon.a
 	@mkdir -p $$(@D)
 	@$$(call say,LD,$$@)
 	$$(Q)$$(link) $$(LDFLAGS_$(1)) $$(LIBS_$(1))
 endef
-$(foreach t,$(TOOLS),$(eval $(call tool,$(t))))
 
 # The seccomp filters of sandbox-exec, made by libseccomp.
 SECCOMP := $(BUILD)/cmd/sandbox-exec/sandbox-filter
@@ -122,6 +123,9 @@ $(SECCOMP).h: $(SECCOMP)
 	$(Q)$< >$@
 $(BUILD)/cmd/sandbox-exec/seccomp.o: $(SECCOMP).h
 $(BUILD)/cmd/sandbox-exec/seccomp.o: ALL_CFLAGS += -I$(BUILD)/cmd/sandbox-exec
+
+include cmd/sandbox-exec/musl/rules.mk
+$(foreach t,$(filter-out $(MUSL_TOOLS),$(TOOLS)),$(eval $(call tool,$(t))))
 
 # A test that includes "cmd/<tool>/x.h" links that program's modules.
 CMD_USES := $(shell awk -F'[/"]' '/^.include "cmd\//{print FILENAME ":" $$3}' \
