@@ -3,19 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
-#include <linux/securebits.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/channel.h"
+#include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/init.h"
 #include "cmd/sandbox-exec/lsm.h"
 #include "common/exit.h"
@@ -129,8 +127,7 @@ clone_init(const struct init_args *a, struct confine *c)
 }
 
 /* Clones with the payload's host ids, so that the child can map them by
- * itself; the saved id brings root back.  Capabilities stay in effect: some
- * hosts let only root make user namespaces. */
+ * itself. */
 static pid_t
 clone_as_owner(const struct init_args *a, struct confine *c)
 {
@@ -139,15 +136,12 @@ clone_as_owner(const struct init_args *a, struct confine *c)
 
 	if (!a->owner.map)
 		return clone_init(a, c);
-	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0 &&
-	    setgroups(0, NULL) == 0 &&
-	    setresgid(a->owner.gid, a->owner.gid, 0) == 0 &&
-	    setresuid(a->owner.uid, a->owner.uid, 0) == 0)
+	if (ids_take((struct ids){a->owner.uid, a->owner.gid}) == 0)
 		pid = clone_init(a, c);
 	if (pid == 0)
 		return pid;
 	saved = errno;
-	if (setresuid(0, 0, 0) != 0 || setresgid(0, 0, 0) != 0)
+	if (ids_give_back() != 0)
 		pid = -1;
 	errno = saved;
 	return pid;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/channel.h"
+#include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/payload.h"
@@ -44,36 +45,6 @@ fail_errno(struct init_args *a, enum init_stage stage, const char *what)
 	fail(a, stage, &e);
 }
 
-static int
-write_proc(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int r;
-
-	if (fd == -1)
-		return -1;
-	r = io_write_all(fd, bytes_cstr(text));
-	io_close(&fd);
-	return r;
-}
-
-/* One id of the host's, the payload's, and no others. */
-static int
-map_ids(const struct init_args *a)
-{
-	char map[64];
-
-	/* A change of ids takes our own /proc files from us. */
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0 ||
-	    write_proc("/proc/self/setgroups", "deny") != 0)
-		return -1;
-	snprintf(map, sizeof map, "%u %u 1\n", a->gid, a->owner.gid);
-	if (write_proc("/proc/self/gid_map", map) != 0)
-		return -1;
-	snprintf(map, sizeof map, "%u %u 1\n", a->uid, a->owner.uid);
-	return write_proc("/proc/self/uid_map", map);
-}
-
 /* Becomes the payload's user, for good; capabilities in our own user
  * namespace stay. */
 static int
@@ -88,7 +59,8 @@ enter_ids(struct init_args *a)
 {
 	const char *name = a->policy->hostname;
 
-	if (map_ids(a) != 0)
+	if (ids_map((struct ids){a->uid, a->gid}, (struct ids){a->owner.uid,
+	    a->owner.gid}) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "user namespace");
 	if (a->owner.map && become(a->uid, a->gid) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "ids");
