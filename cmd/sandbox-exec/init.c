@@ -220,6 +220,7 @@ build_full(struct init_args *a, struct landlock *l)
 		fail_errno(a, STAGE_POLICY, "landlock");
 	if (tree_build(a->tree, a->policy, l, &e) != 0)
 		fail(a, STAGE_POLICY, &e);
+	payload_bound_capabilities();
 	if (own_network)
 		join_network(a, &network, pid);
 	if (tree_enter(a->tree) != 0)
@@ -243,6 +244,7 @@ build_lsm(struct init_args *a, struct landlock *l)
 	}
 	if (lsm_allow(a->policy, a->scratch, l, &e) != 0)
 		fail(a, STAGE_POLICY, &e);
+	payload_bound_capabilities();
 	if (a->owner.map && become(a->owner.uid, a->owner.gid) != 0)
 		fail_errno(a, STAGE_POLICY, "ids");
 }
@@ -381,7 +383,6 @@ init_run(struct init_args *a)
 	sigprocmask(SIG_SETMASK, &child, NULL);
 	sigaction(SIGCHLD, &action, NULL);
 	build(a, &l);
-	payload_bound_capabilities();
 	/* From here on nothing of ours can be read or traced, and the
 	 * supervisor's death is ours; but where we are no PID 1 we have to
 	 * live on to kill the rest. */
