@@ -87,6 +87,8 @@ open_files(struct init_args *a)
  * descriptors. */
 struct network {
 	const struct policy *policy;
+	struct latch made;
+	struct init_leaving leaving;
 	struct confine_listener listeners[CONFINE_LISTENERS_MAX];
 	size_t listener_count;
 	int ns_fd;
@@ -112,12 +114,17 @@ make_network(void *arg)
 	    O_CLOEXEC)) == -1)
 		error_errno(&n->error, "/proc/thread-self/ns/net");
 	n->number = errno;
-	_exit(n->ns_fd == -1);
+	latch_open(&n->made);
+	latch_wait(&n->leaving.entered);
+	n->leaving.number = tree_leave() == 0 ? 0 : errno;
+	latch_open(&n->leaving.left);
+	_exit(0);
 }
 
 /* A network namespace takes the kernel as long as everything else together:
- * a process of its own makes it while init builds the tree. */
-static pid_t
+ * a process of its own makes it while init builds the tree, and then lets go
+ * of the host's tree while init goes on.  init reaps it in the end. */
+static void
 start_network(struct init_args *a, struct network *n)
 {
 	static char stack[NETWORK_STACK] __attribute__((aligned(16)));
@@ -129,14 +136,13 @@ start_network(struct init_args *a, struct network *n)
 	    CLONE_FILES | SIGCHLD, n);
 	if (pid == -1)
 		fail_errno(a, STAGE_POLICY, "clone");
-	return pid;
+	a->leaving = &n->leaving;
 }
 
 static void
-join_network(struct init_args *a, struct network *n, pid_t pid)
+join_network(struct init_args *a, struct network *n)
 {
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
+	latch_wait(&n->made);
 	errno = n->number;
 	if (n->ns_fd == -1)
 		fail(a, STAGE_NAMESPACES, &n->error);
@@ -210,10 +216,9 @@ build_full(struct init_args *a, struct landlock *l)
 	static struct network network;
 	struct error e = {.code = EXIT_SANDBOX};
 	bool own_network = a->policy->net != POLICY_NET_HOST;
-	pid_t pid = -1;
 
 	if (own_network)
-		pid = start_network(a, &network);
+		start_network(a, &network);
 	enter_ids(a);
 	open_files(a);
 	if (landlock_open(l, false) != 0)
@@ -222,9 +227,11 @@ build_full(struct init_args *a, struct landlock *l)
 		fail(a, STAGE_POLICY, &e);
 	payload_bound_capabilities();
 	if (own_network)
-		join_network(a, &network, pid);
-	if (tree_enter(a->tree) != 0)
+		join_network(a, &network);
+	if (tree_enter(a->tree) != 0 || (!own_network && tree_leave() != 0))
 		fail_errno(a, STAGE_POLICY, "pivot_root");
+	if (own_network)
+		latch_open(&network.leaving.entered);
 }
 
 /* The lower one: the host's tree behind Landlock. */

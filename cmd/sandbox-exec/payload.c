@@ -187,12 +187,25 @@ execute(const struct start *s)
 	return explain(s->error, argv[0], errno);
 }
 
+/* Nothing runs while the host's tree is there. */
+static int
+wait_alone(struct start *s)
+{
+	struct init_leaving *l = s->a->leaving;
+
+	if (l == NULL)
+		return 0;
+	latch_wait(&l->left);
+	errno = l->number;
+	return errno == 0 ? 0 : fail(s, "the host's tree");
+}
+
 static int
 child_main(void *arg)
 {
 	struct start *s = arg;
 
-	if (give_up(s) == 0) {
+	if (give_up(s) == 0 && wait_alone(s) == 0) {
 		if (s->a->io->probe != NULL)
 			_exit(s->a->io->probe(s->a->io->probe_arg));
 		s->code = execute(s);
@@ -209,7 +222,12 @@ payload_start(struct init_args *a, struct landlock *l, struct error *e)
 	struct start s = {a, l, e, 0};
 	int flags = a->io->probe != NULL ? SIGCHLD :
 	    CLONE_VM | CLONE_VFORK | SIGCHLD;
-	pid_t pid = clone(child_main, stack + sizeof stack, flags, &s);
+	pid_t pid;
+
+	/* Nor can a copy of memory be waited in. */
+	if (a->io->probe != NULL && wait_alone(&s) != 0)
+		return -1;
+	pid = clone(child_main, stack + sizeof stack, flags, &s);
 
 	if (pid == -1) {
 		e->code = EXIT_SANDBOX;

@@ -717,8 +717,6 @@ attach_pts(struct tree *t, struct landlock *l)
 	return r;
 }
 
-/* Makes the new root the only one.  The old root is below the new one and
- * goes with everything that is mounted on it. */
 int
 tree_enter(struct tree *t)
 {
@@ -726,10 +724,17 @@ tree_enter(struct tree *t)
 
 	if (mount_setattr(t->root, "", AT_EMPTY_PATH, &attr,
 	    sizeof attr) != 0 ||
-	    fchdir(t->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
-	    umount2(".", MNT_DETACH) != 0)
+	    fchdir(t->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0)
 		return -1;
 	return chdir("/");
+}
+
+/* The old root is on top of the new one, and goes with everything that is
+ * mounted on it. */
+int
+tree_leave(void)
+{
+	return umount2("/", MNT_DETACH);
 }
 
 /* Mounted on "/", which changes nothing yet: a lookup starts below it. */

@@ -65,9 +65,14 @@ int tree_make_root(struct tree *t, const struct policy *p, struct error *e);
 int tree_build(struct tree *t, const struct policy *p, struct landlock *l,
     struct error *e);
 
-/* In init: makes the tree the root and lets go of the host's.  Waits until no
- * processor is in the kernel any more: best when no other process of ours
- * is.  Returns 0, or -1 with errno. */
+/* In init: makes the tree the root; the host's is still to be had by "/..".
+ * Returns 0, or -1 with errno. */
 int tree_enter(struct tree *t);
+
+/* Then, in any process of the mount namespace: lets go of the host's, at once
+ * for all of them, and waits until each processor has left the kernel once,
+ * which takes long while one makes a network namespace.  Returns 0, or -1
+ * with errno. */
+int tree_leave(void);
 
 #endif
