@@ -30,7 +30,7 @@ make(void *arg)
 	if (ids_map(m->inside, m->host) == 0)
 		m->fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
 	m->number = errno;
-	_exit(0);
+	return 0;
 }
 
 /* A user namespace is made with a process in it, which lives for as long as

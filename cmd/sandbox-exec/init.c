@@ -118,7 +118,7 @@ make_network(void *arg)
 	latch_wait(&n->leaving.entered);
 	n->leaving.number = tree_leave() == 0 ? 0 : errno;
 	latch_open(&n->leaving.left);
-	_exit(0);
+	return 0;
 }
 
 /* A network namespace takes the kernel as long as everything else together:
@@ -215,7 +215,8 @@ build_full(struct init_args *a, struct landlock *l)
 {
 	static struct network network;
 	struct error e = {.code = EXIT_SANDBOX};
-	bool own_network = a->policy->net != POLICY_NET_HOST;
+	bool own_network = a->policy->net != POLICY_NET_HOST &&
+	    a->policy->netns_fd == -1;
 
 	if (own_network)
 		start_network(a, &network);
@@ -362,16 +363,17 @@ watch(const struct init_args *a, pid_t payload)
 	}
 }
 
-/* Keeps the control channel and nothing else: a pipe of the caller's that we
- * held would never end for its reader. */
+/* Keeps the control channel, the lock on a network that was made before, and
+ * nothing else: a pipe of the caller's that we held would never end for its
+ * reader. */
 static void
 let_go(struct init_args *a)
 {
-	int fd = a->control_fd;
+	int fd = a->control_fd, lock_fd = a->policy->netns_fd;
 
 	if (fd != 0 && dup2(fd, 0) == 0)
 		a->control_fd = 0;
-	close_range(1, ~0U, 0);
+	close_range(lock_fd != -1 && dup2(lock_fd, 1) == 1 ? 2 : 1, ~0U, 0);
 	payload_drop_capabilities();
 }
 

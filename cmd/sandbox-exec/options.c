@@ -19,7 +19,7 @@ struct given {
 	    require;
 	const char *home, *workdir, *net, *mem, *cpu, *pids, *time, *fsize,
 	    *out, *files, *tmp_size;
-	const char *policy, *changes, *audit;
+	const char *policy, *changes, *audit, *netns;
 	bool diff, commit, discard, explain, json;
 	int64_t status_fd;
 };
@@ -51,6 +51,8 @@ static const struct opt opts[] = {
 	TEXT("workdir", "DIR", workdir,
 	    "directory to run in [the present one if it is shown]"),
 	TEXT("net", "WORD", net, "none, host or allow [none]"),
+	TEXT("netns", "FILE", netns,
+	    "the network of --net none: this namespace"),
 	LIST("allow", "HOST[:PORT]", allow,
 	    "connect there: a name, *.name or range"),
 	LIST("env", "NAME[=VALUE]", env, "pass or set a variable"),
@@ -225,6 +227,8 @@ check_given(const struct given *g, const struct options *o, unsigned fixed,
 	if (g->commit && g->discard)
 		return error_set(e, "--commit and --discard exclude each "
 		    "other");
+	if (g->netns != NULL && o->policy.net != POLICY_NET_NONE)
+		return error_set(e, "--netns: only with --net none");
 	if (g->json && !g->explain && !g->diff)
 		return error_set(e, "--json needs --explain or --diff");
 	if (!present && !g->explain && !(after && g->changes != NULL))
@@ -297,6 +301,7 @@ take_given(struct options *o, const struct given *g)
 	o->discard = g->discard;
 	o->changes = g->changes;
 	o->audit = g->audit;
+	o->netns = g->netns;
 	o->status_fd = (int)g->status_fd;
 }
 

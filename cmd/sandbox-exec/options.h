@@ -15,6 +15,7 @@ struct options {
 	const char *changes;  /* directory that keeps overlays' changes; NULL:
 			       * they are gone at the end */
 	const char *audit;    /* file, or NULL */
+	const char *netns;    /* the network to use, or NULL */
 	int status_fd;        /* -1: none */
 };
 

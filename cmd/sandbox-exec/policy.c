@@ -14,6 +14,7 @@ void
 policy_init(struct policy *p)
 {
 	memset(p, 0, sizeof *p);
+	p->netns_fd = -1;
 	p->default_files = p->default_masks = p->protect = true;
 	p->limits.pids = PIDS_DEFAULT;
 	p->limits.files = FILES_DEFAULT;
