@@ -34,7 +34,7 @@ tree_init(struct tree *t)
 {
 	t->source_count = 0;
 	t->root = t->idmount.userns_fd = -1;
-	t->no_proc = t->no_idmap = t->links_read = false;
+	t->no_proc = t->no_idmap = t->links_read = t->refused = t->cut = false;
 }
 
 void
@@ -59,10 +59,18 @@ open_beneath(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
 	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
 }
 
+/* What a mount call says for want of permission or of the call; it takes
+ * descriptors or paths that anybody can reach, so it is not about those. */
+static void
+note_refusal(struct tree *t)
+{
+	t->refused = errno == EPERM || errno == EACCES || errno == ENOSYS;
+}
+
 /* Clones the mount at fd, or at a path that only root can change, with these
  * flags. */
 static int
-clone_mount(int fd, const char *path, uint64_t flags)
+clone_mount(struct tree *t, int fd, const char *path, uint64_t flags)
 {
 	struct mount_attr attr = {.attr_set = flags,
 		.propagation = MS_PRIVATE};
@@ -70,11 +78,11 @@ clone_mount(int fd, const char *path, uint64_t flags)
 	    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | OPEN_TREE_CLONE |
 	    OPEN_TREE_CLOEXEC | (*path == '\0' ? AT_EMPTY_PATH : 0));
 
-	if (mount_fd == -1)
-		return -1;
-	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
-	    sizeof attr) != 0)
+	if (mount_fd != -1 && mount_setattr(mount_fd, "", AT_EMPTY_PATH |
+	    AT_RECURSIVE, &attr, sizeof attr) != 0)
 		io_close(&mount_fd);
+	if (mount_fd == -1)
+		note_refusal(t);
 	return mount_fd;
 }
 
@@ -107,7 +115,7 @@ open_default(struct tree *t, const char *path, uint64_t flags,
     struct error *e)
 {
 	struct stat st;
-	int fd = clone_mount(AT_FDCWD, path, flags);
+	int fd = clone_mount(t, AT_FDCWD, path, flags);
 
 	if (fd == -1)
 		return errno == ENOENT ? 0 : error_errno(e, "%s", path);
@@ -224,7 +232,7 @@ open_upper(struct tree *t, struct tree_source *s, const struct stat *st,
 		return 0;
 	fd = open_beneath(AT_FDCWD, upper, O_PATH | O_DIRECTORY,
 	    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-	if (fd == -1 || (s->upper_fd = clone_mount(fd, "",
+	if (fd == -1 || (s->upper_fd = clone_mount(t, fd, "",
 	    FLAGS_ALL)) == -1) {
 		error_errno(e, "%s", upper);
 		io_close(&fd);
@@ -251,7 +259,7 @@ open_path(struct tree *t, const struct policy_path *path,
 	    RESOLVE_NO_MAGICLINKS);
 	if (fd == -1)
 		return error_errno(e, "%s", path->host);
-	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(fd, "",
+	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(t, fd, "",
 	    flags_of(path))) == -1) {
 		error_errno(e, "%s", path->host);
 		close(fd);
@@ -724,8 +732,10 @@ tree_enter(struct tree *t)
 
 	if (mount_setattr(t->root, "", AT_EMPTY_PATH, &attr,
 	    sizeof attr) != 0 ||
-	    fchdir(t->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0)
+	    fchdir(t->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0) {
+		note_refusal(t);
 		return -1;
+	}
 	return chdir("/");
 }
 
