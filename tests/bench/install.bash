@@ -14,7 +14,8 @@ packages_missing()
 	MISSING=()
 	for pair in sshd:openssh-server ssh:openssh-client \
 		dropbear:dropbear-bin stunnel4:stunnel4 nginx:nginx-light \
-		haproxy:haproxy wrk:wrk openssl:openssl; do
+		haproxy:haproxy wrk:wrk openssl:openssl bwrap:bubblewrap \
+		crun:crun; do
 		command -v "${pair%%:*}" >/dev/null || MISSING+=("${pair#*:}")
 	done
 }

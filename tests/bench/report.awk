@@ -43,7 +43,9 @@ FILENAME == facts {
 END {
 	group_print("tunnel")
 	group_print("proxy")
-	foreign_print()
+	group_print("sandbox")
+	if ("foreign" in unit)
+		foreign_print()
 	aims_print()
 	json_print()
 }
@@ -78,6 +80,8 @@ function show(x)
 
 function group_of(metric)
 {
+	if (metric ~ /^box_/)
+		return "sandbox"
 	return metric ~ /^(c[0-9]+|sse)(_|$)/ ? "proxy" : "tunnel"
 }
 
