@@ -105,7 +105,7 @@ choose_owner(struct init_args *a, struct confine *c)
 }
 
 static pid_t
-clone_init(const struct init_args *a, struct confine *c)
+clone_init(struct init_args *a, struct confine *c)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -124,6 +124,8 @@ clone_init(const struct init_args *a, struct confine *c)
 	/* Container engines hide clone3, whose flags a filter cannot see. */
 	if (pid != -1 || errno != ENOSYS)
 		return pid;
+	a->join_v2 = true;
+	args.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
 	return (pid_t)syscall(SYS_clone, (args.flags & UINT32_MAX) | SIGCHLD,
 	    NULL, &c->pidfd, NULL, NULL);
 }
@@ -131,7 +133,7 @@ clone_init(const struct init_args *a, struct confine *c)
 /* Clones with the payload's host ids, so that the child can map them by
  * itself. */
 static pid_t
-clone_as_owner(const struct init_args *a, struct confine *c)
+clone_as_owner(struct init_args *a, struct confine *c)
 {
 	pid_t pid = -1;
 	int saved;
@@ -304,8 +306,6 @@ degrade_tier(struct confine *c, const struct policy *p)
 		degrade(c, "idmap", "there is no mount namespace", "the "
 		    "command, which is not root, may be unable to write "
 		    "what root owns");
-	degrade(c, "kill", "there is no process namespace", "a process that "
-	    "escapes a search for descendants would survive");
 	if (lsm_lacks(p))
 		degrade(c, "masks", "Landlock cannot take back what it "
 		    "grants", "masks, overlays, private directories and "
@@ -358,6 +358,10 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 
 	limits_open(&c->limits, a->policy, full);
 	degrade_limits(c);
+	if (!full && c->limits.cgroups.v2_fd == -1)
+		degrade(c, "kill", "there is no process namespace and no "
+		    "control group", "a process that escapes a search for "
+		    "descendants would survive");
 	if ((a->policy->require & REQUIRE_LIMITS) != 0 &&
 	    !limits_all_enforced(&c->limits))
 		return error_set(e, "limits are required, and one of them "

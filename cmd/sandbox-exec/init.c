@@ -295,7 +295,7 @@ check_required(struct init_args *a, const struct landlock *l)
 static void
 build(struct init_args *a, struct landlock *l)
 {
-	if (limits_join(a->limits) != 0)
+	if (limits_join(a->limits, a->join_v2) != 0)
 		fail_errno(a, STAGE_POLICY, "cgroup");
 	if (a->tier == CONFINE_FULL)
 		build_full(a, l);

@@ -61,6 +61,7 @@ struct init_args {
 	int control_fd;
 	char cwd[4096];          /* the caller's, "" if unknown */
 	const char *scratch;     /* CONFINE_LSM: the private directory */
+	bool join_v2;            /* the group was not cloned into */
 	struct init_leaving *leaving; /* NULL: the host's tree is gone */
 };
 
