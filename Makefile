@@ -69,8 +69,8 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZED := FORTIFY=-U_FORTIFY_SOURCE \
 	CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)'
 
-.PHONY: all deps demo test-programs check check-unit fuzz-replay check-e2e asan \
-	fuzz bench lint objects mutate analyze cover install uninstall clean help
+.PHONY: all deps demo test-programs check check-unit fuzz-replay check-e2e check-leaks \
+	asan fuzz bench lint objects mutate analyze cover install uninstall clean help
 
 COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1)/*.c))
@@ -169,6 +169,9 @@ check-e2e: all ## run the end-to-end tests
 	@BIN=$(abspath $(BUILD)/bin) tests/tap --live $(BUILD)/tap/e2e \
 		bats --tap --timing --jobs $(JOBS) --no-parallelize-within-files \
 		$(if $(FILTER),--filter '$(FILTER)') $(TESTS)
+
+check-leaks: all ## run 10 000 sandboxes in a row: nothing may be left
+	@FULL=1 $(MAKE) check-e2e TESTS=tests/e2e/sandbox-leaks.bats
 
 asan: ## run the tests with AddressSanitizer and UBSan
 	@tests/deps check

@@ -326,6 +326,8 @@ options_parse(int argc, char **argv, struct options *ret)
 	if (r == OPT_RUN) {
 		take_given(ret, &g);
 		ret->argv = argv + first;
+		t.no_digest = argv[first] != NULL && g.audit == NULL &&
+		    g.status_fd == -1 && !g.explain;
 		made = make_policy(&t, &g, &e);
 		if (made == 0 && check_given(&g, ret, t.fixed, &e) == 0)
 			return OPT_RUN;
