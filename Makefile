@@ -115,10 +115,10 @@ endef
 
 # The seccomp filters of sandbox-exec, made by libseccomp.
 SECCOMP := $(BUILD)/cmd/sandbox-exec/sandbox-filter
-$(SECCOMP): cmd/sandbox-exec/generate/filter.c
+$(SECCOMP): $(wildcard cmd/sandbox-exec/generate/*.c)
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -o $@ $< -lseccomp
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -o $@ $^ -lseccomp
 $(SECCOMP).h: $(SECCOMP)
 	$(Q)$< >$@
 $(BUILD)/cmd/sandbox-exec/seccomp.o: $(SECCOMP).h
