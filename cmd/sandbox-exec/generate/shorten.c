@@ -409,7 +409,7 @@ shorten_is_same(const struct sock_filter *a, size_t a_count,
     const struct sock_filter *b, size_t b_count, unsigned arch,
     unsigned last)
 {
-	uint32_t values[VALUES_MAX], words[WORDS];
+	uint32_t values[VALUES_MAX] = {0}, words[WORDS];
 	size_t n = 0;
 
 	for (size_t i = 0; i < a_count && n + 3 < VALUES_MAX; i++) {
