@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What musl's headers (1.2.3) lack of glibc's, for the sources as they are:
- * included in front of each (see the Makefile).  Thin system calls and a type;
- * nothing else. */
+ * included in front of each (see rules.mk).  Thin system calls, a type and a
+ * table; nothing else. */
 #ifndef ADIT_SANDBOX_MUSL_HEADERS_H
 #define ADIT_SANDBOX_MUSL_HEADERS_H
 
@@ -24,6 +24,14 @@ static inline int
 close_range(unsigned first, unsigned last, int flags)
 {
 	return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+static inline int
+execveat(int dir_fd, const char *path, char *const argv[],
+    char *const environment[], int flags)
+{
+	return (int)syscall(SYS_execveat, dir_fd, path, argv, environment,
+	    flags);
 }
 
 static inline int
@@ -72,6 +80,9 @@ fsmount(int fd, unsigned flags, unsigned attributes)
 {
 	return (int)syscall(SYS_fsmount, fd, flags, attributes);
 }
+
+/* "ENOENT", or NULL; see errors.c. */
+const char *strerrorname_np(int number);
 
 /* musl gives memory back by itself. */
 static inline int
