@@ -36,7 +36,9 @@ policy_done(struct policy *p)
 		free(p->env[i]);
 	free(p->workdir);
 	free(p->hostname);
-	memset(p, 0, sizeof *p);
+	/* Not all of it: the pages are shared with processes that we made. */
+	p->workdir = p->hostname = p->env[0] = NULL;
+	p->path_count = p->allow_count = p->env_count = 0;
 }
 
 static void
