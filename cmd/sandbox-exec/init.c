@@ -393,6 +393,20 @@ let_go(struct init_args *a)
 	payload_drop_capabilities();
 }
 
+/* Before something runs in a copy of our memory, in which a latch that opens
+ * later stays closed. */
+static void
+wait_left(struct init_args *a)
+{
+	if (a->leaving == NULL)
+		return;
+	latch_wait(&a->leaving->left);
+	errno = a->leaving->number;
+	if (errno != 0)
+		fail_errno(a, STAGE_NAMESPACES, "umount2");
+	a->leaving = NULL;
+}
+
 void
 init_run(struct init_args *a)
 {
@@ -415,6 +429,8 @@ init_run(struct init_args *a)
 	    (a->tier == CONFINE_FULL &&
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0))
 		fail_errno(a, STAGE_POLICY, "prctl");
+	if (a->io->argv == NULL)
+		wait_left(a);
 	payload = payload_start(a, &l, &e);
 	if (payload == -1 && a->leaving != NULL && a->leaving->number != 0) {
 		errno = a->leaving->number;

@@ -225,12 +225,7 @@ payload_start(struct init_args *a, struct landlock *l, struct error *e)
 	struct start s = {a, l, e, 0};
 	int flags = a->io->probe != NULL ? SIGCHLD :
 	    CLONE_VM | CLONE_VFORK | SIGCHLD;
-	pid_t pid;
-
-	/* Nor can a copy of memory be waited in. */
-	if (a->io->probe != NULL && wait_alone(&s) != 0)
-		return -1;
-	pid = clone(child_main, stack + sizeof stack, flags, &s);
+	pid_t pid = clone(child_main, stack + sizeof stack, flags, &s);
 
 	if (pid == -1) {
 		e->code = EXIT_SANDBOX;
