@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: ISC
-// A client of sandbox-exec --serve for the tests: runs the JavaScript on its
-// standard input with these in scope:
+// A client of sandbox-exec --serve for the tests: runs the JavaScript in the
+// file that it is given with these in scope:
 //
-//   serve(args, env)  starts the server, on a pipe; every test's first call
-//   dial(path)        a hop to one that listens
-//   hop.session(policy), hop.exec(open, input), s.tool(name, input, live)
-//   say(...)          prints, values as JSON
+//   serve(args)  starts the server on a pipe; resolves to a hop
+//   dial(path)   a hop to one that listens
+//   say(...)     prints a line, what is no string as JSON
+//   count(text)  how many processes have it in their command line
+//   until(f)     waits until f() is true
+//   sleep(ms)
 //
-// What a session, a tool call or a command has come to is what they resolve
-// to; see below.
+// A hop has session(policy), exec(open, input) and command(open), a session
+// tool(name, input), bash(command, more), exec(argv, more, input) and
+// open(tool); see below.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
 import net from 'node:net';
 import { Hop, TYPE, reason, CODE, BLAME } from './frames.mjs';
 
@@ -170,10 +174,9 @@ class Client {
 
 let child;
 
-async function serve(args = [], env = {}) {
+async function serve(args = []) {
 	child = spawn(bin, [...args, '--serve'], {
 		stdio: ['pipe', 'pipe', 'inherit'],
-		env: { ...process.env, ...env },
 	});
 	const client = new Client(child.stdout, child.stdin);
 
@@ -190,17 +193,38 @@ async function dial(path) {
 	const client = new Client(socket, socket);
 
 	client.socket = socket;
+	client.down = new Promise((resolve) => socket.on('close', resolve));
 	socket.on('error', () => {});
 	await client.ready;
 	return client;
 }
 
-let script = '';
+function sleep(ms) {
+	return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
-for await (const bytes of process.stdin)
-	script += bytes;
-await new AsyncFunction('serve', 'dial', 'say', 'Client', 'Stream', script)(
-	serve, dial, say, Client, Stream);
+function count(text) {
+	try {
+		return Number(execFileSync('pgrep', ['-fc', '--', text]));
+	} catch {
+		return 0;
+	}
+}
+
+async function until(f) {
+	const end = Date.now() + 20000;
+
+	while (!await f()) {
+		if (Date.now() > end)
+			throw new Error(`never: ${f}`);
+		await sleep(20);
+	}
+}
+
+const scope = { serve, dial, say, sleep, count, until, Client, Stream, fs };
+
+await new AsyncFunction(...Object.keys(scope),
+	fs.readFileSync(process.argv[2], 'utf8'))(...Object.values(scope));
 if (child !== undefined) {
 	child.stdin.end();
 	if (child.exitCode === null && child.signalCode === null)

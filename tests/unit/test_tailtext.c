@@ -50,7 +50,7 @@ check_text(struct tailtext *t)
 		{"\355\240\200", BAD BAD BAD},
 		{"\364\220\200\200", BAD BAD BAD BAD},
 		{"\360\237\230", BAD},
-		{"\303\033[1m\251", BAD},
+		{"\303\033[1m\251", BAD BAD},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
