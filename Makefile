@@ -192,9 +192,10 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (20) with clang's libFuzzer
 		$(FUZZ:$(BUILD)/%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS) $(TARGET)
 
-bench: all ## measure against other programs (see tests/bench/run, sandbox)
+bench: all $(BUILD)/libsandbox-exec.a ## measure against other programs
 	@BUILD=$(abspath $(BUILD)) BIN=$(abspath $(BUILD)/bin) tests/bench/run
 	@BUILD=$(abspath $(BUILD)) BIN=$(abspath $(BUILD)/bin) tests/bench/sandbox
+	@BUILD=$(abspath $(BUILD)) tests/bench/search
 
 lint: ## compile with every warning as an error, check the style
 	@tests/tap $(BUILD)/tap/lint tests/lint/run $(BUILD)/lint

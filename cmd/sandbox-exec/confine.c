@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -165,6 +166,8 @@ static void
 note_ready(struct confine *c, const struct init_message *m)
 {
 	c->landlock_abi = m->ready.landlock_abi;
+	str_format(c->workdir, sizeof c->workdir, "%.*s",
+	    (int)sizeof m->ready.workdir - 1, m->ready.workdir);
 	c->layers |= LAYER_SECCOMP | (c->landlock_abi != 0 ?
 	    LAYER_LANDLOCK : 0);
 	if (c->landlock_abi == 0)
@@ -221,6 +224,11 @@ wait_ready(struct confine *c, struct error *e)
 			    is_refusal(m.failed.number) ? 1 : -1;
 		case INIT_END:
 		case INIT_SIGNAL:
+		case INIT_SPAWN:
+		case INIT_KILL:
+		case INIT_STARTED:
+		case INIT_REFUSED:
+		case INIT_EXITED:
 			break;
 		}
 	}
@@ -425,6 +433,8 @@ confine_start(const struct policy *policy, const struct confine_io *io,
 	if (r == 1)
 		r = open_lower_tier(&a, ret, e);
 	if (r == 0) {
+		ret->owner_uid = a.owner.uid;
+		ret->owner_gid = a.owner.gid;
 		e->text[0] = '\0';
 		return 0;
 	}
@@ -460,9 +470,12 @@ confine_signal(struct confine *c, int sig, bool group)
 void
 confine_stop(struct confine *c)
 {
-	/* As PID 1 init takes everything along; else it has to be asked. */
-	if (c->tier == CONFINE_LSM && c->control_fd > 0)
+	/* As PID 1 init takes everything along; else it has to be asked, and
+	 * our end may have copies. */
+	if (c->tier == CONFINE_LSM && c->control_fd > 0) {
+		shutdown(c->control_fd, SHUT_RDWR);
 		io_close(&c->control_fd);
+	}
 	if (c->init_pid > 0) {
 		if (c->tier == CONFINE_FULL)
 			syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL,

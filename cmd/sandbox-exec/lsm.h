@@ -30,6 +30,9 @@ char *const *lsm_environment(const struct policy *p, const char *scratch);
 /* Whether the policy has masks or the like, which Landlock cannot do. */
 bool lsm_lacks(const struct policy *p);
 
+/* In a subreaper: kills its children.  Returns whether they can be found. */
+bool lsm_kill_children(void);
+
 /* In init, a subreaper: kills every descendant, as often as new ones
  * appear. */
 void lsm_kill_all(void);
