@@ -259,28 +259,30 @@ find_type(int fd, const struct dirent *d)
 	    DT_UNKNOWN;
 }
 
+static bool
+has_room(struct entries *l)
+{
+	size_t size = l->size == 0 ? 64 : 2 * l->size;
+	struct entry *at;
+
+	if (l->count < l->size)
+		return true;
+	at = reallocarray(l->at, size, sizeof *at);
+	if (at == NULL)
+		return false;
+	l->at = at;
+	l->size = size;
+	return true;
+}
+
 static void
 add_entry(struct grep *g, struct entries *l, const char *name,
     unsigned char type)
 {
-	char *copy = strdup(name);
-
-	if (copy != NULL && l->count == l->size) {
-		size_t size = l->size == 0 ? 64 : 2 * l->size;
-		struct entry *at = reallocarray(l->at, size, sizeof *at);
-
-		if (at == NULL) {
-			free(copy);
-			copy = NULL;
-		} else {
-			l->at = at;
-			l->size = size;
-		}
-	}
-	if (copy == NULL)
-		g->stop = STOP_MEMORY;
+	if (has_room(l) && (l->at[l->count].name = strdup(name)) != NULL)
+		l->at[l->count++].type = type;
 	else
-		l->at[l->count++] = (struct entry){copy, type};
+		g->stop = STOP_MEMORY;
 }
 
 /* The files and directories in d, by name, so that one search gives what the

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
 # shellcheck disable=SC2153,SC2154 # set by the helpers
+# shellcheck disable=SC2016 # for the shell inside
 
 # sandbox-exec --mcp: real clients, and what no client would send.
 
@@ -321,7 +322,7 @@ client()
 	mcp_open
 	handshake
 	say '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"bash",
-"_meta":{"progressToken":"t"},"arguments":{"command":"echo go; sleep 300; touch done"}}}'
+"_meta":{"progressToken":"t"},"arguments":{"command":"echo go; sleep 300; touch finished"}}}'
 	call 2 bash '{"command":"echo waits"}'
 	call 3 bash '{"command":"pgrep -x sleep; echo next"}'
 	hear_is '[.method, .params.progressToken, .params.message]' \
@@ -329,7 +330,7 @@ client()
 	say '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}'
 	say '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1.0}}'
 	hear_is '[.id, .result.content[0].text]' '[3,"next"]'
-	[[ ! -e done ]]
+	[[ ! -e finished ]]
 	ends 0
 }
 
@@ -372,8 +373,8 @@ client()
 "_meta":{"progressToken":1},"arguments":{"command":"setsid sleep 5317 & echo go; sleep 5317"}}}'
 	hear_is .params.message '"go"'
 	ends 0
-	! pgrep -f 'sleep 5317'
-	! hear
+	run ! pgrep -f 'sleep 5317'
+	run ! hear
 }
 
 @test "a signal ends it in good order" {
