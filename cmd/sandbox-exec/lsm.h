@@ -5,7 +5,7 @@
 #ifndef ADIT_SANDBOX_LSM_H
 #define ADIT_SANDBOX_LSM_H
 
-#include "cmd/sandbox-exec/landlock.h"
+#include "common/landlock.h"
 #include "cmd/sandbox-exec/policy.h"
 
 enum { LSM_SCRATCH_MAX = 64 };

@@ -6,7 +6,7 @@
 #ifndef ADIT_SANDBOX_TOOL_RG_H
 #define ADIT_SANDBOX_TOOL_RG_H
 
-#include "cmd/sandbox-exec/landlock.h"
+#include "common/landlock.h"
 #include "cmd/sandbox-exec/tool.h"
 
 enum { TOOL_GREP_OUTPUT_MAX = 102400 };

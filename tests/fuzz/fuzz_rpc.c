@@ -1,83 +1,94 @@
 /* SPDX-License-Identifier: ISC */
-/* Lines of JSON-RPC: the same messages however they are cut, and answers to
- * them that are JSON of one line. */
+/* Any text: it is a message or none; a message with other ids is one line that
+ * is the same message with those ids, and back again.  The same bytes as
+ * a header that mirrors a value, and as the id of an event. */
 #include <assert.h>
 
-#include "cmd/sandbox-exec/mcp_text.h"
+#include "cmd/mcp-proxy/rpc.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { LINES_MAX = 64 };
-
+/* Whether two texts differ in line breaks only. */
 static void
-is_line(struct buf *out)
+check_same(struct bytes a, struct bytes b)
 {
-	struct bytes b = buf_bytes(out);
-	struct jsonr v;
-	struct error e;
-
-	assert(b.len > 1 && memchr(b.ptr, '\n', b.len) == b.ptr + b.len - 1);
-	assert(jsonr_parse_object(bytes_of(b.ptr, b.len - 1), &v, &e) == 0);
-	buf_clear(out);
+	assert(a.len == b.len);
+	for (size_t i = 0; i < a.len; i++)
+		assert(a.ptr[i] == b.ptr[i] || (b.ptr[i] == ' ' &&
+		    (a.ptr[i] == '\n' || a.ptr[i] == '\r')));
 }
 
 static void
-answer(struct bytes line)
+check_rewritten(const struct rpc *m, struct buf *out)
 {
-	struct jsonr version = {JSONR_ABSENT, {NULL, 0}};
-	struct call_result r = {.text = line};
-	struct rpc m;
-	struct error e = {.text = ""};
+	struct rpc_edit edits[2] = {
+		{m->id.text, bytes_cstr("4294967295")},
+		{m->token.text, bytes_cstr("7")},
+	};
+	size_t count = m->token.kind == JSONR_ABSENT ? 1 : 2;
+	struct rpc again;
+	struct error e;
+	struct buf back;
+	uint32_t number;
+
+	assert(rpc_write(out, m->text, edits, count) == 0);
+	assert(memchr(buf_bytes(out).ptr, '\n', buf_len(out)) == NULL);
+	assert(rpc_parse(buf_bytes(out), &again, &e) == 0);
+	assert(again.kind == m->kind);
+	assert(rpc_number(again.id, &number) == 0 && number == UINT32_MAX);
+	check_same(m->method.text, again.method.text);
+	edits[0] = (struct rpc_edit){again.id.text, m->id.text};
+	if (count == 2) {
+		assert(rpc_number(again.token, &number) == 0 && number == 7);
+		edits[1] = (struct rpc_edit){again.token.text, m->token.text};
+	}
+	buf_init(&back, out->max);
+	assert(rpc_write(&back, again.text, edits, count) == 0);
+	check_same(m->text, buf_bytes(&back));
+	buf_reset(&back);
+}
+
+static void
+check_event_id(struct bytes in)
+{
+	struct rpc_event_id id, again;
 	struct buf out;
 
-	buf_init(&out, 1 << 20);
-	if (rpc_parse(line, &m, &e) != 0) {
-		assert(e.text[0] != '\0' && e.code < 0);
-		assert(mcp_add_error(&out, m.id.text, (enum rpc_code)e.code,
-		    e.text, version) == 0);
-		is_line(&out);
-	} else if (m.kind == RPC_REQUEST) {
-		assert(rpc_is_id(m.id) && rpc_id_eq(m.id, m.id));
-		assert(mcp_add_result(&out, m.id.text, MCP_MODERN, &r) == 0);
-		is_line(&out);
-		assert(mcp_add_progress(&out, m.id.text, 1, line) == 0);
-		is_line(&out);
-	}
+	if (rpc_parse_event_id(in, &id) != 0)
+		return;
+	buf_init(&out, 64);
+	assert(rpc_write_event_id(&out, &id) == 0);
+	assert(rpc_parse_event_id(buf_bytes(&out), &again) == 0);
+	assert(again.kind == id.kind && again.stream == id.stream &&
+	    again.number == id.number);
 	buf_reset(&out);
 }
 
-/* Reads all lines, step bytes at a time.  Returns how many there are, and
- * their lengths. */
-static size_t
-read_lines(struct bytes in, size_t step, size_t lens[static LINES_MAX])
-{
-	struct rpc_reader r;
-	struct bytes line;
-	size_t n = 0;
-
-	rpc_reader_init(&r);
-	while (in.len != 0 && n < LINES_MAX) {
-		size_t take = in.len < step ? in.len : step;
-
-		assert(rpc_reader_add(&r, bytes_of(in.ptr, take)) == 0);
-		in = bytes_after(in, take);
-		while (n < LINES_MAX && rpc_reader_next(&r, &line) == 1) {
-			if (step == 1)
-				answer(line);
-			lens[n++] = line.len;
-		}
-	}
-	rpc_reader_done(&r);
-	return n;
-}
-
 int
-LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	size_t one[LINES_MAX], all[LINES_MAX];
-	size_t n = read_lines(bytes_of(in, len), 1, one);
+	struct bytes in = bytes_of(data, len);
+	struct error e = {.code = 0};
+	struct rpc m;
+	struct buf out;
 
-	assert(n == read_lines(bytes_of(in, len), len, all));
-	assert(n == 0 || memcmp(one, all, n * sizeof *one) == 0);
+	buf_init(&out, 1 << 20);
+	if (rpc_parse(in, &m, &e) != 0) {
+		assert(e.code == -32700 || e.code == -32600);
+		assert(m.id.text.len <= RPC_ID_MAX);
+		assert(rpc_write_error(&out, m.id.text, e.code, e.text,
+		    NULL) == 0);
+		assert(rpc_parse(buf_bytes(&out), &m, &e) == 0 &&
+		    m.kind == RPC_RESPONSE);
+	} else if (m.kind != RPC_BATCH && (m.id.kind == JSONR_STRING ||
+	    m.id.kind == JSONR_NUMBER)) {
+		check_rewritten(&m, &out);
+	}
+	buf_clear(&out);
+	if (rpc_decode_header(in, &out) == 0)
+		assert(buf_len(&out) <= len);
+	(void)rpc_is_modern(in);
+	check_event_id(in);
+	buf_reset(&out);
 	return 0;
 }
