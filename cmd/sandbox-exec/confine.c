@@ -28,6 +28,8 @@ enum {
 	ID_BASE = 0x70000000,
 	ID_PID_MASK = 0x3fffff,
 	MAP_MAX = 4096,
+	ABI_TRUNCATE = 3, /* of Landlock, Linux 6.2 */
+	ABI_SCOPES = 6,   /* Linux 6.12 */
 	NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
 	    CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
 };
@@ -172,6 +174,13 @@ note_ready(struct confine *c, const struct init_message *m)
 	if (c->landlock_abi == 0)
 		degrade(c, "landlock", "the kernel does not have it or it is "
 		    "off", "files are guarded by one layer instead of two");
+	else if (c->tier == CONFINE_LSM && c->landlock_abi < ABI_SCOPES)
+		degrade(c, "landlock-abi", "the kernel's Landlock knows no "
+		    "signals, or no truncation",
+		    c->landlock_abi < ABI_TRUNCATE ? "files that can be read "
+		    "can be emptied by who owns them, and the caller's other "
+		    "processes be signalled" : "the caller's other processes "
+		    "can be signalled");
 	if (m->ready.no_proc)
 		degrade(c, "proc", "the kernel refuses a new /proc (an outer "
 		    "container masks parts of its own)", "/proc is empty");
@@ -179,6 +188,10 @@ note_ready(struct confine *c, const struct init_message *m)
 		degrade(c, "idmap", "the file system of a path "
 		    "cannot map owners", "the command may be unable to use "
 		    "what is there");
+	if (m->ready.cut)
+		degrade(c, "protection", "too many files to look for all "
+		    "repositories", "hooks and settings of those that were "
+		    "not seen can be changed");
 }
 
 /* What a host says that does not let us have namespaces: for want of
@@ -331,7 +344,7 @@ open_as_root(struct init_args *a, struct confine *c, struct error *e)
 {
 	if (tree_open(a->tree, a->policy, &a->owner, e) == 0)
 		return 0;
-	if (errno != EPERM)
+	if (!a->tree->refused)
 		return -1;
 	tree_done(a->tree);
 	a->open_in_init = true;

@@ -99,6 +99,13 @@ enter_ids(struct init_args *a)
 		fail_errno(a, STAGE_NAMESPACES, "host name");
 }
 
+/* Some hosts let us have namespaces and then nothing in them. */
+static enum init_stage
+stage_of(const struct tree *t)
+{
+	return t->refused ? STAGE_NAMESPACES : STAGE_POLICY;
+}
+
 static void
 open_files(struct init_args *a)
 {
@@ -108,7 +115,7 @@ open_files(struct init_args *a)
 	if (tree_make_root(a->tree, a->policy, &e) != 0)
 		fail(a, STAGE_NAMESPACES, &e);
 	if (a->open_in_init && tree_open(a->tree, a->policy, &same, &e) != 0)
-		fail(a, STAGE_POLICY, &e);
+		fail(a, stage_of(a->tree), &e);
 }
 
 /* What the network's maker leaves for init: it shares its memory and its
@@ -136,9 +143,8 @@ make_network(void *arg)
 	    netns_listen(n->policy, n->listeners, &n->listener_count,
 	    &n->error) != 0)
 		n->number = errno;
-	else if ((n->ns_fd = open("/proc/thread-self/ns/net", O_RDONLY |
-	    O_CLOEXEC)) == -1)
-		error_errno(&n->error, "/proc/thread-self/ns/net");
+	else if ((n->ns_fd = netns_open()) == -1)
+		error_errno(&n->error, "network namespace");
 	n->number = errno;
 	_exit(n->ns_fd == -1);
 }
@@ -247,7 +253,7 @@ build_full(struct init_args *a, struct landlock *l)
 	if (landlock_open(l, false) != 0)
 		fail_errno(a, STAGE_POLICY, "landlock");
 	if (tree_build(a->tree, a->policy, l, &e) != 0)
-		fail(a, STAGE_POLICY, &e);
+		fail(a, stage_of(a->tree), &e);
 	if (own_network)
 		join_network(a, &network, pid);
 }
@@ -273,22 +279,29 @@ build_lsm(struct init_args *a, struct landlock *l)
 		fail_errno(a, STAGE_POLICY, "ids");
 }
 
+/* The first thing that is not as a full sandbox has it, or NULL. */
+static const char *
+find_shortfall(const struct tree *t)
+{
+	return t->no_proc ? "the kernel refuses a new /proc" :
+	    t->no_idmap ? "the file system of a path cannot map owners" :
+	    t->cut ? "too many files to look for all repositories" : NULL;
+}
+
 static void
 check_required(struct init_args *a, const struct landlock *l)
 {
 	struct error e = {.code = EXIT_SANDBOX};
 	bool landlock = (a->policy->require & REQUIRE_LANDLOCK) != 0;
+	const char *shortfall = find_shortfall(a->tree);
 
 	if (landlock && l->abi == 0) {
 		error_set(&e, "landlock is required, and the kernel has "
 		    "none");
 		fail(a, STAGE_POLICY, &e);
 	}
-	if (a->policy->require == REQUIRE_FULL && (a->tree->no_proc ||
-	    a->tree->no_idmap)) {
-		error_set(&e, "full isolation is required: %s",
-		    a->tree->no_proc ? "the kernel refuses a new /proc" :
-		    "the file system of a path cannot map owners");
+	if (a->policy->require == REQUIRE_FULL && shortfall != NULL) {
+		error_set(&e, "full isolation is required: %s", shortfall);
 		fail(a, STAGE_POLICY, &e);
 	}
 }
@@ -316,6 +329,7 @@ send_ready(const struct init_args *a, const struct landlock *l)
 
 	m.ready.no_proc = a->tree->no_proc;
 	m.ready.no_idmap = a->tree->no_idmap;
+	m.ready.cut = a->tree->cut;
 	m.ready.landlock_abi = l->abi;
 	channel_send(a->control_fd, &m, -1);
 }

@@ -30,7 +30,7 @@ struct init_message {
 			uint16_t port;
 		} listener;
 		struct {
-			bool no_proc, no_idmap;
+			bool no_proc, no_idmap, cut;
 			int landlock_abi;
 		} ready;
 		struct {

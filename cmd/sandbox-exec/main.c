@@ -26,6 +26,9 @@ print_outcome(const struct result *r)
 		diag_error("%s", r->error.text);
 	if (r->timed_out)
 		diag_error("time limit: the command was ended");
+	if (r->persisted)
+		diag_error("protected names: the command made them again and "
+		    "again and was ended");
 	if ((r->hit & 1U << LIMIT_MEM) != 0)
 		diag_error("memory limit: a process was killed");
 }
@@ -37,7 +40,9 @@ report_found(void *user, const char *path, const char *renamed)
 {
 	struct audit *a = user;
 
-	if (renamed != NULL)
+	if (renamed != NULL && renamed[0] == '\0')
+		diag_warning("%s: a protected name: removed", path);
+	else if (renamed != NULL)
 		diag_warning("%s: a protected name: renamed to %s", path,
 		    renamed);
 	else

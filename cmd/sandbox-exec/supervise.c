@@ -40,6 +40,16 @@ static const int forwarded[] = {
 	SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH,
 };
 
+static bool
+is_forwarded(uint32_t number)
+{
+	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++) {
+		if ((uint32_t)forwarded[i] == number)
+			return true;
+	}
+	return false;
+}
+
 static int
 open_signals(void)
 {
@@ -48,6 +58,7 @@ open_signals(void)
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
 		sigaddset(&set, forwarded[i]);
+	sigaddset(&set, PROTECT_SIGNAL);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -130,22 +141,12 @@ start(struct run *r, struct error *e)
 }
 
 static void
-pass_signals(struct run *r)
-{
-	struct signalfd_siginfo info;
-
-	while (read(r->signal_fd, &info, sizeof info) == sizeof info)
-		confine_signal(&r->result->confine, (int)info.ssi_signo,
-		    info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2);
-}
-
-static void
-audit_kill(struct run *r, const char *signal_name)
+audit_kill(struct run *r, const char *signal_name, const char *reason)
 {
 	audit_begin(r->s->audit, "kill");
 	if (r->s->audit->fd != -1) {
 		jsonw_key_str(&r->s->audit->w, "signal", signal_name);
-		jsonw_key_str(&r->s->audit->w, "reason", "time limit");
+		jsonw_key_str(&r->s->audit->w, "reason", reason);
 	}
 	audit_end(r->s->audit);
 }
@@ -159,13 +160,39 @@ time_out(struct run *r)
 	if (!r->result->timed_out) {
 		r->result->timed_out = true;
 		r->deadline_ms += r->s->grace_ms;
-		audit_kill(r, "TERM");
+		audit_kill(r, "TERM", "time limit");
 		confine_signal(c, SIGTERM, true);
 		confine_signal(c, SIGCONT, true);
 		return;
 	}
 	r->killed = true;
-	audit_kill(r, "KILL");
+	audit_kill(r, "KILL", "time limit");
+}
+
+/* Who makes protected names again and again wants to be faster than we. */
+static void
+look_at_names(struct run *r)
+{
+	if (r->killed || protect_look(&r->watch, r->s->found, r->s->audit))
+		return;
+	r->killed = true;
+	r->result->persisted = true;
+	audit_kill(r, "KILL", "protected names");
+}
+
+static void
+take_signals(struct run *r)
+{
+	struct signalfd_siginfo info;
+
+	while (read(r->signal_fd, &info, sizeof info) == sizeof info) {
+		if (!is_forwarded(info.ssi_signo))
+			look_at_names(r);
+		else
+			confine_signal(&r->result->confine,
+			    (int)info.ssi_signo, info.ssi_signo != SIGUSR1 &&
+			    info.ssi_signo != SIGUSR2);
+	}
 }
 
 static int
@@ -213,7 +240,7 @@ step(struct run *r)
 	for (int i = 0; r->capped && i < STREAM_COUNT; i++)
 		output_work(&r->output[i], &at[WAIT_OUTPUT + 2 * i]);
 	if (at[WAIT_SIGNAL].revents != 0)
-		pass_signals(r);
+		take_signals(r);
 	if (at[WAIT_INIT].revents != 0) {
 		take_end(r);
 		return false;
@@ -287,7 +314,9 @@ supervise_run(const struct supervise *s, struct result *ret)
 		confine_stop(&ret->confine);
 		goto out;
 	}
-	while (step(&r))
+	protect_arm(&r.watch);
+	look_at_names(&r);
+	while (!r.killed && step(&r))
 		;
 	ret->wall_ms = clock_ms() - r.started_ms;
 	confine_stop(&ret->confine);

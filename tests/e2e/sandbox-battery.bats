@@ -404,13 +404,19 @@ workspace()
 	touch "$W/.git/HEAD"
 	chmod -R a+rwX "$W"
 	for name in .git/hooks .git/config .bashrc .envrc .vscode .mcp.json; do
-		run --separate-stderr "$BOX" --rw "$W" --workdir "$W" -- sh -c \
-			"mkdir $name || echo x >$name; :"
-		if [[ -e $W/$name ]]; then
-			echo "$name was made: $stderr"
-			return 1
-		fi
-		rm -rf "$W/$name".sandbox-exec*
+		for make in "mkdir $name" "echo x >$name" "ln -s /x $name" \
+			"mkfifo $name" "touch x; ln x $name; rm x" \
+			"mkdir x; mv -T x $name" \
+			"for i in '' -1 -2 -3 -4 -5 -6 -7 -8 -9 -10; do
+				mkdir $name.sandbox-exec\$i; done; mkdir $name"; do
+			run --separate-stderr "$BOX" --rw "$W" --workdir "$W" -- \
+				sh -c "$make; :"
+			if [[ -e $W/$name || -L $W/$name ]]; then
+				echo "$name was made by $make: $stderr"
+				return 1
+			fi
+			rm -rf "$W/$name".sandbox-exec*
+		done
 	done
 }
 
@@ -421,6 +427,27 @@ marked()
 }
 
 unmarked() { ! marked "$1" 1; }
+
+# deep COMMAND: makes directories below each other, more than can be open.
+DEEP='perl -e "for (1 .. 1500) { mkdir q(d); chdir q(d) } mkdir q(no); chmod 0, q(no)"'
+
+@test "persistence: what is too deep to remove is removed" {
+	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
+		"$ROOT/tests/fakes/refuse-namespaces.c" -lseccomp
+	touch "$T/before"
+	for user in "${USERS[@]}"; do
+		run_tool 0 "as_$user" "$T/refuse" "$BOX" -- \
+			sh -c "cd \$HOME && $DEEP"
+	done
+	eq "$(find /tmp -maxdepth 1 -name 'sandbox-exec.*' -newer "$T/before")" ''
+	mkdir "$T/tree" "$T/mine"
+	run_tool 0 "$BOX" --overlay "$T/tree" --changes "$T/mine" \
+		--workdir "$T/tree" -- sh -c "$DEEP"
+	run_tool 0 "$BOX" --overlay "$T/tree" --changes "$T/mine" --discard
+	eq "$(ls -A "$T/mine" "$T/tree")" "$T/mine:
+
+$T/tree:"
+}
 
 @test "persistence: nothing outlives the sandbox" {
 	local mark=battery-$BASHPID-mark

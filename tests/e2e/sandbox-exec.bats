@@ -424,6 +424,58 @@ runs_in_lower_tier()
 	each runs_in_lower_tier
 }
 
+# What AppArmor and others refuse once there are namespaces: the word of
+# refuse-namespaces, and what the warning names.
+refused_later()
+{
+	local own=("${AS[@]}") word why
+
+	while read -r word why; do
+		AS=("${own[@]}" "$SX_DIR/refuse" "--some=$word")
+		sx 3 -- sh -c 'echo ran; exit 3'
+		eq "$output" ran
+		[[ $stderr == *"warning: namespaces: $why: "* ]]
+		sx 125 --require namespaces -- true
+		one_error "namespaces are required: $why: "
+		sx 0 --explain
+		[[ $output == *'isolation: lsm'* &&
+			$output != *'NOT REFUSED'* &&
+			$output == *'remedy: namespaces: '* ]]
+		sx 0 --explain --json
+		[[ $(jq -r .remedies.namespaces <<<"$output") == *' '* ]]
+	done <<-'END'
+	maps user namespace
+	mount root: tmpfs
+	attributes /usr
+	pivot pivot_root
+	net network namespace
+	END
+	AS=("${own[@]}")
+}
+
+@test "where namespaces can be made but not used the lower tier remains" {
+	requires jq
+	each refused_later
+}
+
+refused_proc()
+{
+	AS+=("$SX_DIR/refuse" --some=proc)
+	sx 0 -- sh -c 'ls -A /proc | wc -l; ls / | grep -c home; id -u'
+	[[ $output == 0$'\n'* ]]
+	[[ $stderr == *'warning: proc: '*'/proc is empty'* ]]
+	sx 0 --allow example.org -- true
+	sx 0 --explain
+	[[ $output == *'isolation: full'* && $output == *'remedy: proc: '* &&
+		$output != *'NOT REFUSED'* ]]
+	sx 125 --require full -- true
+	one_error 'full isolation is required: the kernel refuses a new /proc'
+}
+
+@test "where only /proc is refused it is empty and the rest is there" {
+	each refused_proc
+}
+
 kills_in_lower_tier()
 {
 	local name=sxl-$BASHPID
