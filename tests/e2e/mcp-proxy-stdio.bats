@@ -193,7 +193,7 @@ load bridge.bash
 	eq "$(field content-type)" application/json
 	call 1 progress '{"count":3}' '{"progressToken":"tok"}'
 	eq "$(field content-type)" text/event-stream
-	eq "$(grep -c '^data: ' <<<"$BODY")" 4
+	eq "$(grep -c '^data: {' <<<"$BODY")" 4
 	eq "$(sed -n 's/^data: //p' <<<"$BODY" |
 		jq -c 'select(.method) | [.params.progressToken, .params.progress]' |
 		xargs)" '[tok,1] [tok,2] [tok,3]'
