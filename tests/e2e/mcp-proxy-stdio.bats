@@ -631,7 +631,8 @@ sleep_a_while()
 	KEYS='mode: shared' start_bridge
 	begin
 	for method in logging/setLevel resources/subscribe \
-		resources/unsubscribe tasks/list tasks/get; do
+		resources/unsubscribe tasks/list tasks/get 'tasks\/get' \
+		'\u0074asks/get' 'logging\/setLevel'; do
 		ask "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$method\",\"params\":{}}"
 		eq "$(jq .error.code <<<"$BODY")" -32601
 	done
