@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/str.h"
+#include "common/utf8.h"
 
 enum {
 	ESCAPED_LEN = 6, /* of \uXXXX */
@@ -63,34 +64,6 @@ get_hex4(const struct cursor *c, size_t at)
 		v = v << 4 | digit;
 	}
 	return v;
-}
-
-/* The length of the UTF-8 sequence at s (RFC 3629 section 4), 0 if it is
- * none. */
-static size_t
-utf8_len(const uint8_t *s, size_t len)
-{
-	uint8_t low = 0x80, high = 0xbf;
-	size_t n = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
-	    s[0] < 0xf5 ? 4 : 0;
-
-	if (n == 0 || n > len)
-		return 0;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return n;
 }
 
 static bool
@@ -404,31 +377,6 @@ jsonr_get(struct jsonr object, const char *key, struct jsonr *ret,
 	return ret->kind != JSONR_ABSENT;
 }
 
-static size_t
-put_utf8(uint8_t out[static 4], uint32_t v)
-{
-	if (v < 0x80) {
-		out[0] = (uint8_t)v;
-		return 1;
-	}
-	if (v < 0x800) {
-		out[0] = (uint8_t)(0xc0 | v >> 6);
-		out[1] = (uint8_t)(0x80 | (v & 0x3f));
-		return 2;
-	}
-	if (v < 0x10000) {
-		out[0] = (uint8_t)(0xe0 | v >> 12);
-		out[1] = (uint8_t)(0x80 | (v >> 6 & 0x3f));
-		out[2] = (uint8_t)(0x80 | (v & 0x3f));
-		return 3;
-	}
-	out[0] = (uint8_t)(0xf0 | v >> 18);
-	out[1] = (uint8_t)(0x80 | (v >> 12 & 0x3f));
-	out[2] = (uint8_t)(0x80 | (v >> 6 & 0x3f));
-	out[3] = (uint8_t)(0x80 | (v & 0x3f));
-	return 4;
-}
-
 static bool
 is_low_surrogate(int32_t v)
 {
@@ -466,7 +414,7 @@ take_run(struct cursor *c, uint8_t scratch[static 4])
 	if (c->at != start || c->at == c->len)
 		return bytes_of(c->s + start, c->at - start);
 	if (c->s[c->at + 1] == 'u')
-		return bytes_of(scratch, put_utf8(scratch,
+		return bytes_of(scratch, utf8_put(scratch,
 		    take_code_point(c)));
 	scratch[0] = (uint8_t)to[strchr(from, c->s[c->at + 1]) - from];
 	c->at += 2;
@@ -640,7 +588,7 @@ jsonr_get_int(struct jsonr object, const char *key, int64_t min, int64_t max,
 	if (r != 1)
 		return r;
 	if (jsonr_int(v, min, max, ret) != 0)
-		return error_set(e, "%s: no whole number from %lld to %lld",
+		return error_set(e, "%s: not a whole number from %lld to %lld",
 		    key, (long long)min, (long long)max);
 	return 1;
 }

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/channel.h"
+#include "cmd/sandbox-exec/commands.h"
 #include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/payload.h"
+#include "cmd/sandbox-exec/userns.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/str.h"
@@ -92,6 +94,7 @@ enter_ids(struct init_args *a)
 		fail_errno(a, STAGE_NAMESPACES, "user namespace");
 	if (a->owner.map && become(a->uid, a->gid) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "ids");
+	userns_limit();
 	if (name == NULL)
 		name = "sandbox";
 	if (sethostname(name, strlen(name)) != 0 ||
@@ -327,6 +330,9 @@ send_ready(const struct init_args *a, const struct landlock *l)
 {
 	struct init_message m = {.type = INIT_READY};
 
+	if (getcwd(m.ready.workdir, sizeof m.ready.workdir) == NULL)
+		str_format(m.ready.workdir, sizeof m.ready.workdir, "/");
+
 	m.ready.no_proc = a->tree->no_proc;
 	m.ready.no_idmap = a->tree->no_idmap;
 	m.ready.cut = a->tree->cut;
@@ -334,9 +340,8 @@ send_ready(const struct init_args *a, const struct landlock *l)
 	channel_send(a->control_fd, &m, -1);
 }
 
-/* The end of the sandbox: as PID 1 we take everything along. */
-static _Noreturn void
-end(const struct init_args *a)
+_Noreturn void
+init_end(const struct init_args *a)
 {
 	if (a->tier == CONFINE_LSM) {
 		lsm_kill_all();
@@ -357,7 +362,7 @@ reap(const struct init_args *a, pid_t payload)
 		if (pid != payload)
 			continue;
 		channel_send(a->control_fd, &m, -1);
-		end(a);
+		init_end(a);
 	}
 }
 
@@ -368,7 +373,7 @@ receive(const struct init_args *a, pid_t payload)
 	int fd;
 
 	if (channel_receive(a->control_fd, &m, &fd) == 0)
-		end(a); /* the supervisor is gone, or wants us to */
+		init_end(a); /* the supervisor is gone, or wants us to */
 	if (m.type == INIT_SIGNAL)
 		kill(m.signal.group ? -payload : payload, m.signal.number);
 }
@@ -429,6 +434,10 @@ init_run(struct init_args *a)
 	    (a->tier == CONFINE_FULL &&
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0))
 		fail_errno(a, STAGE_POLICY, "prctl");
+	if (a->io->argv == NULL && a->io->probe == NULL) {
+		send_ready(a, &l);
+		commands_serve(a, &l);
+	}
 	payload = payload_start(a, &l, &e);
 	if (payload == -1)
 		fail(a, STAGE_POLICY, &e);

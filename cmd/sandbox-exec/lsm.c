@@ -139,12 +139,12 @@ lsm_lacks(const struct policy *p)
 	return false;
 }
 
-static void
-kill_children(void)
+bool
+lsm_kill_children(void)
 {
 	static char text[CHILDREN_MAX];
 	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? 0 : read(fd, text, sizeof text - 1);
+	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof text - 1);
 
 	io_close(&fd);
 	text[n > 0 ? n : 0] = '\0';
@@ -157,6 +157,7 @@ kill_children(void)
 		if (num_parse(at, 2, INT_MAX, &pid) == 0)
 			kill((pid_t)pid, SIGKILL);
 	}
+	return n != -1;
 }
 
 /* A dead parent's children become ours, so that a generation dies with each
@@ -165,7 +166,7 @@ void
 lsm_kill_all(void)
 {
 	for (int i = 0; i < SWEEPS_MAX; i++) {
-		kill_children();
+		lsm_kill_children();
 		if (waitpid(-1, NULL, 0) == -1 && errno == ECHILD)
 			return;
 		while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -57,6 +57,12 @@ struct policy_allow {
 	bool opaque;     /* no TLS or HTTP is asked for ("tcp:" prefix) */
 };
 
+/* What of /proc is shown. */
+enum policy_proc {
+	POLICY_PROC_PIDS,   /* the command's own processes */
+	POLICY_PROC_SYSTEM, /* and processors, memory, load, versions */
+};
+
 enum policy_home { POLICY_HOME_PRIVATE, POLICY_HOME_REAL };
 
 struct policy_limits {
@@ -82,6 +88,7 @@ struct policy {
 	bool default_masks;  /* credentials; see sandbox-exec(1) */
 	bool protect;        /* repositories' hooks, start-up files */
 	enum policy_home home;
+	enum policy_proc proc;
 	char *workdir;       /* inside; NULL: the caller's if it is visible */
 	enum policy_net net;
 	struct policy_allow allow[POLICY_ALLOW_MAX];
@@ -98,6 +105,13 @@ struct policy {
 
 void policy_init(struct policy *p); /* the defaults */
 void policy_done(struct policy *p);
+
+/* Whether a host path, absolute and without links, is shown somewhere; or, of
+ * writable, so that it can be changed. */
+bool policy_shows(const struct policy *p, const char *host, bool writable);
+
+/* What of the host's root "/" does not stand for; ends with NULL. */
+extern const char *const policy_not_in_root[];
 
 /* Appends the policy as canonical JSON: what --explain shows and the digest
  * is made of.  Returns 0, or -1 with ENOBUFS. */

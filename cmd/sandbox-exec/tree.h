@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "cmd/sandbox-exec/idmount.h"
-#include "cmd/sandbox-exec/landlock.h"
 #include "cmd/sandbox-exec/policy.h"
+#include "common/landlock.h"
 
 enum {
 	TREE_SOURCES_MAX = POLICY_PATHS_MAX + 24,

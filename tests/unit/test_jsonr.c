@@ -207,7 +207,7 @@ test_get(void)
 	eq_int(jsonr_get_int(v, "n", 0, 7, &n, &e), 1, "a number");
 	eq_int(n, 7, "at its max");
 	eq_int(jsonr_get_int(v, "n", 8, 9, &n, &e), -1, "below min");
-	eq_str(e.text, "n: no whole number from 8 to 9", "says the range");
+	eq_str(e.text, "n: not a whole number from 8 to 9", "says the range");
 	eq_int(jsonr_get_bool(v, "b", &flag, &e), 1, "a truth value");
 	eq_int(flag, false, "which is false");
 	eq_int(jsonr_get_bool(v, "n", &flag, &e), -1, "a number is none");
