@@ -377,31 +377,6 @@ jsonr_get(struct jsonr object, const char *key, struct jsonr *ret,
 	return ret->kind != JSONR_ABSENT;
 }
 
-static size_t
-put_utf8(uint8_t out[static 4], uint32_t v)
-{
-	if (v < 0x80) {
-		out[0] = (uint8_t)v;
-		return 1;
-	}
-	if (v < 0x800) {
-		out[0] = (uint8_t)(0xc0 | v >> 6);
-		out[1] = (uint8_t)(0x80 | (v & 0x3f));
-		return 2;
-	}
-	if (v < 0x10000) {
-		out[0] = (uint8_t)(0xe0 | v >> 12);
-		out[1] = (uint8_t)(0x80 | (v >> 6 & 0x3f));
-		out[2] = (uint8_t)(0x80 | (v & 0x3f));
-		return 3;
-	}
-	out[0] = (uint8_t)(0xf0 | v >> 18);
-	out[1] = (uint8_t)(0x80 | (v >> 12 & 0x3f));
-	out[2] = (uint8_t)(0x80 | (v >> 6 & 0x3f));
-	out[3] = (uint8_t)(0x80 | (v & 0x3f));
-	return 4;
-}
-
 static bool
 is_low_surrogate(int32_t v)
 {
@@ -439,7 +414,7 @@ take_run(struct cursor *c, uint8_t scratch[static 4])
 	if (c->at != start || c->at == c->len)
 		return bytes_of(c->s + start, c->at - start);
 	if (c->s[c->at + 1] == 'u')
-		return bytes_of(scratch, put_utf8(scratch,
+		return bytes_of(scratch, utf8_put(scratch,
 		    take_code_point(c)));
 	scratch[0] = (uint8_t)to[strchr(from, c->s[c->at + 1]) - from];
 	c->at += 2;

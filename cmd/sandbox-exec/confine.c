@@ -290,7 +290,8 @@ degrade_limits(struct confine *c)
 {
 	if (c->limits.state[LIMIT_MEM] == LIMIT_ADVISORY)
 		degrade(c, "limit-mem", "no control group can be made",
-		    "the limit is that of each process, not of all");
+		    "the limit is that of each process; what all have is "
+		    "added up from time to time");
 	if (c->limits.state[LIMIT_CPU] == LIMIT_ADVISORY)
 		degrade(c, "limit-cpu", "no control group can be made",
 		    "the command can take more processors than asked for");
@@ -312,8 +313,8 @@ has_writable(const struct policy *p)
 static void
 degrade_tier(struct confine *c, const struct policy *p)
 {
-	degrade(c, "namespaces", c->refused, "names of files outside, other "
-	    "processes and System V IPC can be seen; /proc is closed");
+	degrade(c, "namespaces", c->refused, "names of files outside and "
+	    "other processes can be seen; /proc is closed");
 	if (geteuid() == 0 && has_writable(p))
 		degrade(c, "idmap", "there is no mount namespace", "the "
 		    "command, which is not root, may be unable to write "

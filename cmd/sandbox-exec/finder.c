@@ -54,7 +54,8 @@ finder_add(struct finder *f, enum masks_kind kind, mode_t mode)
 	};
 
 	if (m->count == m->size) {
-		struct masks_entry *more = m->size == MASKS_MAX ? NULL :
+		size_t max = kind == MASKS_PIN ? 2 * MASKS_MAX : MASKS_MAX;
+		struct masks_entry *more = m->size >= max ? NULL :
 		    realloc(m->entries, (m->size + GROW) * sizeof *more);
 
 		if (more == NULL) {

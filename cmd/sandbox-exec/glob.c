@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "cmd/sandbox-exec/utf8.h"
 #include "common/str.h"
+#include "common/utf8.h"
 
 /* What one part of a path is compared with. */
 struct part {

@@ -17,6 +17,7 @@
 #include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/payload.h"
+#include "cmd/sandbox-exec/userns.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/str.h"
@@ -93,6 +94,7 @@ enter_ids(struct init_args *a)
 		fail_errno(a, STAGE_NAMESPACES, "user namespace");
 	if (a->owner.map && become(a->uid, a->gid) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "ids");
+	userns_limit();
 	if (name == NULL)
 		name = "sandbox";
 	if (sethostname(name, strlen(name)) != 0 ||

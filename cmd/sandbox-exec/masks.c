@@ -495,6 +495,7 @@ masks_find(int root_fd, const struct policy *p, struct masks *ret,
 	hide_policy(&f);
 	if (p->default_masks && !f.failed)
 		hide_defaults(&f);
+	masks_pin_hidden(&f);
 	masks_pin_grants(&f);
 	for (size_t i = 0; p->protect && i < p->path_count && !f.failed;
 	    i++) {

@@ -177,9 +177,9 @@ masks_keep_path(struct finder *f, const struct policy_path *path)
 	close(fd);
 }
 
-/* The path that decides about where path is mounted. */
+/* The path that decides about a place, itself apart; or NULL. */
 static const struct policy_path *
-find_parent(const struct policy *p, const struct policy_path *path)
+find_parent(const struct policy *p, const char *inside)
 {
 	const struct policy_path *best = NULL;
 
@@ -187,13 +187,35 @@ find_parent(const struct policy *p, const struct policy_path *path)
 		const struct policy_path *other = &p->paths[i];
 
 		if (other->access != POLICY_MASK &&
-		    !str_eq(other->inside, path->inside) &&
-		    path_is_below(path->inside, other->inside) &&
+		    !str_eq(other->inside, inside) &&
+		    path_is_below(inside, other->inside) &&
 		    (best == NULL || path_is_below(other->inside,
 		    best->inside)))
 			best = other;
 	}
 	return best;
+}
+
+/* Pins the directories between a place and the writable path that it is
+ * in. */
+static void
+pin_place(struct finder *f, const char *inside)
+{
+	const struct policy_path *parent = find_parent(f->policy, inside);
+	size_t root_len;
+	char *slash;
+
+	if (parent == NULL || parent->access != POLICY_RW)
+		return;
+	root_len = parent->inside[1] == '\0' ? 0 : strlen(parent->inside);
+	finder_leave(f, 0);
+	if (!finder_enter(f, inside + 1, &(size_t){0}))
+		return;
+	slash = strrchr(f->path, '/');
+	finder_leave(f, (size_t)(slash - f->path));
+	if (f->len > root_len)
+		pin_ancestors(f, root_len);
+	finder_leave(f, 0);
 }
 
 void
@@ -202,24 +224,31 @@ masks_pin_grants(struct finder *f)
 	const struct policy *p = f->policy;
 
 	for (size_t i = 0; i < p->path_count && !f->failed; i++) {
-		const struct policy_path *path = &p->paths[i], *parent;
-		char *slash;
-
-		if (path->access != POLICY_RO &&
-		    path->access != POLICY_OVERLAY)
-			continue;
-		parent = find_parent(p, path);
-		if (parent == NULL || parent->access != POLICY_RW)
-			continue;
-		finder_leave(f, 0);
-		if (!finder_enter(f, path->inside + 1, &(size_t){0}))
-			continue;
-		slash = strrchr(f->path, '/');
-		finder_leave(f, (size_t)(slash - f->path));
-		if (parent->inside[1] == '\0')
-			pin_ancestors(f, 0);
-		else if (f->len > strlen(parent->inside))
-			pin_ancestors(f, strlen(parent->inside));
+		if (p->paths[i].access == POLICY_RO ||
+		    p->paths[i].access == POLICY_OVERLAY)
+			pin_place(f, p->paths[i].inside);
 	}
-	finder_leave(f, 0);
+}
+
+/* Whether both are names in one directory. */
+static bool
+is_beside(const char *a, const char *b)
+{
+	const char *slash = strrchr(a, '/');
+	size_t len = (size_t)(slash - a) + 1;
+
+	return strncmp(a, b, len) == 0 && strchr(b + len, '/') == NULL;
+}
+
+void
+masks_pin_hidden(struct finder *f)
+{
+	struct masks *m = f->masks;
+	size_t count = m->count;
+
+	for (size_t i = 0; i < count && !f->failed; i++) {
+		if (i == 0 || !is_beside(m->entries[i - 1].path,
+		    m->entries[i].path))
+			pin_place(f, m->entries[i].path);
+	}
 }

@@ -15,4 +15,8 @@ void masks_keep_path(struct finder *f, const struct policy_path *path);
  * be in its place. */
 void masks_pin_grants(struct finder *f);
 
+/* Pins what leads to a masked file in what is writable: one sandbox would move
+ * it about while another one looks for what to mask. */
+void masks_pin_hidden(struct finder *f);
+
 #endif

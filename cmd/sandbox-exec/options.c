@@ -26,7 +26,7 @@ struct given {
 	    require;
 	const char *home, *workdir, *net, *mem, *cpu, *pids, *time, *fsize,
 	    *out, *files, *tmp_size;
-	const char *policy, *changes, *audit;
+	const char *proc, *policy, *changes, *audit;
 	const char *listen;
 	bool diff, commit, discard, explain, json, serve, mcp, audit_input;
 	int64_t status_fd, ready_fd, sandboxes_max, call_ms_max;
@@ -56,6 +56,7 @@ static const struct opt opts[] = {
 	LIST("without", "WORD", without,
 	    "drop the default files, masks or protection"),
 	TEXT("home", "WORD", home, "private or real [private]"),
+	TEXT("proc", "WORD", proc, "pids, or system for more [pids]"),
 	TEXT("workdir", "DIR", workdir,
 	    "directory to run in [the present one if it is shown]"),
 	TEXT("net", "WORD", net, "none, host or allow [none]"),

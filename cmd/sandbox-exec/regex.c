@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "cmd/sandbox-exec/regex_parse.h"
-#include "cmd/sandbox-exec/utf8.h"
+#include "common/utf8.h"
 
 enum {
 	BUCKETS = 4096,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "cmd/sandbox-exec/regex.h"
-#include "cmd/sandbox-exec/utf8.h"
+#include "common/utf8.h"
 
 enum {
 	NONE = 0x110000, /* no character: the end */

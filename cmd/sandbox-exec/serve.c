@@ -46,11 +46,21 @@ serve_take_sandbox(struct client *c, struct chan_stream *s)
 	return false;
 }
 
+/* A hop that closes ends all of its streams, which is not for the middle of
+ * one's handler. */
 static void
-close_if_drained(struct client *c)
+on_drained(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	if (c->server->draining && c->work == 0)
-		hop_close(&c->hop, FRAME_DRAINING, BLAME_SANDBOX, "");
+	struct server *s = w->data;
+	struct client *next;
+
+	(void)loop;
+	(void)revents;
+	for (struct client *c = s->clients; c != NULL; c = next) {
+		next = c->next;
+		if (c->work == 0)
+			hop_close(&c->hop, FRAME_DRAINING, BLAME_SANDBOX, "");
+	}
 }
 
 void
@@ -62,8 +72,11 @@ serve_work_begins(struct client *c)
 void
 serve_work_ends(struct client *c)
 {
+	struct server *s = c->server;
+
 	c->work--;
-	close_if_drained(c);
+	if (s->draining)
+		ev_feed_event(s->loop, &s->drained, EV_CUSTOM);
 }
 
 /* ---- events of a hop ---- */
@@ -276,9 +289,8 @@ drain(struct server *s, bool at_once)
 			hop_close(&c->hop, FRAME_DRAINING, BLAME_SANDBOX, "");
 		else if (c->work != 0)
 			chan_send_goaway(&c->hop.chan, &why);
-		else
-			close_if_drained(c);
 	}
+	ev_feed_event(s->loop, &s->drained, EV_CUSTOM);
 	check_end(s);
 }
 
@@ -338,7 +350,8 @@ watch_signals(struct server *s)
 	ev_signal_init(&s->term, on_signal, SIGTERM);
 	ev_signal_init(&s->interrupt, on_signal, SIGINT);
 	ev_timer_init(&s->drain, on_drain_end, SERVE_DRAIN_MS / 1000.0, 0.0);
-	s->term.data = s->interrupt.data = s->drain.data = s;
+	ev_timer_init(&s->drained, on_drained, 0.0, 0.0);
+	s->term.data = s->interrupt.data = s->drain.data = s->drained.data = s;
 	ev_signal_start(s->loop, &s->term);
 	ev_signal_start(s->loop, &s->interrupt);
 }

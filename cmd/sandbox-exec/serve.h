@@ -30,6 +30,7 @@ struct server {
 	ev_io listener;       /* active unless stdio */
 	ev_signal term, interrupt;
 	ev_timer drain;
+	ev_timer drained; /* never started: fed when work has ended */
 };
 
 /* One hop. */

@@ -56,6 +56,8 @@ struct session {
 	struct call *first, **last; /* the first one is worked on */
 	size_t count;
 	ev_timer kick;        /* never started: fed when there is work */
+	bool failing;         /* why is to be told */
+	struct error why;
 	int depth;
 	bool freed;
 };
@@ -266,16 +268,15 @@ static const struct box_events box_events = {
 void
 session_build(struct session *s)
 {
-	struct error e;
-
 	if (s->state != BOX_NONE)
 		return;
 	s->box = box_open(s->settings.loop, s->settings.zygote,
-	    buf_bytes(&s->policy), s->id, &box_events, s, &e);
-	if (s->box != NULL)
-		s->state = BOX_BUILDING;
+	    buf_bytes(&s->policy), s->id, &box_events, s, &s->why);
+	s->failing = s->box == NULL;
+	if (s->failing)
+		kick(s);
 	else
-		fail_first(s, &e);
+		s->state = BOX_BUILDING;
 }
 
 /* ---- work ---- */
@@ -367,6 +368,8 @@ start_first(struct session *s)
 
 	if (!check(c))
 		return;
+	if (s->failing)
+		return;
 	if (s->state == BOX_NONE && c->builds++ == BUILDS_MAX) {
 		buf_format(&c->text, "%s: the sandbox ends as soon as it "
 		    "stands", c->tool);
@@ -410,6 +413,10 @@ on_kick(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	s->depth++;
+	if (s->failing) {
+		s->failing = false;
+		fail_first(s, &s->why);
+	}
 	while (!s->freed && s->first != NULL) {
 		if (s->first->state == CALL_FINISHED) {
 			end_first(s);

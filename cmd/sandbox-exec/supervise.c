@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/memory.h"
 #include "cmd/sandbox-exec/output.h"
 #include "cmd/sandbox-exec/status.h"
 #include "common/clock.h"
@@ -32,6 +33,8 @@ struct run {
 	bool killed;                     /* the grace has passed too */
 	pid_t gate;
 	struct protect_watch watch;
+	int proc_fd;       /* -1: memory is not looked at */
+	int64_t memory_ms; /* when it is next */
 };
 
 /* What a terminal or a supervisor sends to end, or to be noticed by,
@@ -195,14 +198,45 @@ take_signals(struct run *r)
 	}
 }
 
+/* Where no control group holds all processes together they are added up, and
+ * ended when they have too much. */
+static void
+look_at_memory(struct run *r)
+{
+	int64_t now = clock_ms(), took;
+
+	if (r->proc_fd == -1 || now < r->memory_ms || r->killed)
+		return;
+	if (memory_used(r->proc_fd, r->result->confine.init_pid) >
+	    r->s->policy->limits.mem) {
+		r->killed = true;
+		r->result->hit |= 1U << LIMIT_MEM;
+		audit_kill(r, "KILL", "memory limit");
+	}
+	took = clock_ms() - now;
+	r->memory_ms = now + took + (took * MEMORY_SHARE > MEMORY_PERIOD_MS ?
+	    took * MEMORY_SHARE : MEMORY_PERIOD_MS);
+}
+
+static void
+open_memory(struct run *r)
+{
+	if (r->result->confine.limits.state[LIMIT_MEM] != LIMIT_ADVISORY)
+		return;
+	r->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r->memory_ms = clock_ms() + MEMORY_PERIOD_MS;
+}
+
 static int
 wait_ms(const struct run *r)
 {
-	int64_t left;
+	int64_t next = r->proc_fd != -1 ? r->memory_ms : 0, left;
 
-	if (r->deadline_ms == 0)
+	if (r->deadline_ms != 0 && (next == 0 || r->deadline_ms < next))
+		next = r->deadline_ms;
+	if (next == 0)
 		return -1;
-	left = r->deadline_ms - clock_ms();
+	left = next - clock_ms();
 	return left < 0 ? 0 : left > 1000000 ? 1000000 : (int)left;
 }
 
@@ -245,6 +279,7 @@ step(struct run *r)
 		take_end(r);
 		return false;
 	}
+	look_at_memory(r);
 	if (r->deadline_ms != 0 && clock_ms() >= r->deadline_ms)
 		time_out(r);
 	return !r->killed;
@@ -307,13 +342,14 @@ supervise_run(const struct supervise *s, struct result *ret)
 
 	r.s = s;
 	r.result = ret;
-	r.signal_fd = r.output[0].from = r.output[1].from = -1;
+	r.signal_fd = r.proc_fd = r.output[0].from = r.output[1].from = -1;
 	protect_start(&r.watch, s->policy);
 	if (start(&r, &ret->error) != 0) {
 		ret->status = ret->error.code;
 		confine_stop(&ret->confine);
 		goto out;
 	}
+	open_memory(&r);
 	protect_arm(&r.watch);
 	look_at_names(&r);
 	while (!r.killed && step(&r))
@@ -329,4 +365,5 @@ out:
 	for (int i = 0; i < STREAM_COUNT; i++)
 		output_close(&r.output[i]);
 	io_close(&r.signal_fd);
+	io_close(&r.proc_fd);
 }

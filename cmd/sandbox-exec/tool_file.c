@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/path.h"
 #include "cmd/sandbox-exec/tool.h"
 #include "common/clock.h"
 #include "common/io.h"
@@ -99,6 +100,17 @@ tool_get_path(struct tool_call *c, const char *key, bool needed,
 	return failed;
 }
 
+/* Whether there is a root that is not in the working directory. */
+static bool
+has_others(const struct tool_roots *r)
+{
+	for (size_t i = 1; i < r->count; i++) {
+		if (!path_is_below(r->at[i].path, r->at[0].path))
+			return true;
+	}
+	return false;
+}
+
 bool
 tool_find_path(struct tool_call *c, const char *given, struct tool_path *ret)
 {
@@ -112,7 +124,7 @@ tool_find_path(struct tool_call *c, const char *given, struct tool_path *ret)
 	if (ret->root != NULL)
 		return false;
 	tool_path_close(ret);
-	return fail_path(c, bytes_cstr(given), c->roots->count > 1 ?
+	return fail_path(c, bytes_cstr(given), has_others(c->roots) ?
 	    " is outside the session's working directory and its other "
 	    "permitted directories" :
 	    " is outside the session's working directory");

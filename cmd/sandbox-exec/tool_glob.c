@@ -10,8 +10,8 @@
 
 #include "cmd/sandbox-exec/glob.h"
 #include "cmd/sandbox-exec/path.h"
+#include "cmd/sandbox-exec/text.h"
 #include "cmd/sandbox-exec/tool.h"
-#include "cmd/sandbox-exec/utf8.h"
 #include "common/clock.h"
 #include "common/str.h"
 
@@ -192,7 +192,7 @@ finish(struct search *s)
 		fits = buf_add_str(c->out, "no matches") == 0;
 	for (size_t i = 0; fits && i < s->found_count; i++)
 		fits = (i == 0 || buf_add_str(c->out, "\n") == 0) &&
-		    utf8_add_line(c->out, bytes_cstr(s->found[i].path)) == 0;
+		    text_add_line(c->out, bytes_cstr(s->found[i].path)) == 0;
 	if (s->out_of_time)
 		fits = fits && buf_format(c->out, "\n[the search was cut "
 		    "short after %d ms]", TOOL_TIME_MS) == 0;

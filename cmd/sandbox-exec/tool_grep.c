@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/regex.h"
+#include "cmd/sandbox-exec/text.h"
 #include "cmd/sandbox-exec/tool.h"
 #include "cmd/sandbox-exec/tool_rg.h"
-#include "cmd/sandbox-exec/utf8.h"
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/str.h"
+#include "common/utf8.h"
 
 enum {
 	DEPTH_MAX = 40,        /* directories below the one that is searched */
@@ -74,7 +75,7 @@ show_path(struct grep *g)
 	struct bytes text;
 
 	buf_init(&b, sizeof g->shown - 1);
-	if (utf8_add_line(&b, bytes_cstr(g->path)) != 0)
+	if (text_add_line(&b, bytes_cstr(g->path)) != 0)
 		g->stop = STOP_MEMORY;
 	text = buf_bytes(&b);
 	if (text.len != 0)
@@ -95,7 +96,7 @@ add_line(struct grep *g, struct bytes text)
 	if (g->shown[0] == '\0')
 		show_path(g);
 	if (buf_format(out, "%s%s:%lld:", before == 0 ? "" : "\n", g->shown,
-	    (long long)g->line) != 0 || utf8_add(out, text) != 0)
+	    (long long)g->line) != 0 || text_add(out, text) != 0)
 		g->stop = STOP_MEMORY;
 	if (buf_len(out) <= TOOL_GREP_OUTPUT_MAX)
 		return;

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/text.h"
 #include "cmd/sandbox-exec/tool.h"
-#include "cmd/sandbox-exec/utf8.h"
 #include "common/clock.h"
 #include "common/io.h"
 
@@ -150,7 +150,7 @@ read_open(struct tool_call *c, const char *given, int fd,
 		    TOOL_TIME_MS / 1000);
 	else if (code != 0)
 		failed = tool_fail_file(c, "", given, code);
-	else if (utf8_add(c->out, buf_bytes(&text)) != 0)
+	else if (text_add(c->out, buf_bytes(&text)) != 0)
 		failed = tool_fail_memory(c);
 	buf_reset(&text);
 	return failed;

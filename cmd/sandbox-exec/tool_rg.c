@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/regex.h"
-#include "cmd/sandbox-exec/utf8.h"
+#include "cmd/sandbox-exec/text.h"
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/io.h"
@@ -269,10 +269,10 @@ copy_lines(struct buf *out, struct bytes text, const char *base)
 		if (base != NULL && len >= 2 && memcmp(line.ptr, "./", 2) ==
 		    0) {
 			line = bytes_after(line, str_eq(base, "/") ? 2 : 1);
-			if (utf8_add_line(out, bytes_cstr(base)) != 0)
+			if (text_add_line(out, bytes_cstr(base)) != 0)
 				return -1;
 		}
-		if (utf8_add(out, line) != 0)
+		if (text_add(out, line) != 0)
 			return -1;
 		text = bytes_after(text, len);
 	}
@@ -318,7 +318,7 @@ finish(struct tool_call *c, struct run *r, int status, const char *base)
 			return tool_fail(c, "grep: rg failed: exit %d",
 			    status);
 		return buf_add_str(out, "grep: rg failed: ") != 0 ||
-		    utf8_add(out, buf_bytes(&r->errors)) != 0 || true;
+		    text_add(out, buf_bytes(&r->errors)) != 0 || true;
 	}
 	return failed != 0 && tool_fail_memory(c);
 }

@@ -17,6 +17,7 @@
 #include "cmd/sandbox-exec/mask.h"
 #include "cmd/sandbox-exec/overlay.h"
 #include "cmd/sandbox-exec/path.h"
+#include "cmd/sandbox-exec/procfs.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -685,19 +686,12 @@ attach_resolver(struct tree *t, struct error *e)
 }
 
 static int
-attach_proc(struct tree *t)
+attach_proc(struct tree *t, const struct policy *p)
 {
-	static const char *const options[] = {"subset", "pid", "hidepid",
-		"invisible", NULL};
-	int fd = new_mount("proc", options, FLAGS_ALL | MOUNT_ATTR_NOEXEC);
-	int r = fd == -1 ? -1 : attach(fd, t->root, "proc");
+	int r = procfs_attach(t->root, "proc", p->proc);
 
-	io_close(&fd);
-	if (r != 0 && (errno == EPERM || errno == EACCES)) {
-		t->no_proc = true;
-		r = 0;
-	}
-	return r;
+	t->no_proc = r == 1;
+	return r == 1 ? 0 : r;
 }
 
 static int
@@ -752,7 +746,7 @@ int
 tree_build(struct tree *t, const struct policy *p, struct landlock *l,
     struct error *e)
 {
-	if (attach_proc(t) != 0)
+	if (attach_proc(t, p) != 0)
 		return error_errno(e, "proc");
 	if (attach_pts(t, l) != 0)
 		return error_errno(e, "devpts");

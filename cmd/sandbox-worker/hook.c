@@ -283,6 +283,8 @@ watch_process(struct listener *l)
 	ev_signal_start(EV_DEFAULT, &l->terminate);
 	ev_signal_start(EV_DEFAULT, &l->interrupt);
 	ev_child_start(EV_DEFAULT, &l->child);
+	/* It may have ended before the loop could hear of it. */
+	ev_feed_signal_event(EV_DEFAULT, SIGCHLD);
 }
 
 /* Forks the process that polls.  Nothing of libcurl or OpenSSL has run.

@@ -329,16 +329,18 @@ static void
 note_pushed(struct memory *m, const char *hash,
     const struct api_response *answer)
 {
-	char remote[MEMORY_HASH_CAP], id[MEMORY_ID_CAP];
+	char remote[MEMORY_HASH_CAP] = "", id[MEMORY_ID_CAP];
 	struct jsonr v;
 	struct error e;
 
-	if (jsonr_parse_object(buf_bytes(&answer->body), &v, &e) != 0 ||
-	    jsonr_get_str(v, "content_sha256", remote, sizeof remote, &e) != 1)
-		str_format(remote, sizeof remote, "%s", hash);
-	else if (jsonr_get_str(v, "id", id, sizeof id, &e) == 1)
-		str_format(m->id, sizeof m->id, "%s", id);
-	memory_agree(m, hash, remote);
+	if (jsonr_parse_object(buf_bytes(&answer->body), &v, &e) == 0) {
+		if (jsonr_get_str(v, "id", id, sizeof id, &e) == 1)
+			str_format(m->id, sizeof m->id, "%s", id);
+		if (jsonr_get_str(v, "content_sha256", remote, sizeof remote,
+		    &e) != 1)
+			remote[0] = '\0';
+	}
+	memory_agree(m, hash, remote[0] != '\0' ? remote : hash);
 }
 
 /* Sends content.  Returns the status of the answer, 0 if there was none. */

@@ -6,15 +6,18 @@
 
 policy=/usr/sbin/policy-rc.d
 
+# Programs and their packages.
+needed=(sshd:openssh-server ssh:openssh-client dropbear:dropbear-bin
+	stunnel4:stunnel4 nginx:nginx-light haproxy:haproxy wrk:wrk
+	openssl:openssl)
+
 # packages_missing sets MISSING to the packages whose programs are not here.
 packages_missing()
 {
 	local pair
 
 	MISSING=()
-	for pair in sshd:openssh-server ssh:openssh-client \
-		dropbear:dropbear-bin stunnel4:stunnel4 nginx:nginx-light \
-		haproxy:haproxy wrk:wrk openssl:openssl; do
+	for pair in "${needed[@]}"; do
 		command -v "${pair%%:*}" >/dev/null || MISSING+=("${pair#*:}")
 	done
 }

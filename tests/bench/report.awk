@@ -33,7 +33,7 @@ FILENAME == facts {
 		peers[++peer_count] = peer
 	}
 	if (metric != "foreign")
-		member[group_of(metric), peer] = 1
+		member[group_of(metric), peer] = measured[group_of(metric)] = 1
 	value[metric, peer, f[1]] = f[4]
 	list[metric, peer] = list[metric, peer] " " f[4]
 	if (f[1] > rounds)
@@ -43,6 +43,7 @@ FILENAME == facts {
 END {
 	group_print("tunnel")
 	group_print("proxy")
+	group_print("tools")
 	foreign_print()
 	aims_print()
 	json_print()
@@ -78,6 +79,8 @@ function show(x)
 
 function group_of(metric)
 {
+	if (metric ~ /^(tool|session)_/)
+		return "tools"
 	return metric ~ /^(c[0-9]+|sse)(_|$)/ ? "proxy" : "tunnel"
 }
 
@@ -110,6 +113,8 @@ function foreign_print(    p, all)
 {
 	for (p = 1; p <= peer_count; p++)
 		all = all list["foreign", peers[p]]
+	if (all == "")
+		return
 	printf "cores used by anything else, median over all runs: %s\n\n",
 		show(median(all))
 }
@@ -128,6 +133,8 @@ function aims_print(    i, n, f, x, met, verdict, what)
 	printf "%-40s %9s  %-9s %s\n", "aim", "measured", "wanted", ""
 	for (i = 1; i <= aims; i++) {
 		n = split(aim[i], f, /[ \t]+/)
+		if (!(group_of(f[1]) in measured))
+			continue
 		what = f[1] " of " f[2]
 		if (n == 4)
 			x = median(list[f[1], f[2]])
@@ -139,7 +146,7 @@ function aims_print(    i, n, f, x, met, verdict, what)
 		verdict = x == "" ? "not measured" : met ? "reached" : "missed"
 		printf "%-40s %9s  %-2s %-6s %s\n", what, show(x), f[3], f[4],
 			verdict
-		aim_json[i] = sprintf("{\"aim\": %s, \"op\": \"%s\", " \
+		aim_json[++aims_shown] = sprintf("{\"aim\": %s, \"op\": \"%s\", " \
 			"\"wanted\": %s, \"measured\": %s, \"result\": \"%s\"}",
 			quote(what), f[3], f[4], x == "" ? "null" : x, verdict)
 	}
@@ -170,7 +177,7 @@ function json_print(    i, p, m, first)
 		print "}" (i < metric_count ? "," : "") >json
 	}
 	print "  },\n  \"aims\": [" >json
-	for (i = 1; i <= aims; i++)
-		print "    " aim_json[i] (i < aims ? "," : "") >json
+	for (i = 1; i <= aims_shown; i++)
+		print "    " aim_json[i] (i < aims_shown ? "," : "") >json
 	print "  ]\n}" >json
 }

@@ -24,7 +24,8 @@ tool_setup()
 
 	for v in $(compgen -e); do
 		case ${v^^} in
-		*_PROXY | NOTIFY_SOCKET | TUNNEL_* | MCP_PROXY_* | FRAME_DUMP_*)
+		*_PROXY | NOTIFY_SOCKET | TUNNEL_* | MCP_PROXY_* | FRAME_DUMP_* | \
+			SANDBOX_* | ANTHROPIC_*)
 			unset "$v"
 			;;
 		esac

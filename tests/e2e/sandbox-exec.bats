@@ -398,6 +398,32 @@ explains_itself()
 	each explains_itself
 }
 
+shows_the_machine()
+{
+	requires node
+	sx 0 -- node -p 'os.cpus().length'
+	eq "$output" 0
+	sx 0 --proc system -- node -p 'os.cpus().length'
+	eq "$output" "$(nproc --all)"
+	sx 0 --proc system -- sh -c 'free >/dev/null && uptime >/dev/null &&
+		cat /proc/version && ls /proc/sys /proc/self/stat'
+	eq "$output" "$(cat /proc/version)
+/proc/self/stat
+
+/proc/sys:"
+	sx 125 --proc all -- true
+	printf 'fixed: files\n' >"$W/p.yaml"
+	sx 125 --policy "$W/p.yaml" --proc system -- true
+	[[ $stderr == *'the policy file fixes this'* ]]
+	printf 'proc: system\nfixed: files\n' >"$W/p.yaml"
+	sx 0 --policy "$W/p.yaml" --proc pids -- sh -c '! cat /proc/meminfo'
+	sx 0 --policy "$W/p.yaml" -- cat /proc/meminfo
+}
+
+@test "--proc system shows processors and memory" {
+	each shows_the_machine
+}
+
 # ---- where user namespaces are refused ----
 
 runs_in_lower_tier()

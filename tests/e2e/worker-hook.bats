@@ -100,7 +100,7 @@ memory_holds()
 	echo "$found"
 }
 
-polls() { grep -c '/work/poll' "$LOG" || true; }
+polls() { grep -c 'work/poll' "$LOG" || true; }
 
 has_polls() { (($(polls) >= $1)); }
 
@@ -245,6 +245,14 @@ has_done() { (($(wc -l <"$T/done") >= $1)); }
 	wait_exit hook
 	[[ $STATUS == 3 ]]
 	grep -q 'polling: 401' "$T/hook.err"
+}
+
+@test "a listener ends when its poller does not begin" {
+	run_tool 2 timeout "$DEADLINE" \
+		env "ANTHROPIC_WEBHOOK_SIGNING_KEY=$SIGNING_KEY" \
+		"$BIN/sandbox-worker" hook --listen 127.0.0.1:0 -q -- \
+		--no-such-option
+	[[ $stderr == "sandbox-worker: option: '--no-such-option': unknown"$'\n'* ]]
 }
 
 @test "a listener that cannot listen says so and leaves nothing behind" {

@@ -58,7 +58,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (bashcall_parse(in, &c, &e) == 0) {
 		require(c.timeout_ms >= 0 && (c.restart || c.has_command));
-		require(memchr(buf_bytes(&c.command).ptr, 0,
+		require(buf_len(&c.command) == 0 ||
+		    memchr(buf_bytes(&c.command).ptr, 0,
 		    buf_len(&c.command)) == NULL);
 		bashcall_done(&c);
 	}

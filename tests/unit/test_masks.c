@@ -223,6 +223,14 @@ test_policy_masks(void)
 	eq_str(found(), "h work/deep/\nh work/sub/.env\n",
 	    "nothing below what is hidden");
 	begin();
+	set("rw", "work");
+	set("mask", "key.pem");
+	set("mask", "plain");
+	set("without", "protection");
+	eq_str(found(), "p work/deep/\np work/deep/1/\np work/deep/1/2/\n"
+	    "h work/deep/1/2/key.pem\nh work/plain\n",
+	    "what leads to it is pinned");
+	begin();
 	set("ro", "work/.env");
 	str_format(glob, sizeof glob, "%s/work/.env", dir);
 	set("mask", glob);

@@ -441,6 +441,26 @@ test_refusals(void)
 	close_store();
 }
 
+/* Answers to an upload that say little. */
+static void
+test_short_answers(void)
+{
+	keep("/a.md", "one");
+	open_store(false);
+	put("b.md", "new");
+	raw = "{\"id\":\"mem_0\"}";
+	memory_store_flush(&store, clock_ms() + 1000);
+	put("b.md", "newer");
+	fake_story();
+	raw = "";
+	memory_store_flush(&store, clock_ms() + 1000);
+	ok(strstr(fake_story(), "POST " LIST "/mem_0 ") != NULL,
+	    "an id is enough to go on with");
+	memory_store_flush(&store, clock_ms() + 1000);
+	eq_str(fake_story(), "", "and nothing at all is a success too");
+	close_store();
+}
+
 /* Answers that are none. */
 static void
 test_bad_answers(void)
@@ -672,6 +692,7 @@ main(void)
 	test_pulls();
 	test_read_only();
 	test_refusals();
+	test_short_answers();
 	test_bad_answers();
 	test_hostile_folder();
 	test_swapped_directory();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The file tools: every text, the order of the checks, what is confined, and
  * trees that are there to break them. */
-#include "cmd/sandbox-exec/toolset.h"
+#include "cmd/sandbox-exec/tool.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -136,6 +136,7 @@ open_roots(bool more)
 	tool_roots_done(&roots);
 	tool_roots_init(&roots);
 	str_format(path, sizeof path, "%s/work", dir);
+	must(tool_roots_add(&roots, path, false, &e) == 0, e.text);
 	must(tool_roots_add(&roots, path, false, &e) == 0, e.text);
 	if (!more)
 		return;
@@ -835,6 +836,9 @@ swap_for_ever(void)
 static void
 make_race(void)
 {
+	unlink("work/race/d");
+	rename("work/race/d2", "work/race/d");
+	unlink("work/race/f");
 	make_dir("work/race");
 	make_dir("work/race/d");
 	put("work/race/d/secret", "inside\n");
@@ -922,6 +926,134 @@ test_changing(void)
 }
 
 static void
+remove_tree(const char *path)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		execlp("rm", "rm", "-rf", path, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(child, NULL, 0);
+}
+
+/* More names than are looked at; in memory, since there are many. */
+static void
+test_entries(void)
+{
+	char crowd[] = "/dev/shm/adit-crowd.XXXXXX", name[64], input[128],
+	    want[256];
+	struct error e;
+
+	must(mkdtemp(crowd) != NULL &&
+	    tool_roots_add(&roots, crowd, false, &e) == 0, crowd);
+	for (int i = 0; i < 50100; i++) {
+		str_format(name, sizeof name, "%s/%03d", crowd, i / 1000);
+		if (i % 1000 == 0)
+			make_dir(name);
+		str_format(name, sizeof name, "%s/%03d/%d", crowd, i / 1000,
+		    i);
+		must(mknod(name, S_IFREG | 0644, 0) == 0, name);
+	}
+	str_format(name, sizeof name, "%s/000/0", crowd);
+	put(name, "first\n");
+	str_format(input, sizeof input, "{\"pattern\":\"first\","
+	    "\"path\":\"%s\"}", crowd);
+	str_format(want, sizeof want, "%s:1:first\n[the search was cut short "
+	    "after 50000 names]", name);
+	good("grep", input, want);
+	str_format(input, sizeof input, "{\"pattern\":\"none\","
+	    "\"path\":\"%s\"}", crowd);
+	good("grep", input,
+	    "no matches\n[the search was cut short after 50000 names]");
+	str_format(input, sizeof input, "{\"pattern\":\"*/*\","
+	    "\"path\":\"%s\"}", crowd);
+	ok(!run("glob", input), "as many matches are found");
+	open_roots(true);
+	remove_tree(crowd);
+}
+
+/* As tool_run, with a time that is over. */
+static void
+test_time(void)
+{
+	struct tool_call c = {.roots = &roots, .out = &out};
+	struct error e;
+
+	buf_clear(&out);
+	c.tool = "grep";
+	must(jsonr_parse_object(bytes_cstr("{\"pattern\":\"[^x]z\"}"),
+	    &c.input, &e) == 0, "input");
+	ok(tool_grep(&c), "a search that takes too long is an error");
+	ok(bytes_eq(buf_bytes(&out), bytes_cstr("grep: timed out after 60s")),
+	    "with this text");
+	buf_clear(&out);
+	c.tool = "glob";
+	ok(tool_glob(&c), "so is a list");
+	ok(bytes_eq(buf_bytes(&out), bytes_cstr("glob: timed out after 60s")),
+	    "with this text");
+}
+
+/* rg, found and not. */
+static void
+test_rg(void)
+{
+	char path[256];
+	bool found = access("/usr/bin/rg", X_OK) == 0;
+
+	if (!ok(found, "rg is there"))
+		return;
+	roots.search = "/nowhere:/usr/bin:/bin";
+	check("grep", "{\"pattern\":\"(?P<x>fir)st\",\"path\":\"s\"}", false,
+	    "@/work/s/a.txt:1:first line\n");
+	good("grep", "{\"pattern\":\"last\",\"path\":\"s/a.txt\"}",
+	    "4:last\n");
+	good("grep", "{\"pattern\":\"nowhere at all\",\"path\":\"s\"}",
+	    "no matches");
+	good("grep", "{\"pattern\":\"x\",\"path\":\"none\"}", "no matches");
+	ok(run("grep", "{\"pattern\":\"a(\"}"), "a bad pattern");
+	ok(str_starts(text(), "grep: rg failed: regex parse error:"),
+	    "is what rg says");
+	bad("grep", "{\"pattern\":\"a\\u0000\"}",
+	    "grep: invalid regex: a NUL inside");
+	good("grep", "{\"pattern\":\"--files\",\"path\":\"s\"}",
+	    "no matches");
+	ok(!run("grep", "{\"pattern\":\"text\",\"path\":\"output\"}"),
+	    "much output is cut");
+	ok(str_ends(text(), "\n[output truncated at 102400 bytes]"),
+	    "and says so");
+	eq_int(buf_len(&out), 102400 + 35, "at the limit");
+	make_link("../../outside", "work/s/away");
+	good("grep", "{\"pattern\":\"secret\",\"path\":\"s\"}",
+	    "no matches");
+	/* One that the payload has put there is not run. */
+	make_dir("work/bin");
+	put("work/bin/rg", "#!/bin/sh\necho owned\n");
+	chmod("work/bin/rg", 0755);
+	str_format(path, sizeof path, "%s/work/bin", dir);
+	roots.search = path;
+	good("grep", "{\"pattern\":\"^last$\",\"path\":\"s/a.txt\"}",
+	    "@/work/s/a.txt:4:last");
+	str_format(path, sizeof path, "%s/rgbin", dir);
+	make_dir("rgbin");
+	make_link("../work/bin/rg", "rgbin/rg");
+	good("grep", "{\"pattern\":\"^last$\",\"path\":\"s/a.txt\"}",
+	    "@/work/s/a.txt:4:last");
+	roots.search = "usr/bin:.:bin";
+	good("grep", "{\"pattern\":\"^last$\",\"path\":\"s/a.txt\"}",
+	    "@/work/s/a.txt:4:last");
+	/* Landlock holds rg, so a script cannot read what is outside. */
+	put("rgbin/real", "#!/bin/sh\ncat ../outside/secret ../../outside/secret; exit 0\n");
+	unlink("rgbin/rg");
+	must(rename("rgbin/real", "rgbin/rg") == 0, "rename");
+	chmod("rgbin/rg", 0755);
+	roots.search = path;
+	run("grep", "{\"pattern\":\"x\",\"path\":\"s\"}");
+	ok(strstr(text(), "secret") == NULL, "nothing outside is read");
+	roots.search = NULL;
+}
+
+static void
 test_table(void)
 {
 	static const char *const names[] = {
@@ -942,18 +1074,6 @@ test_table(void)
 		    jsonr_eq_str(type, "object"), "its schema is one");
 	}
 	ok(tool_find("web_search") == NULL, "others are not");
-}
-
-static void
-remove_tree(void)
-{
-	pid_t child = fork();
-
-	if (child == 0) {
-		execlp("rm", "rm", "-rf", dir, (char *)NULL);
-		_exit(127);
-	}
-	waitpid(child, NULL, 0);
 }
 
 int
@@ -988,12 +1108,18 @@ main(void)
 	test_grep();
 	test_grep_lines();
 	test_deep();
+	test_entries();
+	test_time();
+	test_rg();
 	test_races();
+	roots.search = "/usr/bin:/bin";
+	test_races();
+	roots.search = NULL;
 	test_changing();
 	eq_int(test_open_fds(), fds, "no descriptor is left open");
 	tool_roots_done(&roots);
 	buf_reset(&out);
 	if (chdir("/") == 0)
-		remove_tree();
+		remove_tree(dir);
 	return test_done();
 }
