@@ -188,8 +188,8 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (20) with clang's libFuzzer
 		$(FUZZ:$(BUILD)/%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS) $(TARGET)
 
-bench: all ## measure against other programs (see tests/bench)
-	@for b in run sandbox tools bridge; do BUILD=$(abspath $(BUILD)) \
+bench: all $(BUILD)/libsandbox-exec.a ## measure against other programs (see tests/bench)
+	@for b in run sandbox tools bridge search; do BUILD=$(abspath $(BUILD)) \
 		BIN=$(abspath $(BUILD)/bin) tests/bench/$$b || exit 1; done
 
 lint: ## compile with every warning as an error, check the style
