@@ -6,7 +6,7 @@
 # named for the scenario that it plays (tests/fakes/agents).
 
 PEERS=${PEERS:-$ROOT/build/peers}
-SCENARIO_SECONDS=${SCENARIO_SECONDS:-40}
+SCENARIO_SECONDS=${SCENARIO_SECONDS:-90}
 
 agents_setup()
 {
