@@ -11,7 +11,7 @@
 
 #include "common/clock.h"
 #include "common/io.h"
-#include "common/json.h"
+#include "common/jsonr.h"
 #include "common/jsonw.h"
 #include "common/sock.h"
 
@@ -550,42 +550,42 @@ hop_send_hello(struct hop *h, const struct hop_peer *self)
 
 /* Reads the member of limits into *field, which has the default. */
 static int
-get_limit(jv limits, const char *key, int64_t min, int64_t max,
+get_limit(struct jsonr limits, const char *key, int64_t min, int64_t max,
     uint32_t *field, struct error *e)
 {
 	int64_t v = *field;
 
-	if (json_get_int(limits, key, min, max, &v, e) < 0)
+	if (jsonr_get_int(limits, key, min, max, &v, e) < 0)
 		return error_prefix(e, "limits");
 	*field = (uint32_t)v;
 	return 0;
 }
 
 static int
-parse_limits(jv hello, struct chan_limits *ret, struct error *e)
+parse_limits(struct jsonr hello, struct chan_limits *ret, struct error *e)
 {
 	struct chan_limits l = {
 		.frame = FRAME_LIMIT_DEFAULT, .window = CHAN_WINDOW_DEFAULT,
 		.connection_window = CHAN_CONNECTION_ABSENT,
 		.streams = CHAN_STREAMS_DEFAULT,
 	};
-	jv limits = json_get(hello, "limits");
-	int r = 0;
+	struct jsonr limits;
+	int found = jsonr_get(hello, "limits", &limits, e);
 
-	if (jv_is_valid(limits) && jv_get_kind(limits) != JV_KIND_OBJECT)
-		r = error_set(e, "limits: not an object");
-	else if (get_limit(limits, "frame", FRAME_LIMIT_MIN, FRAME_LIMIT_MAX,
+	if (found < 0)
+		return -1;
+	if (found == 1 && limits.kind != JSONR_OBJECT)
+		return error_set(e, "limits: not an object");
+	if (get_limit(limits, "frame", FRAME_LIMIT_MIN, FRAME_LIMIT_MAX,
 	    &l.frame, e) != 0 ||
 	    get_limit(limits, "window", CHAN_WINDOW_MIN, CHAN_WINDOW_MAX,
 	    &l.window, e) != 0 ||
 	    get_limit(limits, "connection_window", l.window, UINT32_MAX,
 	    &l.connection_window, e) != 0 ||
 	    get_limit(limits, "streams", 0, 65536, &l.streams, e) != 0)
-		r = -1;
-	else
-		*ret = l;
-	jv_free(limits);
-	return r;
+		return -1;
+	*ret = l;
+	return 0;
 }
 
 int
@@ -593,27 +593,22 @@ hop_parse_hello(struct bytes json, struct hop_peer *ret,
     struct chan_limits *ret_limits, struct error *e)
 {
 	struct hop_peer p = {.generation = 0};
-	int r = -1;
-	jv hello;
+	struct jsonr hello;
 
-	if (json_parse_object(json, &hello, e) != 0)
-		return error_prefix(e, "HELLO");
-	if (json_get_str(hello, "name", p.name, sizeof p.name, e) >= 0 &&
-	    json_get_str(hello, "version", p.version, sizeof p.version,
+	if (jsonr_parse_object(json, &hello, e) == 0 &&
+	    jsonr_get_str(hello, "name", p.name, sizeof p.name, e) >= 0 &&
+	    jsonr_get_str(hello, "version", p.version, sizeof p.version,
 	    e) >= 0 &&
-	    json_get_str(hello, "instance", p.instance, sizeof p.instance,
+	    jsonr_get_str(hello, "instance", p.instance, sizeof p.instance,
 	    e) >= 0 &&
-	    json_get_str(hello, "domain", p.domain, sizeof p.domain, e) >= 0 &&
-	    json_get_int(hello, "generation", 0, 1LL << 53, &p.generation,
+	    jsonr_get_str(hello, "domain", p.domain, sizeof p.domain, e) >= 0 &&
+	    jsonr_get_int(hello, "generation", 0, 1LL << 53, &p.generation,
 	    e) >= 0 &&
 	    parse_limits(hello, ret_limits, e) == 0) {
 		*ret = p;
-		r = 0;
-	} else {
-		error_prefix(e, "HELLO");
+		return 0;
 	}
-	jv_free(hello);
-	return r;
+	return error_prefix(e, "HELLO");
 }
 
 void

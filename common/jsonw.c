@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/utf8.h"
+
 void
 jsonw_init(struct jsonw *w, struct buf *out)
 {
@@ -40,25 +42,6 @@ void
 jsonw_close(struct jsonw *w, char bracket)
 {
 	put(w, &bracket, 1);
-}
-
-/* The length of the UTF-8 sequence at p, 0 if it is not valid (RFC 3629). */
-static size_t
-utf8_length(const uint8_t *p, size_t len)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2
-	    : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	if (n == 0 || n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
 }
 
 static void
@@ -102,7 +85,7 @@ put_string(struct jsonw *w, struct bytes in)
 		size_t plain = 0, n = 1;
 
 		while (plain < in.len && !needs_escape(in.ptr[plain]) &&
-		    (n = utf8_length(in.ptr + plain, in.len - plain)) != 0)
+		    (n = utf8_len(in.ptr + plain, in.len - plain)) != 0)
 			plain += n;
 		put(w, (const char *)in.ptr, plain);
 		in = bytes_after(in, plain);

@@ -72,7 +72,8 @@ print_help(const struct opt_command *c)
 	for (const struct opt *o = builtins; o->name != NULL; o++)
 		print_row(o);
 	printf("\nThe manual page %s(%c) lists the exit statuses.\n",
-	    c->program, str_eq(c->program, "tunnel-edge") ? '8' : '1');
+	    c->program, str_eq(c->program, "tunnel-edge") ||
+	    str_eq(c->program, "sandbox-worker") ? '8' : '1');
 }
 
 void

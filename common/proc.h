@@ -17,6 +17,24 @@
 pid_t proc_start(char *const argv[], int stdin_fd, int stdout_fd,
     const char *const drop_env[], struct error *e);
 
+/* A command that inherits nothing that is not named here. */
+struct proc_command {
+	char *const *argv; /* argv[0] is found through the caller's PATH */
+	char *const *envp; /* all of the environment */
+	const char *dir;   /* to start in, NULL: the caller's */
+	int fds[3];        /* standard input, output, error; kept by the
+	                    * caller */
+};
+
+/* Starts it as the leader of a session and process group of its own, so that
+ * kill(-pid) reaches all of it; otherwise like proc_start.  It gets SIGKILL if
+ * the caller dies. */
+pid_t proc_spawn(const struct proc_command *c, struct error *e);
+
+/* A descriptor that can be read once the child pid has ended, and before it
+ * is collected (pidfd_open(2)).  Returns it, or -1 with errno. */
+int proc_open(pid_t pid);
+
 /* Lets no core dump of this process or its children show the secrets that it
  * holds (core(5)). */
 void proc_forbid_core(void);

@@ -12,16 +12,54 @@ enum {
 	CONFIG_FILE_MAX = 1 << 20,
 	CONFIG_ROUTES_MAX = 4096,
 	CONFIG_PROBLEMS_MAX = 50,
+	CONFIG_WORDS_MAX = 256,   /* of a command, or in an environment */
+	CONFIG_POOL_MAX = 64,     /* processes */
+	CONFIG_MESSAGE_MIN = 4 << 10,
+	CONFIG_MESSAGE_MAX = 256 << 20,
+};
+
+enum config_kind {
+	CONFIG_TCP,
+	CONFIG_UNIX,
+	CONFIG_STDIO,
+};
+
+/* Who shares a process of a stdio upstream. */
+enum config_mode {
+	CONFIG_SESSION, /* nobody: each MCP session has its own */
+	CONFIG_POOL,    /* sessions, each of them on one of pool processes */
+};
+
+/* A command that speaks MCP on its standard input and output. */
+struct config_stdio {
+	char **argv;           /* with sandbox-exec before it, if asked for */
+	char **envp;           /* NAME=VALUE, more than what is inherited */
+	char *dir;             /* NULL: where mcp-proxy runs */
+	char *path;            /* of the endpoint, "/mcp" */
+	enum config_mode mode;
+	int64_t pool;          /* 1 for "shared" */
+	int64_t sessions_max;
+	int64_t idle_ms;       /* a session, or a process, without requests */
+	int64_t request_ms;    /* 0: no limit */
+	int64_t message_max;   /* bytes of one message, either way */
+	int64_t restarts_max;  /* failures in a row before a long pause */
 };
 
 /* Where the requests of one host go. */
 struct config_route {
 	char *name;    /* a full host, or a label before tunnel_domain;
 	                * lower case */
-	char *origin;  /* "https://docs.internal:8443", for logs */
-	char *host;    /* "docs.internal"; "::1" without brackets */
+	char *origin;  /* "https://docs.internal:8443", "unix:/run/docs.sock",
+	                * "stdio:docs"; for logs */
+	enum config_kind kind;
+	char *host;    /* "docs.internal"; "::1" without brackets; NULL if
+	                * not TCP */
 	uint16_t port;
 	bool https;
+	char *socket;  /* of CONFIG_UNIX */
+	char *as_host; /* what Host becomes, or NULL: it stays */
+	char *prefix;  /* put before the path, or NULL */
+	struct config_stdio *stdio; /* of CONFIG_STDIO, else NULL */
 	unsigned line, column; /* of the upstream in the file */
 };
 
@@ -68,6 +106,11 @@ int config_parse(const char *name, struct bytes text, struct config *ret,
 
 void config_done(struct config *c);
 void config_problems_done(struct config_problems *p);
+
+/* Whether a request that was let through for one route may go to the other:
+ * they are the same, or lead to the same upstream in the same way. */
+bool config_is_same(const struct config_route *a,
+    const struct config_route *b);
 
 /* The route of host, from a Host header without its port, in any case: by its
  * whole name, else by what is left without ".tunnel_domain".  NULL: none. */

@@ -392,7 +392,7 @@ find_route(struct downstream *d, const struct http_head *h,
 	char host[128];
 
 	if (route != NULL && (!d->named || (d->named_route != NULL &&
-	    str_eq(d->named_route->origin, route->origin))))
+	    config_is_same(d->named_route, route))))
 		return route;
 	diag_quote(host, sizeof host, h->host);
 	if (route == NULL)

@@ -8,6 +8,7 @@
 #include "cmd/mcp-proxy/downstream.h"
 #include "common/field.h"
 #include "cmd/mcp-proxy/upstream.h"
+#include "cmd/mcp-proxy/visit.h"
 #include "common/clock.h"
 #include "common/diag.h"
 
@@ -15,8 +16,8 @@ enum { LOG_TARGET_MAX = 200 };
 
 static const struct upstream_events upstream_events;
 
-static struct proxy *
-proxy_of(const struct exchange *x)
+struct proxy *
+exchange_proxy(const struct exchange *x)
 {
 	return x->downstream->proxy;
 }
@@ -69,6 +70,7 @@ reset(struct exchange *x)
 {
 	x->phase = EXCHANGE_NONE;
 	x->upstream = NULL;
+	x->visit = NULL;
 	buf_reset(&x->head);
 	buf_reset(&x->rx);
 }
@@ -79,11 +81,14 @@ abort_upstream(struct exchange *x)
 	if (x->upstream != NULL)
 		upstream_abort(x->upstream);
 	x->upstream = NULL;
+	if (x->visit != NULL)
+		visit_free(x->visit);
+	x->visit = NULL;
 }
 
 /* Ends x because of why: with a response of ours if none has begun. */
-static void
-fail(struct exchange *x, const struct failure *why)
+void
+exchange_fail(struct exchange *x, const struct failure *why)
 {
 	abort_upstream(x);
 	if (x->answered) {
@@ -94,14 +99,14 @@ fail(struct exchange *x, const struct failure *why)
 	downstream_failed(x->downstream, why);
 }
 
-static void
-fail_internal(struct exchange *x)
+void
+exchange_fail_internal(struct exchange *x)
 {
 	struct failure why;
 
 	failure_set(&why, 503, FRAME_INTERNAL, BLAME_PROXY,
 	    "a message is too long or memory is short");
-	fail(x, &why);
+	exchange_fail(x, &why);
 }
 
 /* The response is complete and passed on. */
@@ -158,10 +163,10 @@ open_upstream(struct exchange *x, bool fresh)
 
 	x->head_sent = false;
 	x->phase = EXCHANGE_DIALING;
-	x->upstream = upstream_open(proxy_of(x), x->route, fresh,
+	x->upstream = upstream_open(exchange_proxy(x), x->route, fresh,
 	    &upstream_events, x, &why);
 	if (x->upstream == NULL)
-		fail(x, &why);
+		exchange_fail(x, &why);
 	else if (x->upstream->state == UPSTREAM_READY)
 		x->phase = EXCHANGE_WAITING;
 }
@@ -184,14 +189,52 @@ begin(struct exchange *x, const struct body *body)
 	    body->state == BODY_DONE;
 }
 
+/* Gives the request in the proxy's head the host and the path that the route
+ * asks for.  Returns 0, or -1 with ENOBUFS or ENOMEM. */
+static int
+rewrite(struct proxy *p, const struct config_route *route)
+{
+	struct http_head *h = &p->head;
+
+	for (size_t i = 0; i < h->field_count && route->as_host != NULL; i++) {
+		if (h->fields[i].role == HTTP_HOST)
+			h->fields[i].value = bytes_cstr(route->as_host);
+	}
+	if (route->prefix == NULL || bytes_eq(h->target, bytes_cstr("*")))
+		return 0;
+	buf_clear(&p->out);
+	if (buf_add_str(&p->out, route->prefix) != 0 ||
+	    buf_add(&p->out, h->target) != 0)
+		return -1;
+	h->target = buf_bytes(&p->out);
+	return 0;
+}
+
+static void
+start_visit(struct exchange *x)
+{
+	x->visit = visit_new(x);
+	if (x->visit == NULL || (diag_shows(DIAG_INFO) &&
+	    http_write_request(&x->head, &exchange_proxy(x)->head) != 0)) {
+		exchange_fail_internal(x);
+		return;
+	}
+	downstream_watch(x->downstream, exchange_proxy(x)->config->idle_ms);
+}
+
 void
 exchange_start(struct exchange *x, const struct config_route *route,
     const struct body *body)
 {
 	begin(x, body);
 	x->route = route;
-	if (http_write_request(&x->head, &proxy_of(x)->head) != 0) {
-		fail_internal(x);
+	if (route->kind == CONFIG_STDIO) {
+		start_visit(x);
+		return;
+	}
+	if (rewrite(exchange_proxy(x), route) != 0 ||
+	    http_write_request(&x->head, &exchange_proxy(x)->head) != 0) {
+		exchange_fail_internal(x);
 		return;
 	}
 	downstream_watch(x->downstream, 0);
@@ -203,8 +246,8 @@ exchange_refuse(struct exchange *x, const struct body *body,
     const struct failure *why)
 {
 	begin(x, body);
-	http_write_request(&x->head, &proxy_of(x)->head); /* for the log */
-	fail(x, why);
+	http_write_request(&x->head, &exchange_proxy(x)->head); /* for the log */
+	exchange_fail(x, why);
 }
 
 static void
@@ -224,7 +267,7 @@ on_failed(void *user, const struct failure *why)
 	struct exchange *x = user;
 
 	x->upstream = NULL;
-	fail(x, why);
+	exchange_fail(x, why);
 }
 
 /* ---- the request ---- */
@@ -240,6 +283,8 @@ retry(struct exchange *x, bool nothing_left)
 	x->retried = true;
 	upstream_close(x->upstream);
 	open_upstream(x, true);
+	if (x->phase == EXCHANGE_WAITING)
+		downstream_resume(x->downstream); /* connected at once */
 	return true;
 }
 
@@ -248,7 +293,7 @@ retry(struct exchange *x, bool nothing_left)
 static ssize_t
 compose_request(struct exchange *x, struct bytes in)
 {
-	struct buf *out = &proxy_of(x)->out;
+	struct buf *out = &exchange_proxy(x)->out;
 	struct failure why;
 	struct error e;
 	size_t used = 0;
@@ -263,18 +308,18 @@ compose_request(struct exchange *x, struct bytes in)
 		if (n < 0) {
 			failure_set(&why, 400, FRAME_PROTOCOL, BLAME_CLIENT,
 			    "request %s", e.text);
-			fail(x, &why);
+			exchange_fail(x, &why);
 			return -1;
 		}
 		used += (size_t)n;
 		x->bytes_in += run.len;
 		if (body_write(out, x->request.framing, run) != 0) {
-			fail_internal(x);
+			exchange_fail_internal(x);
 			return -1;
 		}
 		if (x->request.state == BODY_DONE &&
 		    body_write_end(out, x->request.framing) != 0) {
-			fail_internal(x);
+			exchange_fail_internal(x);
 			return -1;
 		}
 	}
@@ -287,7 +332,7 @@ compose_request(struct exchange *x, struct bytes in)
 static int
 send_request(struct exchange *x)
 {
-	struct proxy *p = proxy_of(x);
+	struct proxy *p = exchange_proxy(x);
 	bool first = !x->head_sent, none;
 
 	x->head_sent = true;
@@ -299,21 +344,59 @@ send_request(struct exchange *x)
 	return -1;
 }
 
+/* Gives what in has of the body to the visit, and lets it begin when that was
+ * all.  Returns how much was used. */
+static size_t
+request_visit(struct exchange *x, struct bytes in)
+{
+	struct failure why;
+	struct error e;
+	size_t used = 0;
+
+	if (x->head_sent)
+		return 0;
+	while (x->request.state != BODY_DONE) {
+		struct bytes run;
+		ssize_t n = body_take(&x->request, bytes_after(in, used),
+		    &run, &e);
+
+		if (n == 0) {
+			downstream_watch(x->downstream,
+			    exchange_proxy(x)->config->idle_ms);
+			return used;
+		}
+		if (n < 0) {
+			failure_set(&why, 400, FRAME_PROTOCOL, BLAME_CLIENT,
+			    "request %s", e.text);
+			exchange_fail(x, &why);
+			return 0;
+		}
+		used += (size_t)n;
+		x->bytes_in += run.len;
+		visit_take(x->visit, run);
+	}
+	x->head_sent = true;
+	visit_run(x->visit);
+	return used;
+}
+
 size_t
 exchange_request(struct exchange *x, struct bytes in)
 {
-	struct proxy *p = proxy_of(x);
+	struct proxy *p = exchange_proxy(x);
 	struct body before = x->request;
 	uint64_t bytes_before = x->bytes_in;
 	ssize_t used;
 
+	if (x->visit != NULL)
+		return request_visit(x, in);
 	if (x->phase == EXCHANGE_DIALING)
 		return 0;
 	if (x->request.state == BODY_DONE && x->head_sent)
 		return 0;
 	buf_clear(&p->out);
 	if (!x->head_sent && buf_add(&p->out, buf_bytes(&x->head)) != 0) {
-		fail_internal(x);
+		exchange_fail_internal(x);
 		return 0;
 	}
 	used = compose_request(x, in);
@@ -368,7 +451,7 @@ fail_upstream(struct exchange *x, enum frame_code code, const char *text)
 
 	failure_set(&why, code == FRAME_TIMEOUT ? 504 : 502, code,
 	    BLAME_UPSTREAM, "%s: %s", x->route->origin, text);
-	fail(x, &why);
+	exchange_fail(x, &why);
 }
 
 /* Passes a 1xx on, but not to those who do not know them. */
@@ -379,7 +462,7 @@ compose_interim(struct exchange *x, const struct http_head *h)
 		return -1;
 	if (x->client_is_old)
 		return 0;
-	return http_write_response(&proxy_of(x)->out, h, BODY_NONE, false);
+	return http_write_response(&exchange_proxy(x)->out, h, BODY_NONE, false);
 }
 
 static void
@@ -396,7 +479,7 @@ choose_framing(struct exchange *x, const struct http_head *h)
 static ssize_t
 compose_head(struct exchange *x, struct bytes in, struct error *e)
 {
-	struct proxy *p = proxy_of(x);
+	struct proxy *p = exchange_proxy(x);
 	struct http_head *h = &p->head;
 	ssize_t n = http_scan_head(&x->scan, in,
 	    (size_t)p->config->header_max, e);
@@ -429,7 +512,7 @@ compose_head(struct exchange *x, struct bytes in, struct error *e)
 static ssize_t
 compose_body(struct exchange *x, struct bytes in, struct error *e)
 {
-	struct buf *out = &proxy_of(x)->out;
+	struct buf *out = &exchange_proxy(x)->out;
 	struct bytes run;
 	ssize_t n = body_take(&x->response, in, &run, e);
 
@@ -459,7 +542,7 @@ compose_response(struct exchange *x, struct bytes in, struct error *e)
 	size_t used = 0;
 	ssize_t n = 1;
 
-	buf_clear(&proxy_of(x)->out);
+	buf_clear(&exchange_proxy(x)->out);
 	while (n > 0 && !is_answered(x)) {
 		struct bytes rest = bytes_after(in, used);
 
@@ -501,7 +584,7 @@ take_response(struct exchange *x, struct bytes in)
 
 	if (kept) {
 		if (buf_add(&x->rx, in) != 0) {
-			fail_internal(x);
+			exchange_fail_internal(x);
 			return false;
 		}
 		in = buf_bytes(&x->rx);
@@ -515,7 +598,7 @@ take_response(struct exchange *x, struct bytes in)
 		buf_drop(&x->rx, (size_t)used);
 	else if ((size_t)used < in.len &&
 	    buf_add(&x->rx, bytes_after(in, (size_t)used)) != 0) {
-		fail_internal(x);
+		exchange_fail_internal(x);
 		return false;
 	}
 	if (buf_len(&x->rx) == 0)
@@ -527,7 +610,7 @@ take_response(struct exchange *x, struct bytes in)
 static void
 take_end(struct exchange *x, int error)
 {
-	struct proxy *p = proxy_of(x);
+	struct proxy *p = exchange_proxy(x);
 
 	if (retry(x, false))
 		return;
@@ -536,7 +619,7 @@ take_end(struct exchange *x, int error)
 		x->response.state = BODY_DONE;
 		buf_clear(&p->out);
 		if (body_write_end(&p->out, x->response_framing) != 0)
-			fail_internal(x);
+			exchange_fail_internal(x);
 		else
 			send_response(x);
 		return;
@@ -550,7 +633,7 @@ static void
 on_input(void *user)
 {
 	struct exchange *x = user;
-	struct proxy *p = proxy_of(x);
+	struct proxy *p = exchange_proxy(x);
 	struct wire *w = &x->upstream->wire;
 
 	for (int i = 0; i < PROXY_READS_PER_TURN; i++) {
@@ -579,8 +662,20 @@ on_input(void *user)
 void
 exchange_drained(struct exchange *x)
 {
-	if (x->upstream != NULL && x->phase != EXCHANGE_DIALING)
+	if (x->visit != NULL)
+		visit_drained(x->visit);
+	else if (x->upstream != NULL && x->phase != EXCHANGE_DIALING)
 		wire_resume(&x->upstream->wire);
+}
+
+void
+exchange_fail_slow(struct exchange *x)
+{
+	struct failure why;
+
+	failure_set(&why, 408, FRAME_TIMEOUT, BLAME_CLIENT,
+	    "the response was not read in time");
+	exchange_fail(x, &why);
 }
 
 void
@@ -588,22 +683,95 @@ exchange_expired(struct exchange *x)
 {
 	struct failure why;
 
-	if (wire_unwritten(&x->downstream->wire) > WIRE_HIGH) {
-		failure_set(&why, 408, FRAME_TIMEOUT, BLAME_CLIENT,
-		    "the response was not read in time");
-		fail(x, &why);
+	if (x->visit != NULL && x->head_sent) {
+		visit_expired(x->visit);
+	} else if (exchange_is_slow(x)) {
+		exchange_fail_slow(x);
 	} else if (exchange_is_full(x)) {
 		fail_upstream(x, FRAME_TIMEOUT,
 		    "the request was not read in time");
 	} else if (x->request.state != BODY_DONE) {
 		failure_set(&why, 408, FRAME_TIMEOUT, BLAME_CLIENT,
 		    "the rest of the request did not come");
-		fail(x, &why);
+		exchange_fail(x, &why);
 	} else {
 		fail_upstream(x, FRAME_TIMEOUT,
 		    x->phase == EXCHANGE_WAITING ? "no response in time"
 		    : "the response went silent");
 	}
+}
+
+/* ---- for the visit ---- */
+
+void
+exchange_begin(struct exchange *x, int status, const char *fields,
+    int64_t length)
+{
+	struct proxy *p = exchange_proxy(x);
+
+	x->phase = EXCHANGE_STREAMING;
+	x->status = status;
+	x->response_framing = length >= 0 ? BODY_LENGTH
+	    : x->client_is_old ? BODY_TO_END : BODY_CHUNKED;
+	x->close = x->client_closes || p->draining ||
+	    x->response_framing == BODY_TO_END;
+	buf_clear(&p->out);
+	buf_format(&p->out, "HTTP/1.1 %d %s\r\n%s", status,
+	    http_status_str((enum http_status)status), fields);
+	if (length >= 0)
+		buf_format(&p->out, "Content-Length: %lld\r\n",
+		    (long long)length);
+	else if (x->response_framing == BODY_CHUNKED)
+		buf_add_str(&p->out, "Transfer-Encoding: chunked\r\n");
+	if (x->close)
+		buf_add_str(&p->out, "Connection: close\r\n");
+	buf_add_str(&p->out, "\r\n");
+}
+
+static void
+finish_visit(struct exchange *x)
+{
+	bool keep = !x->client_closes && !x->close;
+
+	visit_free(x->visit);
+	exchange_log(x, "clean");
+	reset(x);
+	downstream_finished(x->downstream, keep);
+}
+
+bool
+exchange_payload(struct exchange *x, struct bytes run, bool last)
+{
+	struct downstream *d = x->downstream;
+	struct buf *out = &d->proxy->out;
+
+	if (x->answered)
+		buf_clear(out); /* else it holds the head */
+	x->answered = true;
+	x->bytes_out += run.len;
+	if (!x->to_head && (body_write(out, x->response_framing, run) != 0 ||
+	    (last && body_write_end(out, x->response_framing) != 0))) {
+		exchange_fail_internal(x);
+		return false;
+	}
+	if (downstream_send(d, buf_bytes(out)) != 0)
+		return false;
+	if (!last)
+		return true;
+	finish_visit(x);
+	return false;
+}
+
+bool
+exchange_is_slow(const struct exchange *x)
+{
+	return wire_unwritten(&x->downstream->wire) > WIRE_HIGH;
+}
+
+void
+exchange_watch(struct exchange *x, int64_t ms)
+{
+	downstream_watch(x->downstream, ms);
 }
 
 static const struct upstream_events upstream_events = {

@@ -21,6 +21,7 @@ struct exchange {
 	enum exchange_phase phase;
 	struct downstream *downstream;
 	struct upstream *upstream;
+	struct visit *visit;  /* instead, when it is stdio */
 	const struct config_route *route;
 	struct buf head;      /* of the request, as the upstream gets it */
 	bool head_sent;
@@ -73,6 +74,33 @@ void exchange_expired(struct exchange *x);
 
 /* The agent is gone: so is the request. */
 void exchange_cancel(struct exchange *x);
+
+/* ---- for the visit ---- */
+
+struct proxy *exchange_proxy(const struct exchange *x);
+
+/* Begins the response: lines of fields, and the length of its body, or -1.
+ * exchange_payload follows at once. */
+void exchange_begin(struct exchange *x, int status, const char *fields,
+    int64_t length);
+
+/* Sends bytes of the body; last: it is then complete.  Returns whether the
+ * exchange goes on; else its visit is gone. */
+bool exchange_payload(struct exchange *x, struct bytes run, bool last);
+
+/* Whether the agent has much to read. */
+bool exchange_is_slow(const struct exchange *x);
+
+/* Calls visit_expired unless told again within ms. */
+void exchange_watch(struct exchange *x, int64_t ms);
+
+/* End it, because of why, or because memory is short or a message too long,
+ * or because the agent does not read; the visit is gone. */
+void exchange_fail(struct exchange *x, const struct failure *why);
+void exchange_fail_internal(struct exchange *x);
+void exchange_fail_slow(struct exchange *x);
+
+/* ---- */
 
 /* Writes the line of a request that ended. */
 void exchange_log(const struct exchange *x, const char *end);

@@ -113,6 +113,9 @@ static int
 serve(const struct settings *settings, const struct config *c)
 {
 	static struct server server;
+	/* Not the default loop, which would collect processes that are
+	 * somebody else's to collect. */
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
 	struct server_sources sources = {.stdio = false};
 	struct error e;
 	int status;
@@ -120,7 +123,7 @@ serve(const struct settings *settings, const struct config *c)
 	if (!settings->check &&
 	    choose_sources(settings, c, &sources, &e) != 0)
 		return opt_usage_error(&command, &e);
-	if (server_start(&server, EV_DEFAULT, c, &sources, &e) != 0) {
+	if (server_start(&server, loop, c, &sources, &e) != 0) {
 		diag_error("%s", e.text);
 		status = e.code;
 	} else if (settings->check) {
@@ -130,7 +133,7 @@ serve(const struct settings *settings, const struct config *c)
 		status = server_run(&server);
 	}
 	server_done(&server);
-	ev_loop_destroy(EV_DEFAULT);
+	ev_loop_destroy(loop);
 	return status;
 }
 

@@ -23,6 +23,7 @@ struct corpse {
 	struct corpse *next;
 };
 
+struct bridge;
 struct downstream;
 struct upstream;
 
@@ -40,11 +41,14 @@ struct proxy {
 	struct tls_context *server_tls;
 	struct tls_context *client_tls; /* NULL without an https route */
 	struct idle_pool *pools;        /* one per route of config */
+	struct bridge **bridges;        /* the same, NULL if not stdio */
+	size_t process_count;           /* of all bridges */
 	struct downstream *downstreams;
 	size_t downstream_count;
 	size_t downstream_peak;         /* since memory was given back */
 	bool draining;                  /* no request after the current */
-	void (*emptied)(struct proxy *p); /* the last downstream went */
+	void (*emptied)(struct proxy *p); /* the last downstream, or the last
+	                                 * process, went */
 	struct corpse *dead;
 	ev_prepare reaper;
 

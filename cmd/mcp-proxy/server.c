@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/downstream.h"
 #include "common/resolve.h"
 #include "cmd/mcp-proxy/upstream.h"
@@ -379,6 +380,10 @@ end_if_empty(struct server *s)
 
 	if (!p->draining || p->downstream_count != 0)
 		return;
+	if (p->process_count != 0) {
+		bridge_stop_all(p, false);
+		return; /* until the last is gone */
+	}
 	for (struct server_hop *h = s->hops; h != NULL; h = h->next)
 		hop_close(&h->hop, FRAME_DRAINING, BLAME_PROXY,
 		    "shutting down");
@@ -392,6 +397,14 @@ on_emptied(struct proxy *p)
 	end_if_empty((struct server *)p);
 }
 
+/* Cuts off what has not finished. */
+static void
+abort_all(struct server *s)
+{
+	bridge_stop_all(&s->proxy, true);
+	downstream_abort_all(&s->proxy);
+}
+
 static void
 on_shutdown(struct ev_loop *ev, ev_timer *t, int revents)
 {
@@ -402,7 +415,7 @@ on_shutdown(struct ev_loop *ev, ev_timer *t, int revents)
 	diag_warning("shutdown: %zu connections cut off after %lld ms",
 	    s->proxy.downstream_count,
 	    (long long)s->proxy.config->shutdown_ms);
-	downstream_abort_all(&s->proxy);
+	abort_all(s);
 }
 
 /* Lets what runs finish and takes nothing more. */
@@ -423,6 +436,7 @@ drain(struct server *s)
 	ev_timer_set(&s->shutdown,
 	    (double)s->proxy.config->shutdown_ms / 1000, 0);
 	ev_timer_start(s->proxy.ev, &s->shutdown);
+	bridge_drain_all(&s->proxy);
 	downstream_drain_all(&s->proxy);
 	end_if_empty(s);
 }
@@ -436,7 +450,7 @@ on_terminate(struct ev_loop *ev, ev_signal *w, int revents)
 	(void)ev;
 	(void)revents;
 	if (s->proxy.draining)
-		downstream_abort_all(&s->proxy);
+		abort_all(s);
 	else
 		drain(s);
 }
@@ -539,6 +553,8 @@ proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
 	p->pools = calloc(c->route_count + 1, sizeof *p->pools);
 	if (p->pools == NULL)
 		return error_errno(e, "routes");
+	if (bridge_start_all(p) != 0)
+		return error_errno(e, "routes");
 	if (resolve_init(e) != 0)
 		return -1;
 	return client_tls_start(p, e);
@@ -590,6 +606,7 @@ server_done(struct server *s)
 		upstream_close_idle(p);
 	if (s->keys.proxy != NULL)
 		keys_stop(&s->keys);
+	bridge_free_all(p);
 	tls_context_free(p->client_tls);
 	resolve_exit();
 	on_reap(p->ev, &p->reaper, 0);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "common/clock.h"
 #include "common/diag.h"
@@ -155,15 +156,16 @@ ready(struct upstream *u)
 static void
 set_why_connect(struct upstream *u, int error)
 {
-	char address[SOCK_TEXT_MAX];
+	char address[SOCK_TEXT_MAX] = "";
 	bool timeout = error == ETIMEDOUT;
 
-	sock_format(&u->addrs[u->addr_next - 1].any, address);
+	if (u->route->kind == CONFIG_TCP)
+		sock_format(&u->addrs[u->addr_next - 1].any, address);
 	failure_set(&u->why, timeout ? 504 : 502,
 	    timeout ? FRAME_TIMEOUT
 	    : error == ECONNREFUSED ? FRAME_REFUSED : FRAME_UNREACHABLE,
-	    BLAME_CONNECT, "%s: connect to %s: %s", u->route->origin, address,
-	    strerror(error));
+	    BLAME_CONNECT, "%s: connect%s%s: %s", u->route->origin,
+	    address[0] == '\0' ? "" : " to ", address, strerror(error));
 }
 
 static void connect_next(struct upstream *u);
@@ -216,6 +218,44 @@ connect_next(struct upstream *u)
 		set_why_connect(u, errno);
 	}
 	fail(u);
+}
+
+/* Connects to a Unix socket, which succeeds or fails at once, unless its
+ * backlog is full: then again a moment later.  Returns 0, or -1 with
+ * u->why. */
+static int
+connect_unix(struct upstream *u)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
+
+	str_format(a.sun_path, sizeof a.sun_path, "%s", u->route->socket);
+	u->state = UPSTREAM_CONNECTING;
+	if (fd != -1 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0) {
+		wire_init_fd(&u->wire, u->proxy->ev, fd, true, &wire_events,
+		    u);
+		u->state = UPSTREAM_READY;
+		watchdog_set(u->proxy->ev, &u->watchdog, 0);
+		return 0;
+	}
+	if (fd != -1 && errno == EAGAIN && clock_ms() < u->deadline_ms) {
+		io_close(&fd);
+		watchdog_set(u->proxy->ev, &u->watchdog, UPSTREAM_AGAIN_MS);
+		return 0;
+	}
+	set_why_connect(u, errno == EAGAIN ? ETIMEDOUT : errno);
+	io_close(&fd);
+	return -1;
+}
+
+static void
+connect_unix_again(struct upstream *u)
+{
+	if (connect_unix(u) != 0)
+		fail(u);
+	else if (u->state == UPSTREAM_READY)
+		u->events->ready(u->user);
 }
 
 static void
@@ -303,6 +343,10 @@ on_expired(void *user)
 		fail(u);
 		break;
 	case UPSTREAM_CONNECTING:
+		if (u->route->kind == CONFIG_UNIX) {
+			connect_unix_again(u);
+			break;
+		}
 		set_why_connect(u, ETIMEDOUT);
 		wire_close(&u->wire);
 		connect_next(u);
@@ -321,32 +365,59 @@ on_expired(void *user)
 }
 
 static struct upstream *
+upstream_new(struct proxy *p, const struct config_route *r,
+    const struct upstream_events *events, void *user)
+{
+	struct upstream *u = calloc(1, sizeof *u);
+
+	if (u == NULL)
+		return NULL;
+	u->proxy = p;
+	u->route = r;
+	u->events = events;
+	u->user = user;
+	u->wire.ev = p->ev;
+	u->wire.fd = -1;
+	watchdog_init(&u->watchdog, on_expired, u);
+	u->deadline_ms = clock_ms() + p->config->connect_ms;
+	return u;
+}
+
+/* Returns 0, or -1 with u->why. */
+static int
+resolve_begin(struct upstream *u)
+{
+	struct proxy *p = u->proxy;
+	struct error e;
+
+	u->query = resolve_start(p->ev, p->config->resolver, u->route->host,
+	    u->route->port, on_resolved, u, &e);
+	if (u->query == NULL) {
+		failure_set(&u->why, 503, FRAME_INTERNAL, BLAME_PROXY,
+		    "%s: %s", u->route->origin, e.text);
+		return -1;
+	}
+	watchdog_set(p->ev, &u->watchdog, p->config->connect_ms);
+	return 0;
+}
+
+static struct upstream *
 dial(struct proxy *p, const struct config_route *r,
     const struct upstream_events *events, void *user, struct failure *ret_why)
 {
-	struct upstream *u = calloc(1, sizeof *u);
-	struct error e = {.text = "out of memory"};
+	struct upstream *u = upstream_new(p, r, events, user);
 
-	if (u != NULL) {
-		u->proxy = p;
-		u->route = r;
-		u->events = events;
-		u->user = user;
-		u->wire.ev = p->ev;
-		u->wire.fd = -1;
-		watchdog_init(&u->watchdog, on_expired, u);
-		u->deadline_ms = clock_ms() + p->config->connect_ms;
-		u->query = resolve_start(p->ev, p->config->resolver, r->host,
-		    r->port, on_resolved, u, &e);
-	}
-	if (u == NULL || u->query == NULL) {
+	if (u == NULL) {
 		failure_set(ret_why, 503, FRAME_INTERNAL, BLAME_PROXY,
-		    "%s: %s", r->origin, e.text);
-		free(u);
+		    "%s: out of memory", r->origin);
 		return NULL;
 	}
-	watchdog_set(p->ev, &u->watchdog, p->config->connect_ms);
-	return u;
+	if ((r->kind == CONFIG_UNIX ? connect_unix(u)
+				    : resolve_begin(u)) == 0)
+		return u;
+	*ret_why = u->why;
+	free(u);
+	return NULL;
 }
 
 struct upstream *

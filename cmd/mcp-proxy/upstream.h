@@ -19,6 +19,7 @@ enum {
 	UPSTREAM_IDLE_MARGIN_MS = 1000, /* before Keep-Alive: timeout */
 	UPSTREAM_IDLE_MAX = 64,         /* connections per route */
 	UPSTREAM_ATTEMPT_MIN_MS = 250,  /* for one of several addresses */
+	UPSTREAM_AGAIN_MS = 10,         /* after a full backlog */
 };
 
 enum upstream_state {

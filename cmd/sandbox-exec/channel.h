@@ -5,6 +5,7 @@
 #define ADIT_SANDBOX_CHANNEL_H
 
 #include "cmd/sandbox-exec/init.h"
+#include "cmd/sandbox-exec/packet.h"
 
 /* Returns 0, or -1 with errno. */
 int channel_open(int ret[static 2]);

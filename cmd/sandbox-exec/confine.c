@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,6 +29,8 @@ enum {
 	ID_BASE = 0x70000000,
 	ID_PID_MASK = 0x3fffff,
 	MAP_MAX = 4096,
+	ABI_TRUNCATE = 3, /* of Landlock, Linux 6.2 */
+	ABI_SCOPES = 6,   /* Linux 6.12 */
 	NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
 	    CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
 };
@@ -167,11 +170,20 @@ static void
 note_ready(struct confine *c, const struct init_message *m)
 {
 	c->landlock_abi = m->ready.landlock_abi;
+	str_format(c->workdir, sizeof c->workdir, "%.*s",
+	    (int)sizeof m->ready.workdir - 1, m->ready.workdir);
 	c->layers |= LAYER_SECCOMP | (c->landlock_abi != 0 ?
 	    LAYER_LANDLOCK : 0);
 	if (c->landlock_abi == 0)
 		degrade(c, "landlock", "the kernel does not have it or it is "
 		    "off", "files are guarded by one layer instead of two");
+	else if (c->tier == CONFINE_LSM && c->landlock_abi < ABI_SCOPES)
+		degrade(c, "landlock-abi", "the kernel's Landlock knows no "
+		    "signals, or no truncation",
+		    c->landlock_abi < ABI_TRUNCATE ? "files that can be read "
+		    "can be emptied by who owns them, and the caller's other "
+		    "processes be signalled" : "the caller's other processes "
+		    "can be signalled");
 	if (m->ready.no_proc)
 		degrade(c, "proc", "the kernel refuses a new /proc (an outer "
 		    "container masks parts of its own)", "/proc is empty");
@@ -179,6 +191,10 @@ note_ready(struct confine *c, const struct init_message *m)
 		degrade(c, "idmap", "the file system of a path "
 		    "cannot map owners", "the command may be unable to use "
 		    "what is there");
+	if (m->ready.cut)
+		degrade(c, "protection", "too many files to look for all "
+		    "repositories", "hooks and settings of those that were "
+		    "not seen can be changed");
 }
 
 /* What a host says that does not let us have namespaces: for want of
@@ -212,6 +228,11 @@ wait_ready(struct confine *c, struct error *e)
 			    is_refusal(m.failed.number) ? 1 : -1;
 		case INIT_END:
 		case INIT_SIGNAL:
+		case INIT_SPAWN:
+		case INIT_KILL:
+		case INIT_STARTED:
+		case INIT_REFUSED:
+		case INIT_EXITED:
 			break;
 		}
 	}
@@ -269,7 +290,8 @@ degrade_limits(struct confine *c)
 {
 	if (c->limits.state[LIMIT_MEM] == LIMIT_ADVISORY)
 		degrade(c, "limit-mem", "no control group can be made",
-		    "the limit is that of each process, not of all");
+		    "the limit is that of each process; what all have is "
+		    "added up from time to time");
 	if (c->limits.state[LIMIT_CPU] == LIMIT_ADVISORY)
 		degrade(c, "limit-cpu", "no control group can be made",
 		    "the command can take more processors than asked for");
@@ -291,8 +313,8 @@ has_writable(const struct policy *p)
 static void
 degrade_tier(struct confine *c, const struct policy *p)
 {
-	degrade(c, "namespaces", c->refused, "names of files outside, other "
-	    "processes and System V IPC can be seen; /proc is closed");
+	degrade(c, "namespaces", c->refused, "names of files outside and "
+	    "other processes can be seen; /proc is closed");
 	if (geteuid() == 0 && has_writable(p))
 		degrade(c, "idmap", "there is no mount namespace", "the "
 		    "command, which is not root, may be unable to write "
@@ -331,7 +353,7 @@ open_as_root(struct init_args *a, struct confine *c, struct error *e)
 {
 	if (tree_open(a->tree, a->policy, &a->owner, e) == 0)
 		return 0;
-	if (errno != EPERM)
+	if (!a->tree->refused)
 		return -1;
 	tree_done(a->tree);
 	a->open_in_init = true;
@@ -414,6 +436,8 @@ confine_start(const struct policy *policy, const struct confine_io *io,
 	if (r == 1)
 		r = open_lower_tier(&a, ret, e);
 	if (r == 0) {
+		ret->owner_uid = a.owner.uid;
+		ret->owner_gid = a.owner.gid;
 		e->text[0] = '\0';
 		return 0;
 	}
@@ -449,9 +473,12 @@ confine_signal(struct confine *c, int sig, bool group)
 void
 confine_stop(struct confine *c)
 {
-	/* As PID 1 init takes everything along; else it has to be asked. */
-	if (c->tier == CONFINE_LSM && c->control_fd > 0)
+	/* As PID 1 init takes everything along; else it has to be asked, and
+	 * our end may have copies. */
+	if (c->tier == CONFINE_LSM && c->control_fd > 0) {
+		shutdown(c->control_fd, SHUT_RDWR);
 		io_close(&c->control_fd);
+	}
 	if (c->init_pid > 0) {
 		if (c->tier == CONFINE_FULL)
 			syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL,

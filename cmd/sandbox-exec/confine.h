@@ -63,7 +63,21 @@ struct confine_io {
 	 * value is the exit status.  For --explain. */
 	int (*probe)(void *arg);
 	void *probe_arg;
+
+	/* Neither argv nor probe: the sandbox stands without a command and
+	 * takes them by INIT_SPAWN (init.h) until the control channel ends.
+	 * exe_fd is what a command that is to be this program itself is
+	 * executed from. */
+	int exe_fd;
+
+	/* Of such a command: argv comes from exe_fd, a descriptor more with
+	 * its number inside (0: none), variables that go before the
+	 * policy's (NULL: none). */
+	bool from_exe;
+	int extra_fd, extra_to;
+	char *const *env;
 };
+
 
 struct confine {
 	enum confine_tier tier;
@@ -79,6 +93,9 @@ struct confine {
 	unsigned layers;   /* enum confine_layer bits that are enforced */
 	char scratch[64];  /* CONFINE_LSM: the private directory, or "" */
 	char refused[ERROR_TEXT_MAX]; /* CONFINE_LSM: why */
+	char workdir[4096];           /* inside */
+	uid_t owner_uid;              /* the payload's on the host */
+	gid_t owner_gid;
 };
 
 enum confine_layer {

@@ -8,6 +8,7 @@
 
 #include "cmd/sandbox-exec/confine.h"
 #include "cmd/sandbox-exec/probe.h"
+#include "cmd/sandbox-exec/remedy.h"
 #include "cmd/sandbox-exec/status.h"
 #include "common/diag.h"
 #include "common/exit.h"
@@ -81,6 +82,38 @@ word_of(bool refused, bool promised)
 }
 
 static void
+print_remedies(const struct confine *c)
+{
+	int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < c->degraded_count; i++) {
+		const char *text = remedy_find(&c->degraded[i], proc_fd);
+
+		if (text != NULL)
+			printf("remedy: %s: %s\n", c->degraded[i].feature,
+			    text);
+	}
+	io_close(&proc_fd);
+}
+
+static void
+add_remedies(struct jsonw *w, const struct confine *c)
+{
+	int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	jsonw_key(w, "remedies");
+	jsonw_open(w, '{');
+	for (size_t i = 0; i < c->degraded_count; i++) {
+		const char *text = remedy_find(&c->degraded[i], proc_fd);
+
+		if (text != NULL)
+			jsonw_key_str(w, c->degraded[i].feature, text);
+	}
+	jsonw_close(w, '}');
+	io_close(&proc_fd);
+}
+
+static void
 print_text(const struct policy *p, const struct confine *c,
     const uint8_t *refused)
 {
@@ -105,6 +138,7 @@ print_text(const struct policy *p, const struct confine *c,
 	for (size_t i = 0; i < c->degraded_count; i++)
 		printf("degraded: %s: %s: %s\n", c->degraded[i].feature,
 		    c->degraded[i].reason, c->degraded[i].consequence);
+	print_remedies(c);
 	printf("policy: %s\n", p->digest);
 }
 
@@ -139,6 +173,7 @@ print_json(const struct policy *p, const struct confine *c,
 	jsonw_init(&w, &b);
 	jsonw_open(&w, '{');
 	status_add_isolation(&w, c);
+	add_remedies(&w, c);
 	add_probes(&w, p, refused);
 	jsonw_key_str(&w, "digest", p->digest);
 	jsonw_key(&w, "policy");

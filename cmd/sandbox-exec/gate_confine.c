@@ -15,9 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cmd/sandbox-exec/landlock.h"
 #include "cmd/sandbox-exec/payload.h"
 #include "common/io.h"
+#include "common/landlock.h"
 
 enum { NOBODY = 65534, FILES_MAX = 4096 };
 

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/channel.h"
+#include "cmd/sandbox-exec/commands.h"
 #include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/payload.h"
+#include "cmd/sandbox-exec/userns.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/str.h"
@@ -92,11 +94,19 @@ enter_ids(struct init_args *a)
 		fail_errno(a, STAGE_NAMESPACES, "user namespace");
 	if (a->owner.map && become(a->uid, a->gid) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "ids");
+	userns_limit();
 	if (name == NULL)
 		name = "sandbox";
 	if (sethostname(name, strlen(name)) != 0 ||
 	    setdomainname("(none)", 6) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "host name");
+}
+
+/* Some hosts let us have namespaces and then nothing in them. */
+static enum init_stage
+stage_of(const struct tree *t)
+{
+	return t->refused ? STAGE_NAMESPACES : STAGE_POLICY;
 }
 
 static void
@@ -108,7 +118,7 @@ open_files(struct init_args *a)
 	if (tree_make_root(a->tree, a->policy, &e) != 0)
 		fail(a, STAGE_NAMESPACES, &e);
 	if (a->open_in_init && tree_open(a->tree, a->policy, &same, &e) != 0)
-		fail(a, STAGE_POLICY, &e);
+		fail(a, stage_of(a->tree), &e);
 }
 
 /* What the network's maker leaves for init: it shares its memory and its
@@ -136,9 +146,8 @@ make_network(void *arg)
 	    netns_listen(n->policy, n->listeners, &n->listener_count,
 	    &n->error) != 0)
 		n->number = errno;
-	else if ((n->ns_fd = open("/proc/thread-self/ns/net", O_RDONLY |
-	    O_CLOEXEC)) == -1)
-		error_errno(&n->error, "/proc/thread-self/ns/net");
+	else if ((n->ns_fd = netns_open()) == -1)
+		error_errno(&n->error, "network namespace");
 	n->number = errno;
 	_exit(n->ns_fd == -1);
 }
@@ -247,7 +256,7 @@ build_full(struct init_args *a, struct landlock *l)
 	if (landlock_open(l, false) != 0)
 		fail_errno(a, STAGE_POLICY, "landlock");
 	if (tree_build(a->tree, a->policy, l, &e) != 0)
-		fail(a, STAGE_POLICY, &e);
+		fail(a, stage_of(a->tree), &e);
 	if (own_network)
 		join_network(a, &network, pid);
 }
@@ -273,22 +282,29 @@ build_lsm(struct init_args *a, struct landlock *l)
 		fail_errno(a, STAGE_POLICY, "ids");
 }
 
+/* The first thing that is not as a full sandbox has it, or NULL. */
+static const char *
+find_shortfall(const struct tree *t)
+{
+	return t->no_proc ? "the kernel refuses a new /proc" :
+	    t->no_idmap ? "the file system of a path cannot map owners" :
+	    t->cut ? "too many files to look for all repositories" : NULL;
+}
+
 static void
 check_required(struct init_args *a, const struct landlock *l)
 {
 	struct error e = {.code = EXIT_SANDBOX};
 	bool landlock = (a->policy->require & REQUIRE_LANDLOCK) != 0;
+	const char *shortfall = find_shortfall(a->tree);
 
 	if (landlock && l->abi == 0) {
 		error_set(&e, "landlock is required, and the kernel has "
 		    "none");
 		fail(a, STAGE_POLICY, &e);
 	}
-	if (a->policy->require == REQUIRE_FULL && (a->tree->no_proc ||
-	    a->tree->no_idmap)) {
-		error_set(&e, "full isolation is required: %s",
-		    a->tree->no_proc ? "the kernel refuses a new /proc" :
-		    "the file system of a path cannot map owners");
+	if (a->policy->require == REQUIRE_FULL && shortfall != NULL) {
+		error_set(&e, "full isolation is required: %s", shortfall);
 		fail(a, STAGE_POLICY, &e);
 	}
 }
@@ -314,15 +330,18 @@ send_ready(const struct init_args *a, const struct landlock *l)
 {
 	struct init_message m = {.type = INIT_READY};
 
+	if (getcwd(m.ready.workdir, sizeof m.ready.workdir) == NULL)
+		str_format(m.ready.workdir, sizeof m.ready.workdir, "/");
+
 	m.ready.no_proc = a->tree->no_proc;
 	m.ready.no_idmap = a->tree->no_idmap;
+	m.ready.cut = a->tree->cut;
 	m.ready.landlock_abi = l->abi;
 	channel_send(a->control_fd, &m, -1);
 }
 
-/* The end of the sandbox: as PID 1 we take everything along. */
-static _Noreturn void
-end(const struct init_args *a)
+_Noreturn void
+init_end(const struct init_args *a)
 {
 	if (a->tier == CONFINE_LSM) {
 		lsm_kill_all();
@@ -343,7 +362,7 @@ reap(const struct init_args *a, pid_t payload)
 		if (pid != payload)
 			continue;
 		channel_send(a->control_fd, &m, -1);
-		end(a);
+		init_end(a);
 	}
 }
 
@@ -354,7 +373,7 @@ receive(const struct init_args *a, pid_t payload)
 	int fd;
 
 	if (channel_receive(a->control_fd, &m, &fd) == 0)
-		end(a); /* the supervisor is gone, or wants us to */
+		init_end(a); /* the supervisor is gone, or wants us to */
 	if (m.type == INIT_SIGNAL)
 		kill(m.signal.group ? -payload : payload, m.signal.number);
 }
@@ -415,6 +434,10 @@ init_run(struct init_args *a)
 	    (a->tier == CONFINE_FULL &&
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0))
 		fail_errno(a, STAGE_POLICY, "prctl");
+	if (a->io->argv == NULL && a->io->probe == NULL) {
+		send_ready(a, &l);
+		commands_serve(a, &l);
+	}
 	payload = payload_start(a, &l, &e);
 	if (payload == -1)
 		fail(a, STAGE_POLICY, &e);

@@ -16,6 +16,19 @@ enum init_message_type {
 	INIT_FAILED,   /* it does not; error says why; init ends */
 	INIT_END,      /* the payload has ended */
 	INIT_SIGNAL,   /* from the supervisor */
+	/* Of a sandbox that was started without a command: */
+	INIT_SPAWN,    /* from the supervisor: with descriptors and strings */
+	INIT_KILL,     /* from it: ends a command with all it has started */
+	INIT_STARTED,  /* a command runs */
+	INIT_REFUSED,  /* it does not; error says why */
+	INIT_EXITED,   /* it has ended, and all it had started */
+};
+
+enum {
+	INIT_COMMANDS_MAX = 64,       /* at the same time in one sandbox */
+	INIT_STRINGS_MAX = 64 << 10,  /* bytes of a command's argv and env */
+	INIT_WORDS_MAX = 8192,        /* and how many there are */
+	INIT_EXTRA_FD_MIN = 9,        /* the lowest place for a fourth */
 };
 
 /* How far init came: a refusal up to here means that the host does not let us
@@ -30,8 +43,9 @@ struct init_message {
 			uint16_t port;
 		} listener;
 		struct {
-			bool no_proc, no_idmap;
+			bool no_proc, no_idmap, cut;
 			int landlock_abi;
+			char workdir[4096];
 		} ready;
 		struct {
 			enum init_stage stage;
@@ -43,7 +57,18 @@ struct init_message {
 			int number;
 			bool group;
 		} signal;
+		/* Behind it: argv, then env, which goes before the policy's,
+		 * each string with its NUL.  Descriptors: stdin, stdout,
+		 * stderr, and one for the number extra_fd unless that
+		 * is -1. */
+		struct {
+			uint32_t argc, envc;
+			int extra_fd;
+			bool tools; /* this program as the file tools' process,
+				     * instead of argv */
+		} spawn;
 	};
+	uint32_t id; /* of a command, chosen by the supervisor */
 };
 
 /* What init needs to know; all of it is the supervisor's memory, copied. */
@@ -64,5 +89,8 @@ struct init_args {
 
 /* Runs as init and never returns. */
 _Noreturn void init_run(struct init_args *a);
+
+/* The end of the sandbox: as PID 1 it takes everything along. */
+_Noreturn void init_end(const struct init_args *a);
 
 #endif

@@ -5,6 +5,9 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+/* Queued signals and timers, which count towards the caller's. */
+enum { SIGNALS_MAX = 4096 };
+
 static const char *const names[LIMIT_COUNT] = {
 	"mem", "cpu", "pids", "time", "fsize", "out",
 };
@@ -105,6 +108,7 @@ limits_set_rlimits(const struct limits *l, const struct policy *p)
 		return -1;
 	/* init counts. */
 	return lower(RLIMIT_CORE, 1) == 0 &&
+	    lower(RLIMIT_SIGPENDING, SIGNALS_MAX) == 0 &&
 	    (p->limits.pids == 0 ||
 	    lower(RLIMIT_NPROC, p->limits.pids + 1) == 0) &&
 	    lower(RLIMIT_FSIZE, p->limits.fsize) == 0 &&

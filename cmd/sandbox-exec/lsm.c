@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/lsm.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/removal.h"
 #include "common/io.h"
 #include "common/num.h"
 #include "common/str.h"
@@ -32,52 +32,11 @@ lsm_open_scratch(char path[static LSM_SCRATCH_MAX], uid_t uid, gid_t gid,
 	return 0;
 }
 
-static void remove_below(int dir_fd);
-
-static void
-remove_entry(int dir_fd, const char *name)
-{
-	int fd;
-
-	if (unlinkat(dir_fd, name, 0) == 0 || (errno != EISDIR &&
-	    errno != EPERM))
-		return;
-	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-	    O_CLOEXEC);
-	if (fd == -1 && errno == EACCES && fchmodat(dir_fd, name, 0700,
-	    0) == 0)
-		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY |
-		    O_NOFOLLOW | O_CLOEXEC);
-	if (fd != -1)
-		remove_below(fd);
-	unlinkat(dir_fd, name, AT_REMOVEDIR);
-}
-
-/* Takes dir_fd. */
-static void
-remove_below(int dir_fd)
-{
-	DIR *d = fdopendir(dir_fd);
-	struct dirent *entry;
-
-	if (d == NULL) {
-		io_close(&dir_fd);
-		return;
-	}
-	fchmod(dir_fd, 0700);
-	while ((entry = readdir(d)) != NULL) {
-		if (!str_eq(entry->d_name, ".") &&
-		    !str_eq(entry->d_name, ".."))
-			remove_entry(dir_fd, entry->d_name);
-	}
-	closedir(d);
-}
-
 void
 lsm_remove_scratch(const char *path)
 {
 	if (path[0] != '\0')
-		remove_entry(AT_FDCWD, path);
+		removal_remove(AT_FDCWD, path);
 }
 
 static int
@@ -180,12 +139,12 @@ lsm_lacks(const struct policy *p)
 	return false;
 }
 
-static void
-kill_children(void)
+bool
+lsm_kill_children(void)
 {
 	static char text[CHILDREN_MAX];
 	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? 0 : read(fd, text, sizeof text - 1);
+	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof text - 1);
 
 	io_close(&fd);
 	text[n > 0 ? n : 0] = '\0';
@@ -198,6 +157,7 @@ kill_children(void)
 		if (num_parse(at, 2, INT_MAX, &pid) == 0)
 			kill((pid_t)pid, SIGKILL);
 	}
+	return n != -1;
 }
 
 /* A dead parent's children become ours, so that a generation dies with each
@@ -206,7 +166,7 @@ void
 lsm_kill_all(void)
 {
 	for (int i = 0; i < SWEEPS_MAX; i++) {
-		kill_children();
+		lsm_kill_children();
 		if (waitpid(-1, NULL, 0) == -1 && errno == ECHILD)
 			return;
 		while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -5,7 +5,7 @@
 #ifndef ADIT_SANDBOX_LSM_H
 #define ADIT_SANDBOX_LSM_H
 
-#include "cmd/sandbox-exec/landlock.h"
+#include "common/landlock.h"
 #include "cmd/sandbox-exec/policy.h"
 
 enum { LSM_SCRATCH_MAX = 64 };
@@ -29,6 +29,9 @@ char *const *lsm_environment(const struct policy *p, const char *scratch);
 
 /* Whether the policy has masks or the like, which Landlock cannot do. */
 bool lsm_lacks(const struct policy *p);
+
+/* In a subreaper: kills its children.  Returns whether they can be found. */
+bool lsm_kill_children(void);
 
 /* In init, a subreaper: kills every descendant, as often as new ones
  * appear. */

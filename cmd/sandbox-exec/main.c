@@ -5,10 +5,13 @@
 
 #include "cmd/sandbox-exec/explain.h"
 #include "cmd/sandbox-exec/gate.h"
+#include "cmd/sandbox-exec/mcp.h"
 #include "cmd/sandbox-exec/options.h"
 #include "cmd/sandbox-exec/overlay_changes.h"
+#include "cmd/sandbox-exec/serve.h"
 #include "cmd/sandbox-exec/status.h"
 #include "cmd/sandbox-exec/supervise.h"
+#include "cmd/sandbox-exec/toolserver.h"
 #include "common/diag.h"
 #include "common/exit.h"
 
@@ -26,6 +29,9 @@ print_outcome(const struct result *r)
 		diag_error("%s", r->error.text);
 	if (r->timed_out)
 		diag_error("time limit: the command was ended");
+	if (r->persisted)
+		diag_error("protected names: the command made them again and "
+		    "again and was ended");
 	if ((r->hit & 1U << LIMIT_MEM) != 0)
 		diag_error("memory limit: a process was killed");
 }
@@ -37,7 +43,9 @@ report_found(void *user, const char *path, const char *renamed)
 {
 	struct audit *a = user;
 
-	if (renamed != NULL)
+	if (renamed != NULL && renamed[0] == '\0')
+		diag_warning("%s: a protected name: removed", path);
+	else if (renamed != NULL)
 		diag_warning("%s: a protected name: renamed to %s", path,
 		    renamed);
 	else
@@ -159,12 +167,54 @@ run_with_overlays(struct options *o)
 	return status;
 }
 
+/* The zygote goes first: it must know nothing of what we are told later. */
+static int
+serve(struct options *o)
+{
+	struct zygote zygote;
+	struct audit audit;
+	struct error e;
+	int status = EXIT_SANDBOX;
+
+	if (audit_open(&audit, o->audit, &o->policy, &e) != 0) {
+		diag_error("%s", e.text);
+		return EXIT_SANDBOX;
+	}
+	if (zygote_start(&zygote, o, &audit, report_found, &e) == 0) {
+		status = o->mode == OPTIONS_MCP ?
+		    mcp_run(o, &audit, &zygote) :
+		    serve_run(o, &audit, &zygote);
+		zygote_stop(&zygote);
+	} else {
+		diag_error("%s", e.text);
+	}
+	audit_close(&audit);
+	return status;
+}
+
+static int
+run_mode(struct options *o)
+{
+	switch (o->mode) {
+	case OPTIONS_EXPLAIN:
+		return explain_run(&o->policy, o->json);
+	case OPTIONS_SERVE:
+	case OPTIONS_MCP:
+		return serve(o);
+	case OPTIONS_COMMAND:
+		break;
+	}
+	return run_with_overlays(o);
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct options o;
 	int status = EXIT_SANDBOX;
 
+	if (toolserver_is_meant(argv))
+		return toolserver_run(argv);
 	diag_init("sandbox-exec");
 	switch (options_parse(argc, argv, &o)) {
 	case OPT_DONE:
@@ -173,8 +223,7 @@ main(int argc, char **argv)
 	case OPT_INVALID:
 		break;
 	case OPT_RUN:
-		status = o.explain ? explain_run(&o.policy, o.json) :
-		    run_with_overlays(&o);
+		status = run_mode(&o);
 		break;
 	}
 	options_done(&o);

@@ -84,6 +84,7 @@ mask_all(struct tree *t, const struct policy *p, struct error *e)
 		unlinkat(t->root, cover_file, 0);
 		unlinkat(t->root, cover_directory, AT_REMOVEDIR);
 	}
+	t->cut = m.cut;
 	masks_done(&m);
 	return r;
 }

@@ -8,9 +8,10 @@
 #include "cmd/sandbox-exec/policy.h"
 
 enum {
-	MASKS_MAX = 4096,         /* entries */
+	MASKS_MAX = 4096,         /* entries, and as many pins */
 	MASKS_VISITS_MAX = 200000, /* directory entries for the policy's */
-	MASKS_PROTECT_VISITS = 4096, /* in search of repositories */
+	MASKS_DIRECTORY = 16, /* what one costs in search of repositories, */
+	MASKS_PROTECT_VISITS = 4096 * MASKS_DIRECTORY, /* a file 1, of these */
 	MASKS_PROTECT_DEPTH = 3,
 };
 

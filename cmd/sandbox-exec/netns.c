@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -27,6 +28,16 @@ netns_up(void)
 	r = ioctl(fd, SIOCSIFFLAGS, &lo);
 	io_close(&fd);
 	return r;
+}
+
+int
+netns_open(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ns_fd = fd == -1 ? -1 : ioctl(fd, SIOCGSKNS);
+
+	io_close(&fd);
+	return ns_fd;
 }
 
 /* RTM_NEWROUTE: local default dev lo table local. */

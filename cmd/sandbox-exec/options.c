@@ -9,9 +9,16 @@
 #include "cmd/sandbox-exec/path.h"
 #include "cmd/sandbox-exec/policyfile.h"
 #include "common/diag.h"
+#include "common/jsonr.h"
 #include "common/str.h"
 
-enum { ENTRY_LEN = 256 };
+enum {
+	ENTRY_LEN = 256,
+	SANDBOXES_MAX = 4096,
+	SANDBOXES_DEFAULT = 64,
+	CALL_MS_MAX = 24 * 3600 * 1000,
+	CALL_MS_DEFAULT = 600 * 1000,
+};
 
 /* What the command line says, as text; setting.c gives it a meaning. */
 struct given {
@@ -19,9 +26,10 @@ struct given {
 	    require;
 	const char *home, *workdir, *net, *mem, *cpu, *pids, *time, *fsize,
 	    *out, *files, *tmp_size;
-	const char *policy, *changes, *audit;
-	bool diff, commit, discard, explain, json;
-	int64_t status_fd;
+	const char *proc, *policy, *changes, *audit;
+	const char *listen;
+	bool diff, commit, discard, explain, json, serve, mcp, audit_input;
+	int64_t status_fd, ready_fd, sandboxes_max, call_ms_max;
 };
 
 #define LIST(name, argument, field, help) \
@@ -48,6 +56,7 @@ static const struct opt opts[] = {
 	LIST("without", "WORD", without,
 	    "drop the default files, masks or protection"),
 	TEXT("home", "WORD", home, "private or real [private]"),
+	TEXT("proc", "WORD", proc, "pids, or system for more [pids]"),
 	TEXT("workdir", "DIR", workdir,
 	    "directory to run in [the present one if it is shown]"),
 	TEXT("net", "WORD", net, "none, host or allow [none]"),
@@ -72,6 +81,20 @@ static const struct opt opts[] = {
 	{0, "status-fd", "N", OPT_NUMBER, offsetof(struct given, status_fd), 0,
 	    INT_MAX, NULL, "write the outcome there, a JSON object"},
 	TEXT("audit", "FILE", audit, "append events to this file"),
+	FLAG("mcp", mcp, "serve the tools by MCP on standard input and output"),
+	FLAG("serve", serve, "run many sandboxes, asked for by frames"),
+	TEXT("listen", "PATH", listen,
+	    "serve at this Unix socket [stdin and stdout]"),
+	{0, "ready-fd", "N", OPT_NUMBER, offsetof(struct given, ready_fd), 0,
+	    INT_MAX, NULL, "write a line there when it serves"},
+	{0, "max-sandboxes", "N", OPT_NUMBER,
+	    offsetof(struct given, sandboxes_max), 1, SANDBOXES_MAX, NULL,
+	    "sandboxes at the same time [64]"},
+	{0, "max-call", "TIME", OPT_DURATION,
+	    offsetof(struct given, call_ms_max), 1000, CALL_MS_MAX, NULL,
+	    "longest time of a tool call [10m]"},
+	FLAG("audit-input", audit_input,
+	    "show what tools were called with in the audit"),
 	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
 };
 
@@ -206,6 +229,30 @@ check_policy_file(const struct policy *p, const char *file, struct error *e)
 	return 0;
 }
 
+/* What a sandbox that lives on cannot have. */
+static int
+check_lasting(const struct policy *p, struct error *e)
+{
+	if (p->fd_count != 0)
+		return error_set(e, "fd: not for a sandbox that lives on");
+	if (p->limits.out != 0)
+		return error_set(e, "out: not for a sandbox that lives on");
+	return 0;
+}
+
+static int
+check_serve(const struct given *g, const struct options *o, bool other,
+    struct error *e)
+{
+	if (other)
+		return error_set(e, "--%s takes no command, --explain, "
+		    "--changes, --diff, --commit, --discard or --status-fd",
+		    g->mcp ? "mcp" : "serve");
+	if (g->audit_input && g->audit == NULL)
+		return error_set(e, "--audit-input needs --audit");
+	return check_lasting(&o->policy, e);
+}
+
 /* Options that make sense only together. */
 static int
 check_given(const struct given *g, const struct options *o, unsigned fixed,
@@ -227,6 +274,15 @@ check_given(const struct given *g, const struct options *o, unsigned fixed,
 		    "other");
 	if (g->json && !g->explain && !g->diff)
 		return error_set(e, "--json needs --explain or --diff");
+	if (g->serve && g->mcp)
+		return error_set(e, "--serve and --mcp exclude each other");
+	if (!g->serve && (g->listen != NULL || g->ready_fd != -1))
+		return error_set(e, "--listen and --ready-fd need --serve");
+	if (!g->serve && !g->mcp && g->audit_input)
+		return error_set(e, "--audit-input needs --serve or --mcp");
+	if (g->serve || g->mcp)
+		return check_serve(g, o, present || g->explain || after ||
+		    g->changes != NULL || g->status_fd != -1, e);
 	if (!present && !g->explain && !(after && g->changes != NULL))
 		return error_set(e, "no command");
 	return 0;
@@ -237,6 +293,22 @@ print_problem(void *user, const char *line)
 {
 	(void)user;
 	diag_error("%s", line);
+}
+
+static int
+finish_policy(struct setting_target *t, struct error *e)
+{
+	if (t->policy->net == POLICY_NET_ALLOW) {
+		unsigned fixed = t->fixed;
+		int r;
+
+		t->fixed = 0;
+		r = set_proxy_env(t, e);
+		t->fixed = fixed;
+		if (r != 0)
+			return -1;
+	}
+	return setting_finish(t, e);
 }
 
 /* Puts the policy together.  Returns 0; -1 with a text; -2 when everything
@@ -256,19 +328,7 @@ make_policy(struct setting_target *t, const struct given *g, struct error *e)
 		if (r != 0)
 			return -2;
 	}
-	if (set_given(t, g, e) != 0)
-		return -1;
-	if (t->policy->net == POLICY_NET_ALLOW) {
-		unsigned fixed = t->fixed;
-		int r;
-
-		t->fixed = 0;
-		r = set_proxy_env(t, e);
-		t->fixed = fixed;
-		if (r != 0)
-			return -1;
-	}
-	if (setting_finish(t, e) != 0)
+	if (set_given(t, g, e) != 0 || finish_policy(t, e) != 0)
 		return -1;
 	return g->policy == NULL ? 0 :
 	    check_policy_file(t->policy, g->policy, e);
@@ -290,7 +350,13 @@ find_home(char *const *environment, char out[static PATH_LEN])
 static void
 take_given(struct options *o, const struct given *g)
 {
-	o->explain = g->explain;
+	o->mode = g->serve ? OPTIONS_SERVE : g->mcp ? OPTIONS_MCP :
+	    g->explain ? OPTIONS_EXPLAIN : OPTIONS_COMMAND;
+	o->listen = g->listen;
+	o->ready_fd = (int)g->ready_fd;
+	o->sandboxes_max = g->sandboxes_max;
+	o->call_ms_max = g->call_ms_max;
+	o->audit_input = g->audit_input;
 	o->json = g->json;
 	o->diff = g->diff;
 	o->commit = g->commit;
@@ -303,17 +369,20 @@ take_given(struct options *o, const struct given *g)
 enum opt_result
 options_parse(int argc, char **argv, struct options *ret)
 {
-	struct given g = {.status_fd = -1};
-	char cwd[PATH_MAX], home[PATH_LEN];
-	struct setting_target t = {
-		.policy = &ret->policy, .environment = environ,
-		.home = find_home(environ, home),
-		.cwd = getcwd(cwd, sizeof cwd) == NULL ? NULL : cwd,
-	};
+	struct given g = {.status_fd = -1, .ready_fd = -1,
+		.sandboxes_max = SANDBOXES_DEFAULT,
+		.call_ms_max = CALL_MS_DEFAULT};
+	struct setting_target *t = &ret->target;
 	enum opt_result r;
 	struct error e;
 	int first, made;
 
+	*t = (struct setting_target){
+		.policy = &ret->policy, .environment = environ,
+		.home = find_home(environ, ret->home),
+		.cwd = getcwd(ret->cwd, sizeof ret->cwd) == NULL ? NULL :
+		    ret->cwd,
+	};
 	policy_init(&ret->policy);
 	r = opt_parse(&command, argc, argv, 1, &g, &first, &e);
 	if (r == OPT_DONE)
@@ -321,14 +390,43 @@ options_parse(int argc, char **argv, struct options *ret)
 	if (r == OPT_RUN) {
 		take_given(ret, &g);
 		ret->argv = argv + first;
-		made = make_policy(&t, &g, &e);
-		if (made == 0 && check_given(&g, ret, t.fixed, &e) == 0)
+		made = make_policy(t, &g, &e);
+		if (made == 0 && check_given(&g, ret, t->fixed, &e) == 0)
 			return OPT_RUN;
 		if (made == -2)
 			return OPT_INVALID;
 	}
 	opt_usage_error(&command, &e);
 	return OPT_INVALID;
+}
+
+/* The first problem is the one that is told. */
+static void
+take_first(void *user, const char *line)
+{
+	struct error *e = user;
+
+	if (e->text[0] == '\0')
+		error_set(e, "%s", line);
+}
+
+int
+options_extend(struct options *o, struct bytes settings, struct error *e)
+{
+	static char *const none[] = {NULL};
+	struct setting_target *t = &o->target;
+	struct jsonr v;
+
+	if (settings.len == 0)
+		return 0;
+	if (jsonr_parse_object(settings, &v, e) != 0)
+		return error_prefix(e, "policy");
+	t->environment = none;
+	e->text[0] = '\0';
+	if (policyfile_parse("policy", settings, t, take_first, e) != 0 ||
+	    finish_policy(t, e) != 0)
+		return -1;
+	return check_lasting(&o->policy, e);
 }
 
 void

@@ -4,12 +4,26 @@
 #ifndef ADIT_SANDBOX_OPTIONS_H
 #define ADIT_SANDBOX_OPTIONS_H
 
-#include "cmd/sandbox-exec/policy.h"
+#include "cmd/sandbox-exec/path.h"
+#include "cmd/sandbox-exec/setting.h"
+
+enum options_mode {
+	OPTIONS_COMMAND, /* run it */
+	OPTIONS_EXPLAIN, /* say what would be enforced, run nothing */
+	OPTIONS_SERVE,   /* many sandboxes, asked for by frames */
+	OPTIONS_MCP,     /* one sandbox, its tools by MCP */
+};
 
 struct options {
 	struct policy policy;
+	enum options_mode mode;
+	const char *listen;   /* Unix socket to serve at; NULL: stdio */
+	int ready_fd;         /* -1: none */
+	int64_t sandboxes_max, call_ms_max;
+	bool audit_input;
+	struct setting_target target; /* the policy's, for options_extend */
+	char cwd[PATH_LEN], home[PATH_LEN];
 	char **argv;          /* the command; argv[0] NULL if there is none */
-	bool explain;         /* say what would be enforced, run nothing */
 	bool json;            /* for explain and diff */
 	bool diff, commit, discard; /* of overlays, in this order */
 	const char *changes;  /* directory that keeps overlays' changes; NULL:
@@ -23,5 +37,12 @@ struct options {
  * (OPT_INVALID: the exit status is EXIT_SANDBOX). */
 enum opt_result options_parse(int argc, char **argv, struct options *ret);
 void options_done(struct options *o);
+
+/* Takes settings of one sandbox, the keys of a policy file as JSON, into the
+ * policy that the command line has made.  "env" takes no values from the
+ * environment.  Empty settings are none.  Returns 0, or -1 with a text; the
+ * policy is then of no use but for options_done. */
+int options_extend(struct options *o, struct bytes settings,
+    struct error *e);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/overlay.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -12,14 +12,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/removal.h"
 #include "common/io.h"
 #include "common/sha256.h"
 #include "common/str.h"
 
-enum {
-	NAME_BYTES = 8,     /* of a digest, in an upper's name */
-	REMOVE_DEPTH = 512, /* the payload may have made any number */
-};
+enum { NAME_BYTES = 8 }; /* of a digest, in an upper's name */
 
 int
 overlay_open_beneath(int dir_fd, const char *path, int flags)
@@ -31,60 +29,6 @@ overlay_open_beneath(int dir_fd, const char *path, int flags)
 	};
 
 	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
-}
-
-static int remove_entry(int dir_fd, const char *name, int depth);
-
-static int
-remove_directory(int dir_fd, const char *name, int depth)
-{
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-	int fd = overlay_open_beneath(dir_fd, name, flags);
-	struct dirent *entry;
-	DIR *d;
-	int r = 0;
-
-	/* The payload can have taken its own rights away. */
-	if (fd == -1 && errno == EACCES &&
-	    fchmodat(dir_fd, name, 0700, 0) == 0)
-		fd = overlay_open_beneath(dir_fd, name, flags);
-	if (fd == -1)
-		return -1;
-	d = fdopendir(fd);
-	if (d == NULL) {
-		io_close(&fd);
-		return -1;
-	}
-	fchmod(dirfd(d), 0700);
-	while (r == 0 && (entry = readdir(d)) != NULL) {
-		if (!str_eq(entry->d_name, ".") &&
-		    !str_eq(entry->d_name, ".."))
-			r = remove_entry(dirfd(d), entry->d_name, depth + 1);
-	}
-	closedir(d);
-	return r == 0 ? unlinkat(dir_fd, name, AT_REMOVEDIR) : r;
-}
-
-static int
-remove_entry(int dir_fd, const char *name, int depth)
-{
-	struct stat st;
-
-	if (depth > REMOVE_DEPTH) {
-		errno = ELOOP;
-		return -1;
-	}
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return -1;
-	if (S_ISDIR(st.st_mode))
-		return remove_directory(dir_fd, name, depth);
-	return unlinkat(dir_fd, name, 0);
-}
-
-int
-overlay_remove(int dir_fd, const char *name)
-{
-	return remove_entry(dir_fd, name, 0);
 }
 
 /* Whether the payload could change what is in dir. */
@@ -317,7 +261,7 @@ drop_one(const char *dir)
 
 	str_format(parent, sizeof parent, "%.*s", (int)(slash - dir), dir);
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	r = fd == -1 ? -1 : overlay_remove(fd, slash + 1);
+	r = fd == -1 ? -1 : removal_remove(fd, slash + 1);
 	io_close(&fd);
 	return r == 0 || errno == ENOENT ? 0 : -1;
 }

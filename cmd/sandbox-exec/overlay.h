@@ -50,10 +50,6 @@ void overlay_close(struct overlays *o);
  * fresh is set.  Returns a detached mount, or -1 with errno. */
 int overlay_mount(int root_fd, int lower_mount, int upper_mount, bool fresh);
 
-/* Removes what is below dir_fd/name, and name.  Follows no link, leaves no
- * mount.  Returns 0, or -1 with errno. */
-int overlay_remove(int dir_fd, const char *name);
-
 /* Like openat2(2) with RESOLVE_BENEATH, and no link, magic link or mount on
  * the way. */
 int overlay_open_beneath(int dir_fd, const char *path, int flags);

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/removal.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -204,7 +205,7 @@ apply(struct commit *c)
 
 	if (change->kind == CHANGE_DELETED)
 		return is_unchanged(c) ?
-		    overlay_remove(c->parent_fd, c->name) : -1;
+		    removal_remove(c->parent_fd, c->name) : -1;
 	if (!S_ISDIR(change->mode))
 		return put(c);
 	return change->kind == CHANGE_ADDED ? add_directory(c) : 0;

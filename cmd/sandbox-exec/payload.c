@@ -69,9 +69,14 @@ place_stdio(const struct confine_io *io)
 }
 
 static int
-close_others(const struct policy *p)
+close_others(const struct policy *p, const struct confine_io *io)
 {
+	if (io->extra_to != 0 && io->extra_fd != io->extra_to &&
+	    dup2(io->extra_fd, io->extra_to) == -1)
+		return -1;
 	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+		return -1;
+	if (io->extra_to != 0 && fcntl(io->extra_to, F_SETFD, 0) == -1)
 		return -1;
 	for (size_t i = 0; i < p->fd_count; i++) {
 		if (fcntl(p->fds[i], F_SETFD, 0) == -1)
@@ -97,7 +102,7 @@ give_up(struct start *s)
 
 	if (setsid() == -1)
 		return fail(s, "setsid");
-	if (place_stdio(a->io) != 0 || close_others(a->policy) != 0)
+	if (place_stdio(a->io) != 0 || close_others(a->policy, a->io) != 0)
 		return fail(s, "descriptors");
 	if (limits_set_rlimits(a->limits, a->policy) != 0)
 		return fail(s, "rlimits");
@@ -172,14 +177,51 @@ execute_in_path(struct error *e, const char *dir, char *const *argv,
 	return explain(e, failed, number);
 }
 
+/* Whether list has a variable of entry's name. */
+static bool
+has_name(char *const *list, const char *entry)
+{
+	size_t n = strcspn(entry, "=") + 1;
+
+	for (; *list != NULL; list++) {
+		if (strncmp(*list, entry, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The command's own variables, then the others. */
+static char *const *
+merge_env(char *const *own, char *const *others)
+{
+	static char *env[POLICY_ENV_MAX + INIT_WORDS_MAX + 3];
+	size_t n = 0;
+
+	for (char *const *v = own; *v != NULL; v++)
+		env[n++] = *v;
+	for (char *const *v = others; *v != NULL; v++) {
+		if (!has_name(own, *v))
+			env[n++] = *v;
+	}
+	env[n] = NULL;
+	return env;
+}
+
 /* Does not return unless it fails, with the exit status. */
 static int
 execute(const struct start *s)
 {
-	char *const *argv = s->a->io->argv;
+	const struct confine_io *io = s->a->io;
+	char *const *argv = io->argv;
 	char *const *env = s->a->tier == CONFINE_FULL ? s->a->policy->env :
 	    lsm_environment(s->a->policy, s->a->scratch);
 
+	if (io->env != NULL)
+		env = merge_env(io->env, env);
+	if (io->from_exe) {
+		execveat(io->exe_fd, "", argv, env, AT_EMPTY_PATH);
+		return explain(s->error, argv[0], errno);
+	}
 	if (strchr(argv[0], '/') == NULL)
 		return execute_in_path(s->error, path_of(s->a->policy), argv,
 		    env);

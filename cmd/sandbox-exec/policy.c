@@ -77,6 +77,8 @@ format_files(struct jsonw *w, const struct policy *p)
 	format_bool(w, "protect", p->protect);
 	jsonw_key_str(w, "home",
 	    p->home == POLICY_HOME_REAL ? "real" : "private");
+	jsonw_key_str(w, "proc",
+	    p->proc == POLICY_PROC_SYSTEM ? "system" : "pids");
 	if (p->workdir != NULL) {
 		jsonw_key(w, "workdir");
 		jsonw_bytes(w, bytes_cstr(p->workdir));

@@ -57,6 +57,12 @@ struct policy_allow {
 	bool opaque;     /* no TLS or HTTP is asked for ("tcp:" prefix) */
 };
 
+/* What of /proc is shown. */
+enum policy_proc {
+	POLICY_PROC_PIDS,   /* the command's own processes */
+	POLICY_PROC_SYSTEM, /* and processors, memory, load, versions */
+};
+
 enum policy_home { POLICY_HOME_PRIVATE, POLICY_HOME_REAL };
 
 struct policy_limits {
@@ -82,6 +88,7 @@ struct policy {
 	bool default_masks;  /* credentials; see sandbox-exec(1) */
 	bool protect;        /* repositories' hooks, start-up files */
 	enum policy_home home;
+	enum policy_proc proc;
 	char *workdir;       /* inside; NULL: the caller's if it is visible */
 	enum policy_net net;
 	struct policy_allow allow[POLICY_ALLOW_MAX];

@@ -7,22 +7,31 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/removal.h"
 #include "common/io.h"
 #include "common/str.h"
 
-enum { RENAMES_MAX = 100 };
+enum {
+	NUMBERED = 10,  /* names that say how often, */
+	RENAMES_MAX = 20, /* then some that nobody can have taken */
+	RANDOM_LEN = 8,
+};
 
 const char *const protect_names[] = {
 	".bashrc", ".bash_profile", ".bash_login", ".bash_logout",
 	".bash_aliases", ".profile", ".zshrc", ".zprofile", ".zshenv",
 	".zlogin", ".zlogout", ".envrc", ".gitconfig", ".gitmodules",
 	".ripgreprc", ".mcp.json", ".vscode", ".idea", ".claude", ".codex",
-	".cursor", ".husky", ".ssh", NULL,
+	".cursor", ".gemini", ".windsurf", ".zed", ".devcontainer",
+	".husky", ".githooks", ".exrc", ".gdbinit", ".ssh", NULL,
 };
+_Static_assert(sizeof protect_names / sizeof *protect_names <=
+    PROTECT_NAMES + 1, "a bit and a time for each");
 
 /* commondir moves a git directory's configuration elsewhere. */
 const char *const protect_git_names[] = {
@@ -101,6 +110,7 @@ add(struct protect_watch *w, int fd, const char *path, const char *name,
 		return;
 	}
 	d->fd = fd;
+	d->told_fd = -1;
 	d->names = names;
 	d->missing = d->links = 0;
 	for (size_t i = 0; names[i] != NULL; i++) {
@@ -119,7 +129,7 @@ add(struct protect_watch *w, int fd, const char *path, const char *name,
 void
 protect_start(struct protect_watch *w, const struct policy *p)
 {
-	w->count = 0;
+	w->count = w->found_count = 0;
 	for (size_t i = 0; p->protect && i < p->path_count; i++) {
 		const struct policy_path *path = &p->paths[i];
 		int fd = path->access != POLICY_RW ? -1 :
@@ -139,16 +149,45 @@ protect_start(struct protect_watch *w, const struct policy *p)
 	}
 }
 
-/* Returns 0 and the name that it has now, or -1 with errno. */
+void
+protect_arm(struct protect_watch *w)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		struct protect_watched *d = &w->at[i];
+
+		if ((d->missing | d->links) == 0)
+			continue;
+		d->told_fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY |
+		    O_CLOEXEC);
+		if (d->told_fd != -1 && fcntl(d->told_fd, F_NOTIFY,
+		    DN_MULTISHOT | DN_CREATE | DN_RENAME) != 0)
+			io_close(&d->told_fd);
+	}
+}
+
+static void
+format_new_name(const char *name, int i, char out[static NAME_MAX])
+{
+	uint8_t random[RANDOM_LEN];
+	char hex[2 * RANDOM_LEN + 1] = "";
+
+	if (i == 0) {
+		str_format(out, NAME_MAX, "%s.sandbox-exec", name);
+	} else if (i < NUMBERED) {
+		str_format(out, NAME_MAX, "%s.sandbox-exec-%d", name, i);
+	} else if (getrandom(random, sizeof random, 0) == RANDOM_LEN) {
+		str_hex(hex, bytes_of(random, sizeof random));
+		str_format(out, NAME_MAX, "%s.sandbox-exec-%s", name, hex);
+	}
+}
+
+/* The payload can have taken any name that it can guess.  Returns 0 and the
+ * name that it has now, or -1 with errno. */
 static int
 move_away(int fd, const char *name, char out[static NAME_MAX])
 {
 	for (int i = 0; i < RENAMES_MAX; i++) {
-		if (i == 0)
-			str_format(out, NAME_MAX, "%s.sandbox-exec", name);
-		else
-			str_format(out, NAME_MAX, "%s.sandbox-exec-%d", name,
-			    i);
+		format_new_name(name, i, out);
 		if (renameat2(fd, name, fd, out, RENAME_NOREPLACE) == 0)
 			return 0;
 		if (errno != EEXIST)
@@ -173,9 +212,13 @@ is_new(const struct protect_watched *d, size_t i)
 	    st.st_ctim.tv_nsec != old->tv_nsec;
 }
 
-static void
-check(const struct protect_watched *d, protect_found *found, void *user)
+/* last: nothing of the sandbox runs.  Returns how many were found. */
+static size_t
+check(const struct protect_watched *d, bool last, protect_found *found,
+    void *user)
 {
+	size_t count = 0;
+
 	for (size_t i = 0; d->names[i] != NULL; i++) {
 		char renamed[NAME_MAX], path[PROTECT_PATH_LEN + NAME_MAX];
 		int r;
@@ -184,15 +227,34 @@ check(const struct protect_watched *d, protect_found *found, void *user)
 			continue;
 		str_format(path, sizeof path, "%s/%s", d->path, d->names[i]);
 		r = move_away(d->fd, d->names[i], renamed);
-		found(user, path, r == 0 ? renamed : NULL);
+		/* A full disk has no room for another name. */
+		if (r != 0 && last && removal_remove(d->fd,
+		    d->names[i]) == 0) {
+			renamed[0] = '\0';
+			r = 0;
+		}
+		/* It may be gone again. */
+		if (r == 0 || errno != ENOENT)
+			found(user, path, r == 0 ? renamed : NULL);
+		count++;
 	}
+	return count;
+}
+
+bool
+protect_look(struct protect_watch *w, protect_found *found, void *user)
+{
+	for (size_t i = 0; i < w->count; i++)
+		w->found_count += check(&w->at[i], false, found, user);
+	return w->found_count < PROTECT_FOUND_MAX;
 }
 
 void
 protect_end(struct protect_watch *w, protect_found *found, void *user)
 {
 	for (size_t i = 0; i < w->count; i++) {
-		check(&w->at[i], found, user);
+		check(&w->at[i], true, found, user);
+		io_close(&w->at[i].told_fd);
 		io_close(&w->at[i].fd);
 		free(w->at[i].path);
 	}

@@ -2,11 +2,13 @@
 /* Names that make other programs run commands: a repository's hooks and
  * configuration, start-up files of shells, editors and agents.  What exists
  * is mounted read-only by masks.h; what does not exist yet cannot be, without
- * leaving something on the host, and a link cannot be mounted on: they are
- * looked at again at the end. */
+ * leaving something on the host, and a link cannot be mounted on: the kernel
+ * tells of each new name in their directories, and they are moved out of the
+ * way at once, and again at the end. */
 #ifndef ADIT_SANDBOX_PROTECT_H
 #define ADIT_SANDBOX_PROTECT_H
 
+#include <signal.h>
 #include <time.h>
 
 #include "cmd/sandbox-exec/policy.h"
@@ -14,6 +16,7 @@
 enum {
 	PROTECT_NAMES = 32,     /* at most, of either list */
 	PROTECT_WATCHED_MAX = 64,
+	PROTECT_FOUND_MAX = 16, /* before the payload is not let go on */
 	PROTECT_PATH_LEN = 4096 + 64,
 };
 
@@ -28,6 +31,7 @@ bool protect_is_name(const char *path);
 /* A directory and the names in it that cannot be mounted on. */
 struct protect_watched {
 	int fd;
+	int told_fd;      /* the same, that dnotify(7) is for, or -1 */
 	char *path;       /* on the host */
 	const char *const *names;
 	uint32_t missing; /* bits of names: those that were not there */
@@ -38,6 +42,7 @@ struct protect_watched {
 struct protect_watch {
 	struct protect_watched at[PROTECT_WATCHED_MAX];
 	size_t count;
+	size_t found_count;
 };
 
 /* In the supervisor, before the sandbox: looks at what the policy makes
@@ -45,12 +50,25 @@ struct protect_watch {
  * protect_end. */
 void protect_start(struct protect_watch *w, const struct policy *p);
 
-/* Told of a protected name that the payload made or replaced, and what it is called now:
- * NULL if it could not be renamed, with errno. */
+/* Has a signal (PROTECT_SIGNAL, which the caller blocks) sent to this process
+ * whenever a name is made in one of the directories; where the file system
+ * does not tell, only the end is left.  After the payload has started, since
+ * it need not wait for it; with protect_look after it. */
+void protect_arm(struct protect_watch *w);
+#define PROTECT_SIGNAL SIGIO
+
+/* Told of a protected name that the payload made or replaced, and what it is
+ * called now: "" if it is no more, NULL if nothing could be done, with
+ * errno. */
 typedef void protect_found(void *user, const char *path, const char *renamed);
 
-/* When nothing of the sandbox is left: renames what is there against the
- * policy to NAME.sandbox-exec, NAME.sandbox-exec-1 and so on. */
+/* Renames what is there against the policy to NAME.sandbox-exec,
+ * NAME.sandbox-exec-1 and so on.  Returns whether the payload may go on: false
+ * when it has done that PROTECT_FOUND_MAX times. */
+bool protect_look(struct protect_watch *w, protect_found *found, void *user);
+
+/* When nothing of the sandbox is left: does it for the last time, and removes
+ * what cannot be renamed. */
 void protect_end(struct protect_watch *w, protect_found *found, void *user);
 
 #endif

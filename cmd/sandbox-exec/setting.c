@@ -37,7 +37,7 @@ struct setting {
 };
 
 static set_value set_path, set_tmpfs, set_mask, set_without, set_home,
-    set_workdir, set_net, set_allow, set_env, set_fd, set_require, set_size,
+    set_proc, set_workdir, set_net, set_allow, set_env, set_fd, set_require, set_size,
     set_number, set_time, set_cpu;
 
 #define PATHS(name, set, access) \
@@ -55,6 +55,7 @@ static const struct setting settings[] = {
 	PATHS("mask", set_mask, POLICY_MASK),
 	WORD("without", set_without, true, FIXED_FILES),
 	WORD("home", set_home, false, FIXED_FILES),
+	WORD("proc", set_proc, false, FIXED_FILES),
 	WORD("workdir", set_workdir, false, 0),
 	WORD("net", set_net, false, FIXED_NET),
 	WORD("allow", set_allow, true, FIXED_NET),
@@ -74,8 +75,8 @@ static const struct setting settings[] = {
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
 const char *const setting_names[SETTINGS + 1] = {
-	"ro", "rw", "overlay", "tmpfs", "mask", "without", "home", "workdir",
-	"net", "allow", "env", "fd", "mem", "cpu", "pids", "time", "fsize",
+	"ro", "rw", "overlay", "tmpfs", "mask", "without", "home", "proc",
+	"workdir", "net", "allow", "env", "fd", "mem", "cpu", "pids", "time", "fsize",
 	"out", "files", "tmp-size", "require", NULL,
 };
 
@@ -295,6 +296,21 @@ set_without(struct setting_target *t, const struct setting *s,
 	if (is_fixed(t, s) && i != 0 && *fields[i])
 		return refuse_fixed(e);
 	*fields[i] = false;
+	return 0;
+}
+
+static int
+set_proc(struct setting_target *t, const struct setting *s, const char *value,
+    struct error *e)
+{
+	static const char *const words[] = {"pids", "system", NULL};
+	int i = find_word(words, value);
+
+	if (i == -1)
+		return error_set(e, "not pids or system");
+	if (is_fixed(t, s) && (enum policy_proc)i > t->policy->proc)
+		return refuse_fixed(e);
+	t->policy->proc = (enum policy_proc)i;
 	return 0;
 }
 

@@ -95,8 +95,8 @@ add_rusage(struct jsonw *w, const struct rusage *u)
 	jsonw_close(w, '}');
 }
 
-static void
-add_hit(struct jsonw *w, unsigned hit)
+void
+status_add_hit(struct jsonw *w, unsigned hit)
 {
 	jsonw_key(w, "limits_hit");
 	jsonw_open(w, '[');
@@ -129,7 +129,7 @@ add_end(struct jsonw *w, const struct result *r)
 	add_number_or_null(w, "signal", killed, WTERMSIG(r->wait_status));
 	jsonw_key(w, "timed_out");
 	jsonw_bool(w, r->timed_out);
-	add_hit(w, r->hit);
+	status_add_hit(w, r->hit);
 	if (r->error.text[0] != '\0')
 		jsonw_key_str(w, "error", r->error.text);
 	jsonw_key_int(w, "wall_ms", r->wall_ms);
@@ -185,5 +185,15 @@ status_audit_end(struct audit *a, const struct policy *p,
 	audit_begin(a, "end");
 	jsonw_key_str(&a->w, "policy", p->digest);
 	add_end(&a->w, r);
+	audit_end(a);
+}
+
+void
+status_audit_stop(struct audit *a, unsigned hit)
+{
+	if (a->fd == -1)
+		return;
+	audit_begin(a, "end");
+	status_add_hit(&a->w, hit);
 	audit_end(a);
 }

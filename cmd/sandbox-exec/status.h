@@ -9,6 +9,9 @@
 /* Appends the members "tier", "layers", "limits" and "degraded". */
 void status_add_isolation(struct jsonw *w, const struct confine *c);
 
+/* Appends the member "limits_hit"; hit has bits 1 << enum limit_kind. */
+void status_add_hit(struct jsonw *w, unsigned hit);
+
 /* Writes one object and a newline to fd.  Returns 0, or -1 with errno. */
 int status_write(int fd, const struct policy *p, const struct result *r);
 
@@ -16,6 +19,9 @@ void status_audit_start(struct audit *a, const struct policy *p,
     const struct confine *c);
 void status_audit_end(struct audit *a, const struct policy *p,
     const struct result *r);
+
+/* The end of a sandbox that had no command of its own. */
+void status_audit_stop(struct audit *a, unsigned hit);
 
 /* "full" or "lsm". */
 const char *status_tier_name(enum confine_tier tier);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/memory.h"
 #include "cmd/sandbox-exec/output.h"
 #include "cmd/sandbox-exec/status.h"
 #include "common/clock.h"
@@ -32,6 +33,8 @@ struct run {
 	bool killed;                     /* the grace has passed too */
 	pid_t gate;
 	struct protect_watch watch;
+	int proc_fd;       /* -1: memory is not looked at */
+	int64_t memory_ms; /* when it is next */
 };
 
 /* What a terminal or a supervisor sends to end, or to be noticed by,
@@ -39,6 +42,16 @@ struct run {
 static const int forwarded[] = {
 	SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH,
 };
+
+static bool
+is_forwarded(uint32_t number)
+{
+	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++) {
+		if ((uint32_t)forwarded[i] == number)
+			return true;
+	}
+	return false;
+}
 
 static int
 open_signals(void)
@@ -48,6 +61,7 @@ open_signals(void)
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
 		sigaddset(&set, forwarded[i]);
+	sigaddset(&set, PROTECT_SIGNAL);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -130,22 +144,12 @@ start(struct run *r, struct error *e)
 }
 
 static void
-pass_signals(struct run *r)
-{
-	struct signalfd_siginfo info;
-
-	while (read(r->signal_fd, &info, sizeof info) == sizeof info)
-		confine_signal(&r->result->confine, (int)info.ssi_signo,
-		    info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2);
-}
-
-static void
-audit_kill(struct run *r, const char *signal_name)
+audit_kill(struct run *r, const char *signal_name, const char *reason)
 {
 	audit_begin(r->s->audit, "kill");
 	if (r->s->audit->fd != -1) {
 		jsonw_key_str(&r->s->audit->w, "signal", signal_name);
-		jsonw_key_str(&r->s->audit->w, "reason", "time limit");
+		jsonw_key_str(&r->s->audit->w, "reason", reason);
 	}
 	audit_end(r->s->audit);
 }
@@ -159,23 +163,80 @@ time_out(struct run *r)
 	if (!r->result->timed_out) {
 		r->result->timed_out = true;
 		r->deadline_ms += r->s->grace_ms;
-		audit_kill(r, "TERM");
+		audit_kill(r, "TERM", "time limit");
 		confine_signal(c, SIGTERM, true);
 		confine_signal(c, SIGCONT, true);
 		return;
 	}
 	r->killed = true;
-	audit_kill(r, "KILL");
+	audit_kill(r, "KILL", "time limit");
+}
+
+/* Who makes protected names again and again wants to be faster than we. */
+static void
+look_at_names(struct run *r)
+{
+	if (r->killed || protect_look(&r->watch, r->s->found, r->s->audit))
+		return;
+	r->killed = true;
+	r->result->persisted = true;
+	audit_kill(r, "KILL", "protected names");
+}
+
+static void
+take_signals(struct run *r)
+{
+	struct signalfd_siginfo info;
+
+	while (read(r->signal_fd, &info, sizeof info) == sizeof info) {
+		if (!is_forwarded(info.ssi_signo))
+			look_at_names(r);
+		else
+			confine_signal(&r->result->confine,
+			    (int)info.ssi_signo, info.ssi_signo != SIGUSR1 &&
+			    info.ssi_signo != SIGUSR2);
+	}
+}
+
+/* Where no control group holds all processes together they are added up, and
+ * ended when they have too much. */
+static void
+look_at_memory(struct run *r)
+{
+	int64_t now = clock_ms(), took;
+
+	if (r->proc_fd == -1 || now < r->memory_ms || r->killed)
+		return;
+	if (memory_used(r->proc_fd, r->result->confine.init_pid) >
+	    r->s->policy->limits.mem) {
+		r->killed = true;
+		r->result->hit |= 1U << LIMIT_MEM;
+		audit_kill(r, "KILL", "memory limit");
+	}
+	took = clock_ms() - now;
+	r->memory_ms = now + took + (took * MEMORY_SHARE > MEMORY_PERIOD_MS ?
+	    took * MEMORY_SHARE : MEMORY_PERIOD_MS);
+}
+
+static void
+open_memory(struct run *r)
+{
+	if (r->result->confine.limits.state[LIMIT_MEM] != LIMIT_ADVISORY)
+		return;
+	r->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r->memory_ms = clock_ms() + MEMORY_PERIOD_MS;
 }
 
 static int
 wait_ms(const struct run *r)
 {
-	int64_t left;
+	int64_t next = r->proc_fd != -1 ? r->memory_ms : 0, left;
 
-	if (r->deadline_ms == 0)
+	if (r->deadline_ms != 0 && (next == 0 || r->deadline_ms < next))
+		next = r->deadline_ms;
+	if (next == 0)
 		return -1;
-	left = r->deadline_ms - clock_ms();
+	left = next - clock_ms();
 	return left < 0 ? 0 : left > 1000000 ? 1000000 : (int)left;
 }
 
@@ -213,11 +274,12 @@ step(struct run *r)
 	for (int i = 0; r->capped && i < STREAM_COUNT; i++)
 		output_work(&r->output[i], &at[WAIT_OUTPUT + 2 * i]);
 	if (at[WAIT_SIGNAL].revents != 0)
-		pass_signals(r);
+		take_signals(r);
 	if (at[WAIT_INIT].revents != 0) {
 		take_end(r);
 		return false;
 	}
+	look_at_memory(r);
 	if (r->deadline_ms != 0 && clock_ms() >= r->deadline_ms)
 		time_out(r);
 	return !r->killed;
@@ -280,14 +342,17 @@ supervise_run(const struct supervise *s, struct result *ret)
 
 	r.s = s;
 	r.result = ret;
-	r.signal_fd = r.output[0].from = r.output[1].from = -1;
+	r.signal_fd = r.proc_fd = r.output[0].from = r.output[1].from = -1;
 	protect_start(&r.watch, s->policy);
 	if (start(&r, &ret->error) != 0) {
 		ret->status = ret->error.code;
 		confine_stop(&ret->confine);
 		goto out;
 	}
-	while (step(&r))
+	open_memory(&r);
+	protect_arm(&r.watch);
+	look_at_names(&r);
+	while (!r.killed && step(&r))
 		;
 	ret->wall_ms = clock_ms() - r.started_ms;
 	confine_stop(&ret->confine);
@@ -300,4 +365,5 @@ out:
 	for (int i = 0; i < STREAM_COUNT; i++)
 		output_close(&r.output[i]);
 	io_close(&r.signal_fd);
+	io_close(&r.proc_fd);
 }

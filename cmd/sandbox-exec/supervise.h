@@ -24,7 +24,7 @@ struct supervise {
 	pid_t (*gate)(const struct policy *policy, const struct confine *c,
 	    struct audit *audit, struct error *e);
 
-	/* Told, at the end, of protected names that the payload made; user is
+	/* Told of protected names that the payload made; user is
 	 * audit. */
 	protect_found *found;
 };
@@ -35,6 +35,7 @@ struct result {
 	bool ran;          /* there is a wait_status */
 	int wait_status;
 	bool timed_out;
+	bool persisted;    /* it was ended for the protected names it made */
 	unsigned hit;      /* limits, bits 1 << enum limit_kind */
 	int64_t wall_ms;
 	struct rusage rusage;

@@ -17,6 +17,7 @@
 #include "cmd/sandbox-exec/mask.h"
 #include "cmd/sandbox-exec/overlay.h"
 #include "cmd/sandbox-exec/path.h"
+#include "cmd/sandbox-exec/procfs.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -34,7 +35,7 @@ tree_init(struct tree *t)
 {
 	t->source_count = 0;
 	t->root = t->idmount.userns_fd = -1;
-	t->no_proc = t->no_idmap = t->links_read = false;
+	t->no_proc = t->no_idmap = t->links_read = t->refused = t->cut = false;
 }
 
 void
@@ -59,20 +60,28 @@ open_beneath(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
 	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
 }
 
+/* What a mount call says for want of permission or of the call; it takes
+ * descriptors, so it is not about a path. */
+static void
+note_refusal(struct tree *t)
+{
+	t->refused = errno == EPERM || errno == EACCES || errno == ENOSYS;
+}
+
 /* Clones the mount at fd with these flags. */
 static int
-clone_mount(int fd, uint64_t flags)
+clone_mount(struct tree *t, int fd, uint64_t flags)
 {
 	struct mount_attr attr = {.attr_set = flags,
 		.propagation = MS_PRIVATE};
 	int mount_fd = open_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE |
 	    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
-	if (mount_fd == -1)
-		return -1;
-	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
-	    sizeof attr) != 0)
+	if (mount_fd != -1 && mount_setattr(mount_fd, "", AT_EMPTY_PATH |
+	    AT_RECURSIVE, &attr, sizeof attr) != 0)
 		io_close(&mount_fd);
+	if (mount_fd == -1)
+		note_refusal(t);
 	return mount_fd;
 }
 
@@ -112,7 +121,7 @@ open_default(struct tree *t, const char *path, uint64_t flags,
 	if (fd == -1)
 		return errno == ENOENT || errno == ELOOP ? 0 :
 		    error_errno(e, "%s", path);
-	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(fd, flags)) == -1) {
+	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(t, fd, flags)) == -1) {
 		error_errno(e, "%s", path);
 		close(fd);
 		return -1;
@@ -223,7 +232,7 @@ open_upper(struct tree *t, struct tree_source *s, const struct stat *st,
 		return 0;
 	fd = open_beneath(AT_FDCWD, upper, O_PATH | O_DIRECTORY,
 	    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-	if (fd == -1 || (s->upper_fd = clone_mount(fd, FLAGS_ALL)) == -1) {
+	if (fd == -1 || (s->upper_fd = clone_mount(t, fd, FLAGS_ALL)) == -1) {
 		error_errno(e, "%s", upper);
 		io_close(&fd);
 		return -1;
@@ -249,7 +258,7 @@ open_path(struct tree *t, const struct policy_path *path,
 	    RESOLVE_NO_MAGICLINKS);
 	if (fd == -1)
 		return error_errno(e, "%s", path->host);
-	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(fd,
+	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(t, fd,
 	    flags_of(path))) == -1) {
 		error_errno(e, "%s", path->host);
 		close(fd);
@@ -677,19 +686,12 @@ attach_resolver(struct tree *t, struct error *e)
 }
 
 static int
-attach_proc(struct tree *t)
+attach_proc(struct tree *t, const struct policy *p)
 {
-	static const char *const options[] = {"subset", "pid", "hidepid",
-		"invisible", NULL};
-	int fd = new_mount("proc", options, FLAGS_ALL | MOUNT_ATTR_NOEXEC);
-	int r = fd == -1 ? -1 : attach(fd, t->root, "proc");
+	int r = procfs_attach(t->root, "proc", p->proc);
 
-	io_close(&fd);
-	if (r != 0 && (errno == EPERM || errno == EACCES)) {
-		t->no_proc = true;
-		r = 0;
-	}
-	return r;
+	t->no_proc = r == 1;
+	return r == 1 ? 0 : r;
 }
 
 static int
@@ -744,7 +746,7 @@ int
 tree_build(struct tree *t, const struct policy *p, struct landlock *l,
     struct error *e)
 {
-	if (attach_proc(t) != 0)
+	if (attach_proc(t, p) != 0)
 		return error_errno(e, "proc");
 	if (attach_pts(t, l) != 0)
 		return error_errno(e, "devpts");
@@ -753,8 +755,10 @@ tree_build(struct tree *t, const struct policy *p, struct landlock *l,
 	if (p->net == POLICY_NET_ALLOW && p->default_files &&
 	    attach_resolver(t, e) != 0)
 		return -1;
-	if (enter(t) != 0)
+	if (enter(t) != 0) {
+		note_refusal(t);
 		return error_errno(e, "pivot_root");
+	}
 	if (landlock_allow_read(l, t->root) != 0)
 		return error_errno(e, "landlock");
 	return 0;

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "cmd/sandbox-exec/idmount.h"
-#include "cmd/sandbox-exec/landlock.h"
 #include "cmd/sandbox-exec/policy.h"
+#include "common/landlock.h"
 
 enum {
 	TREE_SOURCES_MAX = POLICY_PATHS_MAX + 24,
@@ -38,6 +38,8 @@ struct tree {
 	char links[TREE_LINKS][64]; /* of "/bin", "/sbin", "/lib" ... */
 	bool no_proc;       /* the kernel refused a fresh /proc */
 	bool no_idmap;      /* a path's owner could not be mapped */
+	bool refused;       /* the kernel does not let us mount as such */
+	bool cut;           /* not all repositories were looked for */
 };
 
 /* Who owns what in the sandbox. */

@@ -11,7 +11,7 @@ static attempt *
 find(const char *name)
 {
 	const struct attack *const all[] = {kernel_attacks, process_attacks,
-		network_attacks, file_attacks};
+		network_attacks, file_attacks, shared_attacks};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		for (const struct attack *a = all[i]; a->name != NULL; a++) {

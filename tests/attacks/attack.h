@@ -20,6 +20,6 @@ struct attack {
 
 /* Each ends with a NULL name. */
 extern const struct attack kernel_attacks[], process_attacks[],
-    network_attacks[], file_attacks[];
+    network_attacks[], file_attacks[], shared_attacks[];
 
 #endif

@@ -216,6 +216,12 @@ memory_hog(char **a)
 }
 
 static long
+memory_held(char **a)
+{
+	return memory_hog(a) == 0 ? hang(a) : -1;
+}
+
+static long
 descriptors(char **a)
 {
 	int count = atoi(a[0]);
@@ -247,6 +253,6 @@ const struct attack process_attacks[] = {
 	{"prlimit", limit_of_other}, {"shm", shared_memory},
 	{"setuid", become_root}, {"setresuid", become_real_root},
 	{"setgroups", groups}, {"memfd", memfd_exec}, {"daemons", daemons},
-	{"hang", hang}, {"fork-bomb", fork_bomb}, {"memory", memory_hog},
+	{"hang", hang}, {"fork-bomb", fork_bomb}, {"memory", memory_hog}, {"memory-held", memory_held},
 	{"descriptors", descriptors}, {"core", core_dump}, {NULL, NULL},
 };

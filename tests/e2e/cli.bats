@@ -182,12 +182,17 @@ links()
 			run ! grep -Eqx 'libssl|libcrypto|libcurl|libyaml' \
 				<(links "$tool")
 		fi
-		if [[ $tool != tunnel-up ]]; then
+		if [[ $tool != @(tunnel-up|sandbox-worker) ]]; then
 			run ! grep -qx libcurl <(links "$tool")
 		fi
 		if [[ $tool != mcp-proxy ]]; then
-			run ! grep -Eq 'libyaml|libhttp_parser|libcares' \
-				<(links "$tool")
+			run ! grep -Eq 'libyaml|libcares' <(links "$tool")
+		fi
+		if [[ $tool != @(mcp-proxy|sandbox-worker) ]]; then
+			run ! grep -Eq 'libhttp_parser' <(links "$tool")
+		fi
+		if [[ $tool != sandbox-worker ]]; then
+			run ! grep -qx libarchive <(links "$tool")
 		fi
 	done < <(tools)
 	grep -qx libcurl <(links tunnel-up)

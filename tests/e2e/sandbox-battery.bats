@@ -260,6 +260,33 @@ workspace()
 	END
 }
 
+@test "leak: the kernel, where its numbers are shown" {
+	OPTIONS=(--proc system)
+	CONTRAST=0
+	attempts <<-'END'
+	its memory: attack read /proc/kcore -> ENODATA|EACCES|ENOENT
+	its symbols: attack read /proc/kallsyms -> ENODATA|EACCES
+	its keys: attack read /proc/keys -> ENODATA|EACCES
+	its log: attack read /proc/kmsg -> ENODATA|EACCES
+	its configuration: attack read /proc/config.gz -> ENODATA|ENOENT
+	its command line: attack read /proc/cmdline -> ENODATA
+	interrupts, and so keystrokes: attack read /proc/interrupts -> ENODATA
+	the same in numbers: grep -cv ^cpu /proc/stat -> 0
+	timers and their processes: attack read /proc/timer_list -> ENODATA|EACCES|ENOENT
+	locks of others: attack read /proc/locks -> ENODATA
+	disks: attack read /proc/diskstats -> ENODATA
+	settings: ls -A /proc/sys | wc -l -> 0
+	the core pattern: attack write /proc/sys/kernel/core_pattern -> ENOENT
+	the boot's id: attack read /proc/sys/kernel/random/boot_id -> ENOENT
+	the magic key: attack write /proc/sysrq-trigger -> EACCES|EROFS|ENOENT
+	file systems of the kernel's: ls -A /proc/fs | wc -l -> 0
+	all that is not empty: cd /proc; for f in [!0-9]*; do if [ -f $f ] && ! [ -L $f ] && grep -q . $f; then echo $f; fi; done 2>/dev/null | tr '\n' ' ' -> cpuinfo filesystems loadavg meminfo stat uptime version 
+	all directories: cd /proc; for d in [!0-9]*/; do [ -L ${d%/} ] || ls -A $d; done 2>/dev/null | wc -l -> 0
+	init's environment: attack read /proc/1/environ -> ENOENT|EACCES|EPERM
+	taking a cover away: attack unmount /proc/kallsyms -> EPERM
+	END
+}
+
 @test "leak: devices" {
 	attempts <<-'END'
 	disks: ls /dev | grep -c '^[sv]d' -> 0
@@ -305,12 +332,15 @@ workspace()
 	id=$(ipcmk -M 4096 | grep -o '[0-9]*$')
 	key=$(awk -v id="$id" '$2 == id {print $1}' /proc/sysvipc/shm)
 	echo secret >"/dev/shm/battery.$BASHPID"
+	eq "$("$A/attack" queue-make "/battery.$key")" ok
 	attempts <<-END
 	System V segments: attack shm $key -> ENOENT
 	listing them: ipcs -m 2>/dev/null | grep -c '^0x' -> 0
 	files in memory: ls -A /dev/shm | wc -l -> 0
 	message queues: attack list /dev/mqueue -> ENOENT
+	a message queue by its name: attack queue /battery.$key -> ENOENT
 	END
+	"$A/attack" queue-remove "/battery.$key"
 	ipcrm -m "$id"
 	rm -f "/dev/shm/battery.$BASHPID"
 }
@@ -329,6 +359,112 @@ workspace()
 	init's program: attack write /proc/1/exe -> EACCES|EPERM|ENOENT
 	END
 	[[ ! -e /attack && ! -e /etc/ld.so.preload ]]
+}
+
+@test "files: what can be read cannot be changed by another way" {
+	mkdir "$T/shown"
+	echo secret >"$T/shown/file"
+	chmod -R a+rX "$T/shown"
+	((EUID != 0)) || chown -R "$USER_ID" "$T/shown"
+	OPTIONS=(--ro "$T/shown" --workdir "$T/shown")
+	CONTRAST=0
+	attempts <<-'END'
+	opening its descriptor again: attack reopen file -> EROFS|EACCES
+	mapping it: attack map file -> EACCES
+	cutting it: attack truncate file -> EROFS|EACCES
+	cutting it by opening: attack open-truncate file -> EROFS|EACCES
+	its mode: attack chmod file -> EROFS
+	its times: attack utime file -> EROFS
+	its attributes: attack setxattr file user.x -> EROFS
+	other blocks in its place: attack clone-range file -> EBADF|EROFS
+	a lease, which makes its owner wait: attack lease file -> EPERM
+	a hard link to it: attack link file /tmp/file -> EXDEV
+	by the root of /proc: attack write /proc/self/root$PWD/file -> EROFS|EACCES
+	by the directory of /proc: attack write /proc/self/cwd/file -> EROFS|EACCES
+	the directory as a whole: attack rename $PWD /tmp/x -> EXDEV|EBUSY|EROFS|EACCES
+	removing it: attack remove file -> EROFS|EACCES
+	END
+	eq "$(cat "$T/shown/file")" secret
+	# What standard input is open for is all that there is.
+	for user in "${USERS[@]}"; do
+		run -0 "as_$user" "$BOX" --ro "$A:/a" -- /a/attack reopen-stdin \
+			<"$T/shown/file"
+		[[ $output == EACCES || $output == EROFS ]]
+	done
+}
+
+@test "files: protected files by another way" {
+	workspace
+	mkdir -p "$W/.git/objects" "$W/.git/hooks"
+	touch "$W/.git/HEAD" "$W/.git/config" "$W/.git/hooks/pre-push" "$W/.envrc"
+	chmod -R a+rwX "$W"
+	((EUID != 0)) || chown -R "$USER_ID" "$W"
+	CONTRAST=0
+	attempts <<-'END'
+	opening the settings again: attack reopen .git/config -> EROFS|EACCES
+	cutting them: attack truncate .git/config -> EROFS|EACCES
+	a hard link to them: attack link .git/config .git/copy -> EXDEV|EROFS|EACCES
+	a hook's mode: attack chmod .git/hooks/pre-push -> EROFS
+	a start-up file by the root of /proc: attack write /proc/self/root$PWD/.envrc -> EROFS|EACCES
+	exchanging repositories: mkdir -p o/.git; attack exchange o/.git .git -> EBUSY|EXDEV
+	a start-up file for a directory: mkdir d; attack exchange d .envrc -> EBUSY|EXDEV
+	taking the directory away: attack rename $PWD $PWD.2 -> EBUSY|EXDEV|EROFS|EACCES
+	what an overlay takes for a deletion: attack whiteout w -> EPERM|EACCES
+	END
+}
+
+@test "files: a link that comes and goes while the sandbox begins" {
+	local i
+
+	mkdir -p "$T/ws/sub" "$T/other"
+	echo secret >"$T/other/file"
+	ln -s "$T/other" "$T/ws/link"
+	chmod -R a+rX "$T/other" "$T/ws"
+	start_bg swap "$A/attack" swap "$T/ws/sub" "$T/ws/link"
+	for user in "${USERS[@]}"; do
+		for i in {1..20}; do
+			run --separate-stderr "as_$user" "$BOX" --rw "$T/ws" \
+				--ro "$T/ws/sub" -- cat "$T/ws/sub/file" \
+				"$T/ws/link/file"
+			[[ $output != *secret* ]]
+			((status == 125 || status == 1))
+		done
+	done
+	is_alive swap
+}
+
+# Else one sandbox could move it while another looks for it.
+@test "files: what is masked stays where it is" {
+	workspace
+	mkdir -p "$W/a/b/c" "$W/d"
+	echo secret >"$W/a/b/.env"
+	chmod -R a+rwX "$W"
+	((EUID != 0)) || chown -R "$USER_ID" "$W"
+	OPTIONS+=(--mask .env)
+	CONTRAST=0
+	attempts <<-'END'
+	moving its directory: attack rename a/b moved -> EBUSY|EXDEV
+	moving what that is in: attack rename a moved -> EBUSY|EXDEV
+	exchanging it: attack exchange a d -> EBUSY|EXDEV
+	reading it: attack read a/b/.env -> ENODATA|EACCES
+	a hard link to it: attack link a/b/.env d/x -> EXDEV|EACCES
+	what lies beside it: touch a/b/c/x && mv a/b/c a/c && mv a/c a/b/c && echo moved -> moved
+	END
+}
+
+@test "files: names that are no text" {
+	workspace
+	CONTRAST=0
+	((EUID != 0)) || chown -R "$USER_ID" "$W"
+	requires jq
+	# shellcheck disable=SC2016
+	run_tool 0 "$BOX" --overlay "$W" --workdir "$W" --diff --json -- perl -e '
+		for my $n ("a\nD\tb", "\xff\xfe", "\e[2J", " ", "-rf", "a" x 255) {
+			open my $f, ">", $n or die; mkdir "d$n" }'
+	eq "$(jq -rs length <<<"$output")" 11
+	run_tool 0 "$BOX" --overlay "$W" --workdir "$W" --diff -- perl -e '
+		open my $f, ">", "a\nD\t\e[2J" or die'
+	eq "$output" "A	$W/a\\x0aD\\x09\\x1b[2J"
 }
 
 @test "files: private directories stay inside" {
@@ -404,13 +540,19 @@ workspace()
 	touch "$W/.git/HEAD"
 	chmod -R a+rwX "$W"
 	for name in .git/hooks .git/config .bashrc .envrc .vscode .mcp.json; do
-		run --separate-stderr "$BOX" --rw "$W" --workdir "$W" -- sh -c \
-			"mkdir $name || echo x >$name; :"
-		if [[ -e $W/$name ]]; then
-			echo "$name was made: $stderr"
-			return 1
-		fi
-		rm -rf "$W/$name".sandbox-exec*
+		for make in "mkdir $name" "echo x >$name" "ln -s /x $name" \
+			"mkfifo $name" "touch x; ln x $name; rm x" \
+			"mkdir x; mv -T x $name" \
+			"for i in '' -1 -2 -3 -4 -5 -6 -7 -8 -9 -10; do
+				mkdir $name.sandbox-exec\$i; done; mkdir $name"; do
+			run --separate-stderr "$BOX" --rw "$W" --workdir "$W" -- \
+				sh -c "$make; :"
+			if [[ -e $W/$name || -L $W/$name ]]; then
+				echo "$name was made by $make: $stderr"
+				return 1
+			fi
+			rm -rf "$W/$name".sandbox-exec*
+		done
 	done
 }
 
@@ -421,6 +563,27 @@ marked()
 }
 
 unmarked() { ! marked "$1" 1; }
+
+# deep COMMAND: makes directories below each other, more than can be open.
+DEEP='perl -e "for (1 .. 1100) { mkdir q(d); chdir q(d) } mkdir q(no); chmod 0, q(no)"'
+
+@test "persistence: what is too deep to remove is removed" {
+	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
+		"$ROOT/tests/fakes/refuse-namespaces.c" -lseccomp
+	touch "$T/before"
+	for user in "${USERS[@]}"; do
+		run_tool 0 "as_$user" "$T/refuse" "$BOX" -- \
+			sh -c "cd \$HOME && $DEEP"
+	done
+	eq "$(find /tmp -maxdepth 1 -name 'sandbox-exec.*' -newer "$T/before")" ''
+	mkdir "$T/tree" "$T/mine"
+	run_tool 0 "$BOX" --overlay "$T/tree" --changes "$T/mine" \
+		--workdir "$T/tree" -- sh -c "$DEEP"
+	run_tool 0 "$BOX" --overlay "$T/tree" --changes "$T/mine" --discard
+	eq "$(ls -A "$T/mine" "$T/tree")" "$T/mine:
+
+$T/tree:"
+}
 
 @test "persistence: nothing outlives the sandbox" {
 	local mark=battery-$BASHPID-mark
@@ -477,6 +640,30 @@ unmarked() { ! marked "$1" 1; }
 	END
 }
 
+@test "exhaustion: what the kernel counts for the caller" {
+	attempts <<-'END'
+	half of the caller's watches: attack watches 100 -> EMFILE
+	queued signals: attack timers 10000 -> EAGAIN
+	memory that is not swapped: attack lock-memory 4096 -> ENOMEM|EPERM|EAGAIN
+	being the last to be killed: attack never-kill -> EACCES|EPERM
+	writing before all others: attack io-flusher -> EPERM
+	reading before all others: attack best-io -> EPERM
+	the program's own map: attack move-map -> EPERM
+	END
+}
+
+# An ordinary user has no control group here: all that it has is added up.
+@test "exhaustion: memory of many processes" {
+	((EUID != 0)) || USERS=(user)
+	CONTRAST=0
+	OPTIONS=(--mem 64m)
+	attempts <<-'END'
+	each below the limit: for i in 1 2 3 4 5 6; do attack memory-held 30 & done; sleep 60; echo through -> killed by 9
+	orphans: for i in 1 2 3 4 5 6; do (setsid attack memory-held 30 &) ; done; sleep 60; echo through -> killed by 9
+	few: for i in 1 2; do attack memory-held 10 & done; sleep 1; echo through -> through
+	END
+}
+
 @test "exhaustion: output" {
 	CONTRAST=0
 	for user in "${USERS[@]}"; do
@@ -494,6 +681,39 @@ unmarked() { ! marked "$1" 1; }
 		run_tool 124 "as_$user" "$BOX" --time 1s -- sh -c \
 			'kill -STOP $$; echo on'
 	done
+}
+
+has_lines() { (($(wc -l <"$2") >= $1)); }
+
+# A socket is reached by its path where that is shown, and nowhere else.
+@test "network: sockets that are granted" {
+	requires node
+	mkdir "$T/granted" "$T/kept"
+	cat >"$T/listen.mjs" <<-'END'
+	import fs from 'node:fs';
+	import net from 'node:net';
+	for (const path of process.argv.slice(2))
+		net.createServer((c) => c.on('error', () => {})).listen(path, () => {
+			fs.chmodSync(path, 0o777);
+			console.log('ready');
+		});
+	END
+	start_bg listener node "$T/listen.mjs" "$T/granted/s" "$T/kept/s" \
+		"$T/kept/t"
+	wait_until has_lines 3 "$T/listener.out"
+	chmod 755 "$T/granted" "$T/kept"
+	CONTRAST=0
+	OPTIONS=(--ro "$T/granted" --rw "$T/kept/t")
+	attempts <<-END
+	one in a directory that is shown: attack unix $T/granted/s -> ok
+	one that is shown itself: attack unix $T/kept/t -> ok
+	its neighbour: attack unix $T/kept/s -> ENOENT|EACCES
+	END
+	OPTIONS=(--ro "$T/granted" --mask s --ro "$T/kept" --mask "$T/kept/t")
+	attempts <<-END
+	one that is masked: attack unix $T/kept/t -> ECONNREFUSED|EACCES
+	one that is masked at any depth: attack unix $T/granted/s -> ECONNREFUSED|EACCES
+	END
 }
 
 @test "network: kinds of sockets" {
@@ -576,11 +796,24 @@ unmarked() { ! marked "$1" 1; }
 	start_bg listener node -e "require('net').createServer().listen('$T/sock',
 		() => require('fs').chmodSync('$T/sock', 0o777))"
 	wait_file "$T/sock"
+	echo mine >"$T/mine"
+	chmod 600 "$T/mine"
+	((EUID != 0)) || chown "$USER_ID" "$T/mine"
 	USERS=(lower_self lower)
 	as_lower_self() { "$T/refuse" "$@"; }
 	CONTRAST=0
 	as_lower() { "${become[@]}" "$T/refuse" "$@"; }
 	attempts <<-END
+	the mode of a file outside: attack chmod $T/mine -> EPERM
+	its attributes, an access list for one: attack setxattr $T/mine user.x -> EPERM
+	its owner: chown $(id -u) $T/mine 2>/dev/null; echo \$? -> 1
+	cutting it: attack truncate $T/mine -> EACCES
+	cutting it by opening: attack open-truncate $T/mine -> EACCES
+	reading it: attack read $T/mine -> EACCES
+	removing it: attack remove $T/mine -> EACCES
+	shared memory: attack shm 0 -> EPERM
+	a message queue: attack queue-make /battery -> EPERM|EACCES
+	a lease on what can be read: attack lease /usr/bin/env -> EPERM
 	limiting a process of the same user: attack prlimit $own -> EPERM
 	slowing it: attack priority $own -> EPERM
 	signalling it: attack signal $own -> EPERM

@@ -17,7 +17,8 @@ setup_file_sandbox()
 	cp "$BIN/sandbox-exec" "$SX_DIR/"
 	"${CC:-cc}" -D_GNU_SOURCE -o "$SX_DIR/refuse" "$ROOT/tests/fakes/refuse-namespaces.c" \
 		-lseccomp
-	if ((EUID == 0)) && ! id "$SANDBOX_USER" >/dev/null 2>&1; then
+	if ((EUID == 0)) && [[ $SANDBOX_USER == *[a-z]* ]] &&
+		! id "$SANDBOX_USER" >/dev/null 2>&1; then
 		useradd --system --no-create-home --shell /usr/sbin/nologin \
 			"$SANDBOX_USER"
 		export SX_ADDED=1

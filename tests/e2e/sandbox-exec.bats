@@ -398,6 +398,32 @@ explains_itself()
 	each explains_itself
 }
 
+shows_the_machine()
+{
+	requires node
+	sx 0 -- node -p 'os.cpus().length'
+	eq "$output" 0
+	sx 0 --proc system -- node -p 'os.cpus().length'
+	eq "$output" "$(nproc --all)"
+	sx 0 --proc system -- sh -c 'free >/dev/null && uptime >/dev/null &&
+		cat /proc/version && ls /proc/sys /proc/self/stat'
+	eq "$output" "$(cat /proc/version)
+/proc/self/stat
+
+/proc/sys:"
+	sx 125 --proc all -- true
+	printf 'fixed: files\n' >"$W/p.yaml"
+	sx 125 --policy "$W/p.yaml" --proc system -- true
+	[[ $stderr == *'the policy file fixes this'* ]]
+	printf 'proc: system\nfixed: files\n' >"$W/p.yaml"
+	sx 0 --policy "$W/p.yaml" --proc pids -- sh -c '! cat /proc/meminfo'
+	sx 0 --policy "$W/p.yaml" -- cat /proc/meminfo
+}
+
+@test "--proc system shows processors and memory" {
+	each shows_the_machine
+}
+
 # ---- where user namespaces are refused ----
 
 runs_in_lower_tier()
@@ -422,6 +448,58 @@ runs_in_lower_tier()
 
 @test "without namespaces Landlock and seccomp remain, and it says so" {
 	each runs_in_lower_tier
+}
+
+# What AppArmor and others refuse once there are namespaces: the word of
+# refuse-namespaces, and what the warning names.
+refused_later()
+{
+	local own=("${AS[@]}") word why
+
+	while read -r word why; do
+		AS=("${own[@]}" "$SX_DIR/refuse" "--some=$word")
+		sx 3 -- sh -c 'echo ran; exit 3'
+		eq "$output" ran
+		[[ $stderr == *"warning: namespaces: $why: "* ]]
+		sx 125 --require namespaces -- true
+		one_error "namespaces are required: $why: "
+		sx 0 --explain
+		[[ $output == *'isolation: lsm'* &&
+			$output != *'NOT REFUSED'* &&
+			$output == *'remedy: namespaces: '* ]]
+		sx 0 --explain --json
+		[[ $(jq -r .remedies.namespaces <<<"$output") == *' '* ]]
+	done <<-'END'
+	maps user namespace
+	mount root: tmpfs
+	attributes /usr
+	pivot pivot_root
+	net network namespace
+	END
+	AS=("${own[@]}")
+}
+
+@test "where namespaces can be made but not used the lower tier remains" {
+	requires jq
+	each refused_later
+}
+
+refused_proc()
+{
+	AS+=("$SX_DIR/refuse" --some=proc)
+	sx 0 -- sh -c 'ls -A /proc | wc -l; ls / | grep -c home; id -u'
+	[[ $output == 0$'\n'* ]]
+	[[ $stderr == *'warning: proc: '*'/proc is empty'* ]]
+	sx 0 --allow example.org -- true
+	sx 0 --explain
+	[[ $output == *'isolation: full'* && $output == *'remedy: proc: '* &&
+		$output != *'NOT REFUSED'* ]]
+	sx 125 --require full -- true
+	one_error 'full isolation is required: the kernel refuses a new /proc'
+}
+
+@test "where only /proc is refused it is empty and the rest is there" {
+	each refused_proc
 }
 
 kills_in_lower_tier()

@@ -180,14 +180,51 @@ protection()
 	each protection
 }
 
+protection_elsewhere()
+{
+	as git init -q --bare store/bare.git
+	as git init -q --separate-git-dir store/apart.git work
+	sx 0 --rw "$W" -- sh -c '
+		for d in store/bare.git store/apart.git; do
+			for f in $d/config $d/hooks/pre-commit; do
+				if echo evil 2>/dev/null >$f; then echo "wrote $f"; fi
+			done
+		done
+		for d in store store/*.git; do
+			perl -e "rename q($d), q(moved) and print q(moved $d)"
+		done
+		echo x 2>/dev/null >work/.git && echo "wrote work/.git"
+		touch store/bare.git/objects/new'
+	eq "$output" ''
+}
+
+@test "git directories without a working copy beside them are protected" {
+	requires git
+	each protection_elsewhere
+}
+
+protection_cut()
+{
+	as mkdir many
+	(cd many && seq 4200 | as xargs mkdir)
+	sx 0 --rw "$W" true
+	[[ $stderr == *'warning: protection: too many files'* ]]
+	sx 125 --require full --rw "$W" true
+	sx 0 --require full --ro "$W" true
+}
+
+@test "a search for repositories that is cut short is told" {
+	each protection_cut
+}
+
 protection_missing()
 {
 	as git init -q .
 	as rm -r .git/hooks
-	sx 0 --rw "$W" -- sh -c 'mkdir .git/hooks && touch .git/hooks/post-merge
+	sx 0 --rw "$W" -- sh -c 'mkdir .git/hooks
 		echo x >.envrc; ln -s /etc/passwd .profile; echo x >plain'
 	[[ ! -e .git/hooks && ! -e .envrc && ! -L .profile && -e plain ]]
-	[[ -e .git/hooks.sandbox-exec/post-merge && -e .envrc.sandbox-exec ]]
+	[[ -d .git/hooks.sandbox-exec && -e .envrc.sandbox-exec ]]
 	eq "${#stderr_lines[@]}" 3
 	[[ $stderr == *".envrc: a protected name: renamed to .envrc.sandbox-exec"* ]]
 }
@@ -195,6 +232,59 @@ protection_missing()
 @test "protected names that were missing leave no trace before or after" {
 	requires git
 	each protection_missing
+}
+
+protection_at_once()
+{
+	as git init -q .
+	# Each name, in the command's own eyes, is gone soon: not at the end.
+	sx 0 --rw "$W" --time 1m -- sh -c '
+		for name in .envrc .vscode .git/commondir; do
+			mkdir $name
+			while [ -e $name ]; do sleep 0.01; done
+		done
+		for i in "" -1 -2 -3 -4 -5 -6 -7 -8 -9 -10 -11; do
+			mkdir .mcp.json.sandbox-exec$i
+		done
+		mkdir .mcp.json
+		while [ -e .mcp.json ]; do sleep 0.01; done'
+	eq "${#stderr_lines[@]}" 4
+	as rm -rf .mcp.json* .envrc* .vscode*
+	sx 137 --rw "$W" --time 1m -- sh -c '
+		while :; do mkdir .envrc 2>/dev/null; done'
+	eq "${stderr_lines[-1]}" "sandbox-exec: protected names: the command made them again and again and was ended"
+	[[ ! -e .envrc ]]
+}
+
+@test "protected names that are made vanish while the command runs" {
+	requires git
+	each protection_at_once
+}
+
+own_repositories()
+{
+	sx 0 --rw "$W" -- sh -ec '
+		git init -q new
+		cd new
+		git config user.email a@example.org
+		git config user.name a
+		echo "exit 1" >.git/hooks/pre-push
+		echo x >f
+		git add f
+		git commit -qm f
+		cd ..
+		git clone -q new copy
+		git -C copy log --format=%s
+		git init -q .
+		git config user.name b
+		ls -d .git/hooks new/.git/hooks copy/.git/hooks | wc -l'
+	eq "$output" $'f\n3'
+	eq "$stderr" ''
+}
+
+@test "a repository that the command makes is its own" {
+	requires git
+	each own_repositories
 }
 
 git_works()
@@ -241,6 +331,27 @@ places()
 
 @test "the deeper path decides, in any order" {
 	each places
+}
+
+# Renaming what leads to a read-only part would put another in its place.
+places_stay()
+{
+	as mkdir -p a/b/c a/d
+	echo host | as tee a/b/c/f >/dev/null
+	sx 0 --rw a --ro a/b/c -- sh -c '
+		for d in b b/c; do
+			perl -e "rename q('"$W"'/a/$d), q('"$W"'/a/moved) and print q(moved)"
+		done
+		mv a/d a/e && mkdir a/b/new && echo x >a/b/new/f
+		cd a/b && rm -rf c; mv c moved; mkdir -p c; echo evil >c/f; true' \
+		2>/dev/null
+	eq "$output" ''
+	eq "$(cat a/b/c/f)" host
+	[[ -d a/e && -f a/b/new/f ]]
+}
+
+@test "a read-only part of a writable directory stays where it is" {
+	each places_stay
 }
 
 explained()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // adit-frame(5) for the fakes: a second implementation, written from the
 // manual page, so that the tests do not only compare the C code with itself.
-// It grants credit at once and keeps to the peer's.
+// It grants credit at once, unless stingy, and keeps to the peer's.
 
 export const TYPE = {
 	HELLO: 1, AUTH: 2, PING: 3, PONG: 4, GOAWAY: 5, WINDOW: 6,
@@ -46,7 +46,8 @@ export function parseReason(payload) {
 
 // One end of a hop.  input and output are streams of node; on has functions
 // named like the frames: hello(json), auth(token), goaway(reason, last),
-// open(stream, json), data(stream, bytes), end(stream), reset(stream, reason).
+// open(stream, json), data(stream, bytes, channel), end(stream),
+// event(stream, json), reset(stream, reason).
 export class Hop {
 	constructor(input, output, on) {
 		this.output = output;
@@ -136,7 +137,8 @@ export class Hop {
 				return;
 			this.frame(this.pending[0],
 				this.pending.readUInt32BE(4),
-				this.pending.subarray(HEADER_LEN, whole));
+				this.pending.subarray(HEADER_LEN, whole),
+				this.pending.readUInt16BE(2));
 			this.pending = this.pending.subarray(whole);
 		}
 	}
@@ -159,15 +161,17 @@ export class Hop {
 		this.flush();
 	}
 
-	received(stream, payload) {
+	received(stream, payload, channel) {
 		if (!this.streams.has(stream))
 			return;
-		this.window(stream, payload.length);
-		this.window(0, payload.length);
-		this.on.data?.(stream, payload);
+		if (this.stingy !== true) {
+			this.window(stream, payload.length);
+			this.window(0, payload.length);
+		}
+		this.on.data?.(stream, payload, channel);
 	}
 
-	frame(type, stream, payload) {
+	frame(type, stream, payload, channel) {
 		if (this.mute)
 			return;
 		switch (type) {
@@ -181,7 +185,9 @@ export class Hop {
 		case TYPE.OPEN:
 			this.streams.set(stream, { credit: this.first });
 			return this.on.open?.(stream, JSON.parse(payload));
-		case TYPE.DATA: return this.received(stream, payload);
+		case TYPE.DATA: return this.received(stream, payload, channel);
+		case TYPE.EVENT:
+			return this.on.event?.(stream, JSON.parse(payload));
 		case TYPE.END: return this.on.end?.(stream);
 		case TYPE.RESET:
 			this.streams.delete(stream);

@@ -9,6 +9,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void
+check_stdio(const struct config_stdio *s)
+{
+	assert(s->argv[0] != NULL && s->argv[0][0] != '\0');
+	assert(s->path[0] == '/');
+	assert(s->pool >= 1 && s->pool <= CONFIG_POOL_MAX);
+	assert(s->mode == CONFIG_POOL || s->pool == 1);
+	assert(s->sessions_max > 0 && s->idle_ms > 0 && s->restarts_max > 0);
+	for (char **e = s->envp; e != NULL && *e != NULL; e++)
+		assert(strchr(*e, '=') != NULL && **e != '=');
+}
+
+static void
 check_config(const struct config *c)
 {
 	assert(c->route_count != 0 && c->route_count <= CONFIG_ROUTES_MAX);
@@ -19,6 +31,12 @@ check_config(const struct config *c)
 		struct error e;
 
 		assert(config_route(c, bytes_cstr(r->name)) == r);
+		assert((r->stdio != NULL) == (r->kind == CONFIG_STDIO));
+		assert((r->socket != NULL) == (r->kind == CONFIG_UNIX));
+		if (r->stdio != NULL)
+			check_stdio(r->stdio);
+		if (r->kind != CONFIG_TCP)
+			continue;
 		assert(origin_parse(r->origin, &o, &e) == 0);
 		assert(str_eq(o.host, r->host) && o.port == r->port);
 		assert(!r->https || c->ca_file != NULL || c->system_cas);

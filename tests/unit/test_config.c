@@ -195,11 +195,11 @@ test_routes_wrong(void)
 	expect(TLS "routes: http://10.0.0.1:80\n", "f:2:9: routes: one value, "
 	    "must be a map with one line 'name: http://host:port' for each "
 	    "route\n");
-	expect(TLS "routes:\n  a.example: {url: http://10.0.0.1:80}\n",
+	expect(TLS "routes:\n  a.example: [http://10.0.0.1:80]\n",
 	    "f:3:14: routes.a.example: must be an upstream, "
-	    "scheme://host:port\n");
+	    "scheme://host:port, or a map of keys\n");
 	expect(TLS "routes:\n  a.example:\n", "f:3:13: routes.a.example: must "
-	    "be an upstream, scheme://host:port\n");
+	    "be an upstream, scheme://host:port, or a map of keys\n");
 	expect(TLS "routes:\n  a.example: http://10.0.0.1:80/mcp\n",
 	    "f:3:14: routes.a.example: invalid upstream "
 	    "'http://10.0.0.1:80/mcp': no path, since the request's own is "
@@ -473,10 +473,122 @@ test_prefixes(void)
 	ok(accepted != 0 && accepted < sizeof text, "prefixes of a file");
 }
 
+#define LONG(keys) TLS "routes:\n  a.example: {" keys "}\n"
+
+static void
+test_routes_long(void)
+{
+	struct config c;
+	const struct config_route *r;
+
+	ok(parse(TLS "routes:\n"
+	    "  a.example: unix:/run/a.sock\n"
+	    "  b.example: {upstream: 'unix:b', host: 'localhost:80', "
+	    "prefix: /v1}\n"
+	    "  c.example:\n"
+	    "    command: [server, -x, '']\n"
+	    "    env: {A: b, EMPTY: ''}\n"
+	    "    sandbox: [--ro, /]\n"
+	    "    directory: /srv\n"
+	    "    pool: 3\n"
+	    "    message_size: 1m\n"
+	    "  d.example: {command: [server], mode: shared}\n"
+	    "  e.example: {command: [server]}\n", &c), "routes that are "
+	    "sockets and commands");
+	r = &c.routes[0];
+	ok(r->kind == CONFIG_UNIX && str_eq(r->socket, "/run/a.sock") &&
+	    str_eq(r->origin, "unix:/run/a.sock"), "a socket");
+	r = &c.routes[1];
+	ok(r->kind == CONFIG_UNIX && str_eq(r->as_host, "localhost:80") &&
+	    str_eq(r->prefix, "/v1"), "with another host and a prefix");
+	ok(!config_is_same(r, &c.routes[0]), "which is another route");
+	r = &c.routes[2];
+	ok(r->kind == CONFIG_STDIO && str_eq(r->origin, "stdio:c.example"),
+	    "a command");
+	eq_str(r->stdio->argv[0], "sandbox-exec", "in a sandbox");
+	eq_str(r->stdio->argv[3], "--", "whose options end");
+	eq_str(r->stdio->argv[6], "", "before the command's words");
+	ok(r->stdio->argv[7] == NULL, "of which none is lost");
+	eq_str(r->stdio->envp[0], "A=b", "a variable");
+	eq_str(r->stdio->envp[1], "EMPTY=", "an empty one");
+	ok(r->stdio->mode == CONFIG_POOL && r->stdio->pool == 3 &&
+	    r->stdio->message_max == 1 << 20, "a pool");
+	r = &c.routes[3];
+	ok(r->stdio->mode == CONFIG_POOL && r->stdio->pool == 1 &&
+	    r->stdio->sessions_max == 1024, "shared is a pool of one");
+	r = &c.routes[4];
+	ok(r->stdio->mode == CONFIG_SESSION && r->stdio->sessions_max == 64 &&
+	    r->stdio->idle_ms == HOUR_MS / 2 && str_eq(r->stdio->path, "/mcp"),
+	    "a process for each session by default");
+	config_done(&c);
+}
+
+static void
+test_routes_long_wrong(void)
+{
+	char path[140];
+	char text[300];
+
+	expect(LONG("comand: [a], upstream: 'unix:x'"), "f:3:15: routes.a."
+	    "example.comand: unknown key, did you mean "
+	    "routes.a.example.command?\n");
+	expect(LONG("mode: shared"), "f:3:14: routes.a.example: needs "
+	    "upstream or command\n");
+	expect(LONG("upstream: 'unix:x', command: [a]"), "f:3:14: "
+	    "routes.a.example: upstream and command exclude each other\n");
+	expect(LONG("upstream: 'unix:x', env: {A: b}"), "f:3:14: "
+	    "routes.a.example: has keys that only a command can have\n");
+	expect(LONG("command: [a], prefix: /x"), "f:3:14: "
+	    "routes.a.example: host and prefix are not for a command\n");
+	expect(LONG("command: []"), "f:3:14: routes.a.example: command: "
+	    "empty\n");
+	expect(LONG("command: [a], pool: 2, mode: session"), "f:3:14: "
+	    "routes.a.example: mode: session and pool exclude each other\n");
+	expect(LONG("command: server"), "f:3:24: routes.a.example.command: "
+	    "must be a list of words such as [node, server.js]\n"
+	    "f:3:14: routes.a.example: needs upstream or command\n");
+	expect(LONG("command: [a], env: [b]"), "f:3:34: "
+	    "routes.a.example.env: must be a map such as {NAME: value}\n");
+	expect(LONG("command: [a], env: {a-b: c}"), "f:3:35: "
+	    "routes.a.example.env: no name of a variable\n");
+	expect(LONG("command: [[a]]"), "f:3:25: routes.a.example.command: "
+	    "an item that is not one value\n"
+	    "f:3:14: routes.a.example: command: empty\n");
+	expect(LONG("command: [a], mode: both"), "f:3:35: "
+	    "routes.a.example.mode: 'both': must be session or shared\n");
+	expect(LONG("command: [a], path: mcp"), "f:3:35: "
+	    "routes.a.example.path: 'mcp': must be a path such as /mcp\n");
+	expect(LONG("upstream: 'unix:x', prefix: /v1/"), "f:3:43: "
+	    "routes.a.example.prefix: '/v1/': must not end in '/', since "
+	    "paths begin with one\n");
+	expect(LONG("upstream: 'unix:x', host: 'a b'"), "f:3:41: "
+	    "routes.a.example.host: 'a b': must be a host, or host:port\n");
+	expect(LONG("upstream: 'unix:'"), "f:3:14: routes.a.example: "
+	    "invalid upstream 'unix:': no path: must be "
+	    "unix:/path/of/socket\n");
+	for (int len = 106; len <= 108; len++) {
+		struct config_problems problems;
+		struct config c;
+		int r;
+
+		memset(path, 'x', sizeof path);
+		path[len] = '\0';
+		snprintf(text, sizeof text, TLS "routes: {a.example: "
+		    "'unix:%s'}\n", path);
+		r = config_parse("f", bytes_cstr(text), &c, &problems);
+		eq_int(r, len <= 107 ? 0 : -1, "a socket of %d bytes", len);
+		if (r == 0)
+			config_done(&c);
+		config_problems_done(&problems);
+	}
+}
+
 int
 main(void)
 {
 	test_original();
+	test_routes_long();
+	test_routes_long_wrong();
 	test_defaults();
 	test_extras();
 	test_missing();

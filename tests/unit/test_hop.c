@@ -300,7 +300,7 @@ test_garbage(void)
 		{"adit\r\n\1\2", 8, "protocol/link frame version 2: not 1"},
 		{"adit\r\n\1\1\21", 9, NULL},
 		{"adit\r\n\1\1\1\0\0\0\0\0\0\0\0\0\0\2[]", 22,
-		    "protocol/link HELLO: JSON: not an object"},
+		    "protocol/link HELLO: no object"},
 		{"adit\r\n\1\1\x15\0", 10,
 		    "protocol/link type 0x15: unknown"},
 	};
@@ -445,10 +445,10 @@ test_parse_hello(void)
 		    "HELLO: limits: streams: not a whole number from 0 to "
 		    "65536"},
 		{"{\"limits\":7}", "HELLO: limits: not an object"},
-		{"{\"name\":7}", "HELLO: name: not a string"},
+		{"{\"name\":7}", "HELLO: name: no string"},
 		{"{\"generation\":-1}", "HELLO: generation: not a whole "
 		    "number from 0 to 9007199254740992"},
-		{"[]", "HELLO: JSON: not an object"},
+		{"[]", "HELLO: no object"},
 	};
 	struct chan_limits l;
 	struct hop_peer p;

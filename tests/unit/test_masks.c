@@ -47,7 +47,9 @@ make_files(void)
 		"work/.git/modules/a/b", "work/.git/modules/a/b/hooks",
 		"work/sub", "work/sub/repo", "work/sub/repo/.git",
 		"work/sub/repo/.git/hooks", "work/sub/repo/.git/objects",
-		"work/.vscode", "work/deep",
+		"work/.vscode", "work/deep", "bare", "bare/in", "bare/in/r.git",
+		"bare/in/r.git/hooks", "bare/in/r.git/objects",
+		"bare/in/r.git/worktrees", "bare/in/r.git/worktrees/w",
 		"work/deep/1", "work/deep/1/2",
 	};
 	static const char *const files[] = {
@@ -57,7 +59,9 @@ make_files(void)
 		"work/.git/modules/a/b/HEAD", "work/.git/modules/a/b/config",
 		"work/sub/.env", "work/sub/repo/.git/HEAD",
 		"work/sub/repo/.git/config", "work/.bashrc",
-		"work/deep/1/2/key.pem", "work/plain",
+		"work/deep/1/2/key.pem", "work/plain", "bare/in/r.git/HEAD",
+		"bare/in/r.git/config", "bare/in/r.git/worktrees/w/HEAD",
+		"bare/in/r.git/worktrees/w/config.worktree",
 	};
 
 	must(mkdtemp(dir) != NULL && chdir(dir) == 0, dir);
@@ -219,6 +223,14 @@ test_policy_masks(void)
 	eq_str(found(), "h work/deep/\nh work/sub/.env\n",
 	    "nothing below what is hidden");
 	begin();
+	set("rw", "work");
+	set("mask", "key.pem");
+	set("mask", "plain");
+	set("without", "protection");
+	eq_str(found(), "p work/deep/\np work/deep/1/\np work/deep/1/2/\n"
+	    "h work/deep/1/2/key.pem\nh work/plain\n",
+	    "what leads to it is pinned");
+	begin();
 	set("ro", "work/.env");
 	str_format(glob, sizeof glob, "%s/work/.env", dir);
 	set("mask", glob);
@@ -247,6 +259,26 @@ test_protection(void)
 	set("rw", "work/sub/repo/.git");
 	eq_str(found(), "k work/sub/repo/.git/config\n"
 	    "k work/sub/repo/.git/hooks/\n", "a git directory alone");
+	begin();
+	set("rw", "bare");
+	eq_str(found(), "p bare/in/\np bare/in/r.git/\n"
+	    "k bare/in/r.git/config\nk bare/in/r.git/hooks/\n"
+	    "p bare/in/r.git/worktrees/\np bare/in/r.git/worktrees/w/\n"
+	    "k bare/in/r.git/worktrees/w/config.worktree\n",
+	    "a git directory without a working copy");
+	begin();
+	set("rw", "work");
+	set("ro", "work/deep/1/2");
+	set("ro", "work/sub");
+	set("without", "protection");
+	eq_str(found(), "p work/deep/\np work/deep/1/\n",
+	    "what leads to a part that is not writable");
+	begin();
+	set("rw", "work");
+	set("ro", "work/deep");
+	set("ro", "work/deep/1/2");
+	set("without", "protection");
+	eq_str(found(), "", "but for what is not writable either");
 	begin();
 	set("ro", "work");
 	eq_str(found(), "", "read-only needs none");
@@ -355,6 +387,74 @@ test_watch(void)
 	    "a link that was replaced");
 }
 
+/* A payload takes every name that it can guess. */
+static void
+test_taken_names(void)
+{
+	static struct protect_watch watch;
+	char name[64];
+
+	begin();
+	set("rw", "work");
+	make_file("work/.gitmodules.sandbox-exec");
+	for (int i = 1; i < 200; i++) {
+		str_format(name, sizeof name, "work/.gitmodules.sandbox-exec-%d",
+		    i);
+		make_file(name);
+	}
+	protect_start(&watch, &policy);
+	make_file("work/.gitmodules");
+	told[0] = '\0';
+	protect_end(&watch, tell, NULL);
+	ok(access("work/.gitmodules", F_OK) != 0, "renamed all the same");
+	ok(str_starts(told, "work/.gitmodules -> .gitmodules.sandbox-exec-"),
+	    "to what nobody can have taken");
+}
+
+static void
+test_while_it_runs(void)
+{
+	static struct protect_watch watch;
+	const struct timespec none = {0, 0}, long_enough = {10, 0};
+	int fds = test_open_fds(), again = 0;
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, PROTECT_SIGNAL);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	begin();
+	set_home();
+	set("rw", "work");
+	protect_start(&watch, &policy);
+	protect_arm(&watch);
+	make_file("work/other");
+	eq_int(sigtimedwait(&signals, NULL, &long_enough), PROTECT_SIGNAL,
+	    "a name is made");
+	told[0] = '\0';
+	ok(protect_look(&watch, tell, NULL) && told[0] == '\0',
+	    "that is not protected");
+	make_file("work/.gitconfig");
+	eq_int(sigtimedwait(&signals, NULL, &long_enough), PROTECT_SIGNAL,
+	    "another");
+	ok(protect_look(&watch, tell, NULL) &&
+	    access("work/.gitconfig", F_OK) != 0, "is gone at once");
+	eq_str(told, "work/.gitconfig -> .gitconfig.sandbox-exec\n",
+	    "and told");
+	must(rename("work/other", "work/.git/commondir") == 0, "commondir");
+	eq_int(sigtimedwait(&signals, NULL, &long_enough), PROTECT_SIGNAL,
+	    "a rename in the repository");
+	do {
+		make_file("work/.gitconfig");
+		again++;
+	} while (protect_look(&watch, tell, NULL) &&
+	    again < 2 * PROTECT_FOUND_MAX);
+	eq_int(again, PROTECT_FOUND_MAX - 2, "not for ever");
+	protect_end(&watch, tell, NULL);
+	while (sigtimedwait(&signals, NULL, &none) != -1)
+		;
+	eq_int(test_open_fds(), fds, "no descriptor is left");
+}
+
 static void
 remove_files(void)
 {
@@ -378,6 +478,8 @@ main(void)
 	test_protection();
 	test_names();
 	test_watch();
+	test_taken_names();
+	test_while_it_runs();
 	test_budget();
 	masks_done(&masks);
 	policy_done(&policy);

@@ -263,6 +263,14 @@ add_fast_open(scmp_filter_ctx ctx)
 	    refuse_bits(ctx, "sendmmsg", 3, MSG_FASTOPEN);
 }
 
+/* A lease makes whoever opens the file on the host wait for the payload. */
+static bool
+add_leases(scmp_filter_ctx ctx)
+{
+	return refuse_masked(ctx, "fcntl", 1, LOW32, F_SETLEASE) &&
+	    refuse_masked(ctx, "fcntl64", 1, LOW32, F_SETLEASE);
+}
+
 static bool
 add_base(scmp_filter_ctx ctx)
 {
@@ -278,7 +286,7 @@ add_base(scmp_filter_ctx ctx)
 	    add_set_id_open(ctx, "open", 1) &&
 	    add_set_id_open(ctx, "openat", 2) && add_ioctls(ctx) &&
 	    add_families(ctx) && add_internet(ctx) &&
-	    add_fast_open(ctx);
+	    add_fast_open(ctx) && add_leases(ctx);
 }
 
 /* No sockets but Unix ones: where there is no network namespace. */
@@ -288,6 +296,17 @@ add_no_network(scmp_filter_ctx ctx)
 	return add(ctx, SCMP_ACT_ERRNO(EPERM), "socket",
 	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE, AF_UNIX)}, 1);
 }
+
+/* Refused where the host's files and objects are in reach: Landlock does not
+ * see who changes a mode, an owner or an attribute (an access list is one) by
+ * name, wherever that is, nor System V and message queues. */
+static const char *const refused_shared[] = {
+	"chmod", "fchmodat", "chown", "lchown", "fchownat", "chown32",
+	"lchown32", "setxattr", "lsetxattr", "removexattr", "lremovexattr",
+	"shmget", "shmat", "shmctl", "msgget", "msgsnd", "msgrcv", "msgctl",
+	"semget", "semop", "semtimedop", "semctl", "ipc", "mq_open",
+	"mq_unlink",
+};
 
 /* Where the host's processes and sockets are in reach: no process but the
  * caller is changed (a limit of another's can kill it), and no Unix socket
@@ -310,6 +329,12 @@ add_shared(scmp_filter_ctx ctx)
 
 		if (!add(ctx, SCMP_ACT_ERRNO(EPERM), calls[i].name, &other,
 		    1))
+			return false;
+	}
+	for (size_t i = 0; i < sizeof refused_shared / sizeof *refused_shared;
+	    i++) {
+		if (!add(ctx, SCMP_ACT_ERRNO(EPERM), refused_shared[i], NULL,
+		    0))
 			return false;
 	}
 	/* setpriority and ioprio_set: a process, not a group or a user. */

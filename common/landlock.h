@@ -2,8 +2,8 @@
 /* The second wall around files, and a first around TCP and signals where
  * there are no namespaces: Landlock (landlock(7)) at whatever ABI the kernel
  * has. */
-#ifndef ADIT_SANDBOX_LANDLOCK_H
-#define ADIT_SANDBOX_LANDLOCK_H
+#ifndef ADIT_LANDLOCK_H
+#define ADIT_LANDLOCK_H
 
 #include <stdbool.h>
 #include <stdint.h>

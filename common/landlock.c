@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/sandbox-exec/landlock.h"
+#include "common/landlock.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/mcp-proxy/bridge.h"
+
+#include <stdlib.h>
+
+#include "cmd/mcp-proxy/visit.h"
+#include "common/diag.h"
+
+struct bridge *
+bridge_of(struct proxy *p, const struct config_route *r)
+{
+	return p->bridges[r - p->config->routes];
+}
+
+/* ---- processes ---- */
+
+static void
+list_add(struct bridge *b, struct process *p)
+{
+	p->next = b->processes;
+	if (p->next != NULL)
+		p->next->prev = p;
+	b->processes = p;
+	b->proxy->process_count++;
+}
+
+static void
+refuse_start(struct bridge *b, struct failure *ret_why)
+{
+	failure_set(ret_why, 503, FRAME_UNREACHABLE, BLAME_UPSTREAM,
+	    "%s: failed %lld times in a row, again in %lld ms",
+	    b->route->origin, (long long)b->failure_count,
+	    (long long)(b->retry_ms - clock_ms()));
+}
+
+struct process *
+bridge_start(struct bridge *b, enum process_role role, size_t slot,
+    struct failure *ret_why)
+{
+	struct process *p;
+	struct error e = {.text = "out of memory"};
+
+	if (clock_ms() < b->retry_ms) {
+		refuse_start(b, ret_why);
+		return NULL;
+	}
+	p = calloc(1, sizeof *p);
+	if (p == NULL || child_start(&p->child, b->proxy, b->route,
+	    &process_events, &e) != 0) {
+		bridge_failed(b, NULL);
+		failure_set(ret_why, 502, FRAME_UNREACHABLE, BLAME_UPSTREAM,
+		    "%s: %s", b->route->origin, e.text);
+		free(p);
+		return NULL;
+	}
+	p->bridge = b;
+	p->role = role;
+	p->slot = slot;
+	p->ready = role == PROCESS_OWNED;
+	p->started_ms = p->used_ms = clock_ms();
+	buf_init(&p->greeting, (size_t)b->route->stdio->message_max);
+	list_add(b, p);
+	if (role == PROCESS_SHARED)
+		b->shared[slot] = p;
+	else if (role == PROCESS_MODERN)
+		b->modern[slot] = p;
+	ev_timer_again(b->proxy->ev, &b->sweep);
+	return p;
+}
+
+size_t
+bridge_pick(const struct bridge *b, struct process *const slots[])
+{
+	size_t best = 0, least = SIZE_MAX;
+
+	for (size_t i = 0; i < (size_t)b->route->stdio->pool; i++) {
+		size_t load = slots[i] == NULL ? 0 : slots[i]->call_count;
+
+		/* A process that runs is better than one to be started. */
+		load = load * 2 + (slots[i] == NULL);
+		if (load < least) {
+			least = load;
+			best = i;
+		}
+	}
+	return best;
+}
+
+void
+bridge_succeeded(struct bridge *b)
+{
+	b->failure_count = 0;
+	b->retry_ms = 0;
+	backoff_reset(&b->backoff);
+}
+
+/* p is NULL when it could not be started.  The first failure costs nothing:
+ * it may be the last. */
+void
+bridge_failed(struct bridge *b, const struct process *p)
+{
+	int64_t now_ms = clock_ms();
+
+	if (p != NULL && p->answer_count != 0 &&
+	    (p->role == PROCESS_OWNED ||
+	    now_ms - p->started_ms >= BRIDGE_SETTLE_MS)) {
+		bridge_succeeded(b);
+		return;
+	}
+	b->failure_count++;
+	if (b->failure_count >= b->route->stdio->restarts_max)
+		b->retry_ms = now_ms + BRIDGE_PAUSE_MS;
+	else if (b->failure_count > 1)
+		b->retry_ms = now_ms + backoff_next(&b->backoff);
+}
+
+/* ---- time ---- */
+
+/* Whether nobody needs a process that no session owns. */
+static bool
+is_idle(const struct bridge *b, const struct process *p, int64_t now_ms)
+{
+	return p->role != PROCESS_OWNED && p->call_count == 0 &&
+	    (p->role == PROCESS_MODERN || b->session_count == 0) &&
+	    now_ms - p->used_ms >= b->route->stdio->idle_ms;
+}
+
+static void
+on_sweep(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct bridge *b = t->data;
+	int64_t now_ms = clock_ms();
+	struct process *next;
+
+	(void)revents;
+	for (struct process *p = b->processes; p != NULL; p = next) {
+		next = p->next;
+		process_sweep(p, now_ms);
+		if (is_idle(b, p, now_ms))
+			child_stop(&p->child, NULL);
+	}
+	session_sweep(b, now_ms);
+	if (b->processes == NULL && b->session_count == 0)
+		ev_timer_stop(ev, t);
+}
+
+/* ---- all bridges ---- */
+
+static struct bridge *
+bridge_new(struct proxy *p, const struct config_route *r)
+{
+	struct bridge *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return NULL;
+	b->proxy = p;
+	b->route = r;
+	b->backoff = (struct backoff){.min_ms = BRIDGE_BACKOFF_MIN_MS,
+	    .max_ms = BRIDGE_BACKOFF_MAX_MS};
+	ev_timer_init(&b->sweep, on_sweep, 0, BRIDGE_SWEEP_MS / 1000.0);
+	b->sweep.data = b;
+	return b;
+}
+
+int
+bridge_start_all(struct proxy *p)
+{
+	const struct config *c = p->config;
+
+	p->bridges = calloc(c->route_count + 1, sizeof *p->bridges);
+	if (p->bridges == NULL)
+		return -1;
+	for (size_t i = 0; i < c->route_count; i++) {
+		if (c->routes[i].kind != CONFIG_STDIO)
+			continue;
+		p->bridges[i] = bridge_new(p, &c->routes[i]);
+		if (p->bridges[i] == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+drain(struct bridge *b)
+{
+	for (size_t i = 0; i < BRIDGE_BUCKETS; i++) {
+		for (struct session *s = b->sessions[i]; s != NULL;
+		    s = s->next) {
+			if (s->listener != NULL)
+				visit_end(s->listener);
+		}
+	}
+	for (struct process *p = b->processes; p != NULL; p = p->next) {
+		struct call *next;
+
+		for (struct call *c = p->calls; c != NULL; c = next) {
+			struct visit *v = c->visit;
+
+			next = c->next;
+			if (c->purpose != CALL_LISTEN || v == NULL)
+				continue;
+			process_cancel(c);
+			visit_end(v);
+		}
+	}
+}
+
+void
+bridge_drain_all(struct proxy *p)
+{
+	for (size_t i = 0; i < p->config->route_count; i++) {
+		if (p->bridges[i] != NULL)
+			drain(p->bridges[i]);
+	}
+}
+
+void
+bridge_stop_all(struct proxy *p, bool now)
+{
+	for (size_t i = 0; i < p->config->route_count; i++) {
+		struct bridge *b = p->bridges[i];
+
+		for (struct process *q = b == NULL ? NULL : b->processes;
+		    q != NULL; q = q->next) {
+			if (now)
+				child_kill(&q->child, "shutting down");
+			else
+				child_stop(&q->child, NULL);
+		}
+	}
+}
+
+static void
+bridge_free(struct bridge *b)
+{
+	for (size_t i = 0; i < BRIDGE_BUCKETS; i++) {
+		while (b->sessions[i] != NULL)
+			session_free(b->sessions[i]);
+	}
+	ev_timer_stop(b->proxy->ev, &b->sweep);
+	free(b);
+}
+
+void
+bridge_free_all(struct proxy *p)
+{
+	for (size_t i = 0; p->bridges != NULL && i < p->config->route_count;
+	    i++) {
+		if (p->bridges[i] != NULL)
+			bridge_free(p->bridges[i]);
+	}
+	free(p->bridges);
+	p->bridges = NULL;
+}

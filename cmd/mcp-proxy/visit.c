@@ -1,0 +1,812 @@
+/* SPDX-License-Identifier: ISC */
+/* What a request asks for, by the rules of its revision. */
+#include "cmd/mcp-proxy/visit.h"
+
+#include <stdlib.h>
+
+#include "cmd/mcp-proxy/exchange.h"
+#include "common/diag.h"
+#include "common/field.h"
+#include "common/jsonw.h"
+#include "common/str.h"
+
+enum {
+	INVALID_REQUEST = -32600,
+	METHOD_NOT_FOUND = -32601,
+	INVALID_PARAMS = -32602,
+	HEADER_MISMATCH = -32020,
+	UNSUPPORTED_VERSION = -32022,
+	SERVER_ERROR = -32000, /* as servers of 2025 say it */
+	MIRROR_MAX = 16 << 10, /* bytes of Mcp-Name */
+	DATA_MAX = 512,
+};
+
+#define BATCHES "2025-03-26"
+
+static void run_post(struct visit *v);
+
+/* ---- the head ---- */
+
+static void
+refuse_head(struct visit *v, int status, const char *text)
+{
+	if (v->refusal == 0) {
+		v->refusal = status;
+		v->refusal_text = text;
+	}
+}
+
+/* A media type without its parameters. */
+static struct bytes
+media_type(struct bytes in)
+{
+	const uint8_t *end = in.len == 0 ? NULL
+	    : memchr(in.ptr, ';', in.len);
+
+	if (end != NULL)
+		in.len = (size_t)(end - in.ptr);
+	while (in.len != 0 && (in.ptr[in.len - 1] == ' ' ||
+	    in.ptr[in.len - 1] == '\t'))
+		in.len--;
+	return in;
+}
+
+static void
+take_accept(struct visit *v, struct bytes list)
+{
+	struct bytes one;
+
+	while (field_next_element(&list, &one)) {
+		one = media_type(one);
+		if (field_eq_str(one, "*/*")) {
+			v->takes_json = v->takes_sse = true;
+		} else if (field_eq_str(one, "application/json") ||
+		    field_eq_str(one, "application/*")) {
+			v->takes_json = true;
+		} else if (field_eq_str(one, "text/event-stream") ||
+		    field_eq_str(one, "text/*")) {
+			v->takes_sse = true;
+		}
+	}
+}
+
+/* An agent's page must be of the host that it asks. */
+static bool
+is_own_origin(struct bytes origin, struct bytes host)
+{
+	struct bytes secure = bytes_cstr("https://");
+	struct bytes plain = bytes_cstr("http://");
+
+	if (origin.len > secure.len &&
+	    field_eq(bytes_of(origin.ptr, secure.len), secure))
+		origin = bytes_after(origin, secure.len);
+	else if (origin.len > plain.len &&
+	    field_eq(bytes_of(origin.ptr, plain.len), plain))
+		origin = bytes_after(origin, plain.len);
+	else
+		return false;
+	if (origin.len < host.len ||
+	    !field_eq(bytes_of(origin.ptr, host.len), host))
+		return false;
+	origin = bytes_after(origin, host.len);
+	return origin.len == 0 || origin.ptr[0] == ':';
+}
+
+static void
+take_session_id(struct visit *v, struct bytes value)
+{
+	if (v->session_id[0] != '\0')
+		refuse_head(v, 400, "Mcp-Session-Id: more than one");
+	if (str_from_bytes(v->session_id, sizeof v->session_id, value) != 0 ||
+	    value.len == 0)
+		str_format(v->session_id, sizeof v->session_id, "?");
+}
+
+static void
+take_version(struct visit *v, struct bytes value)
+{
+	if (v->version[0] != '\0')
+		refuse_head(v, 400, "MCP-Protocol-Version: more than one");
+	if (str_from_bytes(v->version, sizeof v->version, value) != 0 ||
+	    value.len == 0)
+		str_format(v->version, sizeof v->version, "?");
+}
+
+static void
+take_mirror(struct visit *v, bool *has, struct buf *to, struct bytes value)
+{
+	if (*has)
+		refuse_head(v, 400, "a header is given twice");
+	*has = true;
+	if (buf_add(to, value) != 0)
+		refuse_head(v, 400, "a header is too long");
+}
+
+struct seen {
+	bool accept, type, origin;
+};
+
+static void
+take_field(struct visit *v, const struct http_field *f, struct bytes host,
+    struct seen *seen)
+{
+	if (field_eq_str(f->name, "accept")) {
+		seen->accept = true;
+		take_accept(v, f->value);
+	} else if (field_eq_str(f->name, "content-type")) {
+		seen->type = !seen->type && field_eq_str(media_type(f->value),
+		    "application/json");
+	} else if (field_eq_str(f->name, "mcp-session-id")) {
+		take_session_id(v, f->value);
+	} else if (field_eq_str(f->name, "mcp-protocol-version")) {
+		take_version(v, f->value);
+	} else if (field_eq_str(f->name, "mcp-method")) {
+		take_mirror(v, &v->has_method, &v->mirror_method, f->value);
+	} else if (field_eq_str(f->name, "mcp-name")) {
+		take_mirror(v, &v->has_name, &v->mirror_name, f->value);
+	} else if (field_eq_str(f->name, "last-event-id")) {
+		rpc_parse_event_id(f->value, &v->resume);
+	} else if (field_eq_str(f->name, "origin") &&
+	    !is_own_origin(f->value, host)) {
+		refuse_head(v, 403, "Origin: of another host");
+	}
+}
+
+static bool
+is_endpoint(const struct visit *v, struct bytes target)
+{
+	const uint8_t *query = target.len == 0 ? NULL
+	    : memchr(target.ptr, '?', target.len);
+
+	if (query != NULL)
+		target.len = (size_t)(query - target.ptr);
+	return bytes_eq(target, bytes_cstr(v->bridge->route->stdio->path));
+}
+
+static void
+take_head(struct visit *v, const struct http_head *h)
+{
+	struct seen seen = {false, false, false};
+
+	if (!is_endpoint(v, h->target))
+		refuse_head(v, 404, "no such path");
+	if (bytes_eq(h->method, bytes_cstr("POST")))
+		v->method = VISIT_POST;
+	else if (bytes_eq(h->method, bytes_cstr("GET")))
+		v->method = VISIT_GET;
+	else if (bytes_eq(h->method, bytes_cstr("DELETE")))
+		v->method = VISIT_DELETE;
+	else
+		refuse_head(v, 405, "no such method");
+	for (size_t i = 0; i < h->field_count; i++)
+		take_field(v, &h->fields[i], h->host, &seen);
+	if (!seen.accept)
+		v->takes_json = v->takes_sse = true;
+	if (v->method == VISIT_POST && !seen.type)
+		refuse_head(v, 415, "Content-Type: not application/json");
+	if (v->method == VISIT_GET && !v->takes_sse)
+		refuse_head(v, 406, "Accept: not text/event-stream");
+	if (v->method == VISIT_POST && !v->takes_json && !v->takes_sse)
+		refuse_head(v, 406, "Accept: neither application/json nor "
+		    "text/event-stream");
+}
+
+struct visit *
+visit_new(struct exchange *x)
+{
+	struct proxy *p = exchange_proxy(x);
+	struct visit *v = calloc(1, sizeof *v);
+	size_t message_max = (size_t)x->route->stdio->message_max;
+
+	if (v == NULL)
+		return NULL;
+	v->exchange = x;
+	v->bridge = bridge_of(p, x->route);
+	v->method = VISIT_OTHER;
+	buf_init(&v->mirror_method, MIRROR_MAX);
+	buf_init(&v->mirror_name, MIRROR_MAX);
+	buf_init(&v->body, message_max);
+	buf_init(&v->out, message_max + VISIT_SLACK);
+	take_head(v, &p->head);
+	return v;
+}
+
+void
+visit_take(struct visit *v, struct bytes in)
+{
+	if (v->refusal == 0 && buf_add(&v->body, in) != 0)
+		refuse_head(v, 413, "the message is above message_size");
+}
+
+/* Takes v off the list of those who wait for a process. */
+static void
+leave_waiting(struct visit *v)
+{
+	if (v->process == NULL)
+		return;
+	if (v->prev != NULL)
+		v->prev->next = v->next;
+	else
+		v->process->waiting = v->next;
+	if (v->next != NULL)
+		v->next->prev = v->prev;
+	v->process = NULL;
+	v->next = v->prev = NULL;
+}
+
+void
+visit_free(struct visit *v)
+{
+	leave_waiting(v);
+	if (v->session != NULL && v->session->listener == v)
+		v->session->listener = NULL;
+	if (v->session != NULL && v->session->owned != NULL &&
+	    v->session->owned->slow == v) {
+		v->session->owned->slow = NULL;
+		child_resume(&v->session->owned->child);
+	}
+	while (v->calls != NULL) {
+		struct call *c = v->calls;
+
+		/* Since 2026-07-28 to leave is to cancel; before, the request
+		 * goes on and its answer finds nobody. */
+		if (v->modern) {
+			process_cancel(c);
+			continue;
+		}
+		v->calls = c->visit_next;
+		c->visit = NULL;
+		c->visit_next = c->visit_prev = NULL;
+	}
+	buf_reset(&v->mirror_method);
+	buf_reset(&v->mirror_name);
+	buf_reset(&v->body);
+	buf_reset(&v->out);
+	free(v);
+}
+
+/* ---- waiting for processes ---- */
+
+static void
+wait_for(struct visit *v, struct process *p)
+{
+	v->process = p;
+	v->prev = NULL;
+	v->next = p->waiting;
+	if (v->next != NULL)
+		v->next->prev = v;
+	p->waiting = v;
+	exchange_watch(v->exchange, VISIT_ALIVE_MS);
+}
+
+/* The process of a slot, if it is ready; else v waits for it, or has
+ * failed. */
+static struct process *
+need_process(struct visit *v, enum process_role role, size_t slot)
+{
+	struct bridge *b = v->bridge;
+	struct process *p = role == PROCESS_SHARED ? b->shared[slot]
+	    : b->modern[slot];
+	struct failure why;
+
+	if (p != NULL && p->ready && p->child.state == CHILD_RUNNING)
+		return p;
+	if (p == NULL || p->child.state != CHILD_RUNNING) {
+		p = bridge_start(b, role, slot, &why);
+		if (p == NULL) {
+			visit_fail(v, &why);
+			return NULL;
+		}
+		process_greet(p);
+	}
+	wait_for(v, p);
+	return NULL;
+}
+
+void
+visit_ready(struct visit *v)
+{
+	run_post(v);
+}
+
+void
+visit_failed(struct visit *v, const struct failure *why)
+{
+	visit_fail(v, why);
+}
+
+/* ---- calls ---- */
+
+static void
+set_deadline(struct visit *v, enum call_purpose purpose)
+{
+	int64_t ms = v->bridge->route->stdio->request_ms;
+
+	v->deadline_ms = purpose == CALL_LISTEN || ms == 0 ? 0
+	    : clock_ms() + ms;
+}
+
+/* Hands the only message of v to a process. */
+static void
+call(struct visit *v, struct process *p, const struct rpc *m,
+    enum call_purpose purpose)
+{
+	struct failure why;
+
+	v->left = 1;
+	set_deadline(v, purpose);
+	if (process_call(p, m, purpose, v, &why) == NULL) {
+		visit_fail(v, &why);
+		return;
+	}
+	buf_reset(&v->body);
+	visit_watch(v);
+}
+
+/* ---- 2026-07-28 ---- */
+
+/* Whether what a header mirrors is the string in the body. */
+static bool
+is_mirrored(struct bytes header, struct jsonr in_body)
+{
+	struct buf said, meant;
+	bool equal;
+
+	buf_init(&said, MIRROR_MAX);
+	buf_init(&meant, MIRROR_MAX);
+	equal = in_body.kind == JSONR_STRING &&
+	    rpc_decode_header(header, &said) == 0 &&
+	    jsonr_add_str(in_body, &meant) == 0 &&
+	    bytes_eq(buf_bytes(&said), buf_bytes(&meant));
+	buf_reset(&said);
+	buf_reset(&meant);
+	return equal;
+}
+
+/* What Mcp-Name mirrors of this request; ABSENT: nothing. */
+static struct jsonr
+name_of(const struct rpc *m)
+{
+	if (rpc_is(m, "tools/call") || rpc_is(m, "prompts/get"))
+		return m->name;
+	if (rpc_is(m, "resources/read"))
+		return m->uri;
+	return (struct jsonr){JSONR_ABSENT, {NULL, 0}};
+}
+
+/* Checks that the headers say what the body does.  Returns 0, or a code and
+ * its text. */
+static int
+check_modern(const struct visit *v, const struct rpc *m,
+    const char **ret_text)
+{
+	struct jsonr name = name_of(m);
+
+	if (m->version.kind != JSONR_STRING ||
+	    m->capabilities.kind != JSONR_OBJECT) {
+		*ret_text = "_meta: no io.modelcontextprotocol/"
+		    "protocolVersion or clientCapabilities";
+		return INVALID_PARAMS;
+	}
+	if (v->version[0] == '\0' ||
+	    !jsonr_eq_str(m->version, v->version))
+		*ret_text = "MCP-Protocol-Version: not what _meta says";
+	else if (!v->has_method || !is_mirrored(buf_bytes(&v->mirror_method),
+	    m->method))
+		*ret_text = "Mcp-Method: not the method";
+	else if (name.kind != JSONR_ABSENT && (!v->has_name ||
+	    !is_mirrored(buf_bytes(&v->mirror_name), name)))
+		*ret_text = "Mcp-Name: not what params says";
+	else
+		return 0;
+	return HEADER_MISMATCH;
+}
+
+/* Says which revisions are spoken here, all of them with sessions. */
+static void
+refuse_version(struct visit *v, const struct rpc *m)
+{
+	struct jsonw w;
+	struct buf data;
+
+	buf_init(&data, DATA_MAX);
+	buf_add_str(&data, "{\"supported\":[\"2025-11-25\",\"2025-06-18\","
+	    "\"" BATCHES "\"],\"requested\":");
+	jsonw_init(&w, &data);
+	jsonw_str(&w, v->version);
+	buf_add(&data, bytes_of("}", 2)); /* and its NUL */
+	visit_refuse(v, 400, m->id.text, UNSUPPORTED_VERSION,
+	    "Unsupported protocol version", (const char *)data.mem);
+	buf_reset(&data);
+}
+
+/* Whether it has to be found out if the command speaks this revision. */
+static bool
+is_unknown(const struct bridge *b)
+{
+	return b->era == ERA_UNKNOWN || (b->era == ERA_LEGACY &&
+	    clock_ms() - b->era_ms >= BRIDGE_ERA_MS);
+}
+
+static void
+run_modern(struct visit *v, const struct rpc *m)
+{
+	struct bridge *b = v->bridge;
+	size_t slot = bridge_pick(b, b->modern);
+	const char *text = "a response: not in this revision";
+	int code = INVALID_REQUEST;
+	struct process *p;
+
+	/* This revision has no notification that a client sends. */
+	if (m->kind == RPC_NOTIFICATION) {
+		visit_reply(v, 202, NULL, bytes_of(NULL, 0));
+		return;
+	}
+	if (m->kind == RPC_REQUEST)
+		code = check_modern(v, m, &text);
+	if (code != 0) {
+		visit_refuse(v, 400, m->id.text, code, text, NULL);
+		return;
+	}
+	if (b->era == ERA_LEGACY && !is_unknown(b)) {
+		refuse_version(v, m);
+		return;
+	}
+	p = need_process(v, PROCESS_MODERN, slot);
+	if (p != NULL)
+		call(v, p, m, rpc_is(m, "subscriptions/listen") ? CALL_LISTEN
+		    : CALL_AGENT);
+}
+
+/* ---- sessions: until 2025-11-25 ---- */
+
+/* The session of the request; NULL: it was refused. */
+static struct session *
+need_session(struct visit *v)
+{
+	struct session *s = session_find(v->bridge, v->session_id);
+
+	if (s == NULL && v->session_id[0] == '\0') {
+		visit_refuse(v, 400, bytes_of(NULL, 0), SERVER_ERROR,
+		    "Mcp-Session-Id: missing", NULL);
+		return NULL;
+	}
+	if (s == NULL) {
+		visit_refuse(v, 404, bytes_of(NULL, 0), SERVER_ERROR,
+		    "no such session", NULL);
+		return NULL;
+	}
+	if (v->version[0] != '\0' &&
+	    !rpc_is_legacy(bytes_cstr(v->version))) {
+		visit_refuse(v, 400, bytes_of(NULL, 0), SERVER_ERROR,
+		    "MCP-Protocol-Version: not one that has sessions", NULL);
+		return NULL;
+	}
+	s->used_ms = clock_ms();
+	v->session = s;
+	return s;
+}
+
+/* The process of the session; NULL: v waits, or has failed. */
+static struct process *
+session_process(struct visit *v, struct session *s)
+{
+	return s->owned != NULL ? s->owned
+	    : need_process(v, PROCESS_SHARED, s->slot);
+}
+
+/* What one session would do to the others. */
+static bool
+is_private(const struct session *s, const struct rpc *m)
+{
+	struct bytes tasks = bytes_cstr("\"tasks/");
+
+	return s->owned == NULL && (rpc_is(m, "logging/setLevel") ||
+	    rpc_is(m, "resources/subscribe") ||
+	    rpc_is(m, "resources/unsubscribe") ||
+	    (m->method.text.len > tasks.len &&
+	    bytes_eq(bytes_of(m->method.text.ptr, tasks.len), tasks)));
+}
+
+static void
+take_back(struct session *s, struct process *p, const struct rpc *m)
+{
+	struct call *c = process_find(p, s, m->request_id.text);
+	char digits[BRIDGE_NUMBER_LEN];
+	struct rpc_edit edit;
+	struct visit *v;
+
+	if (c == NULL)
+		return;
+	process_number(c->number, digits);
+	edit = (struct rpc_edit){m->request_id.text, bytes_cstr(digits)};
+	child_send(&p->child, m->text, &edit, 1);
+	v = c->visit;
+	process_forget(c);
+	if (v != NULL)
+		visit_cancelled(v);
+}
+
+/* A message that gets no answer. */
+static void
+take_quiet(struct session *s, struct process *p, const struct rpc *m)
+{
+	if (m->kind == RPC_RESPONSE) {
+		if (!process_answer(p, m))
+			diag_info("%s: an answer of an agent to no request: "
+			    "dropped", p->child.tag);
+	} else if (rpc_is(m, "notifications/cancelled")) {
+		take_back(s, p, m);
+	} else if (s->owned != NULL) {
+		process_send(p, m->text);
+	}
+}
+
+static void
+run_legacy(struct visit *v, const struct rpc *m)
+{
+	struct session *s = need_session(v);
+	struct process *p = s == NULL ? NULL : session_process(v, s);
+
+	if (p == NULL)
+		return;
+	if (m->kind != RPC_REQUEST) {
+		take_quiet(s, p, m);
+		visit_reply(v, 202, NULL, bytes_of(NULL, 0));
+	} else if (is_private(s, m)) {
+		visit_refuse(v, 200, m->id.text, METHOD_NOT_FOUND,
+		    "not with a process that sessions share", NULL);
+	} else {
+		call(v, p, m, CALL_AGENT);
+	}
+}
+
+/* ---- batches: 2025-03-26 ---- */
+
+/* Checks all members.  Returns how many are requests, or -1 with a text. */
+static int
+check_batch(struct jsonr all, struct error *e)
+{
+	struct jsonr_iter i;
+	struct jsonr one;
+	struct rpc m;
+	int count = 0, requests = 0;
+
+	jsonr_iter_init(&i, all);
+	while (jsonr_next(&i, NULL, &one)) {
+		if (++count > RPC_BATCH_MAX)
+			return error_set(e, "more than %d messages",
+			    RPC_BATCH_MAX);
+		if (rpc_take(one, &m, e) != 0)
+			return -1;
+		if (rpc_is(&m, "initialize"))
+			return error_set(e, "initialize in a batch");
+		requests += m.kind == RPC_REQUEST;
+	}
+	return count == 0 ? error_set(e, "an empty batch") : requests;
+}
+
+static void
+call_batch(struct visit *v, struct process *p, struct jsonr all)
+{
+	struct jsonr_iter i;
+	struct jsonr one;
+	struct failure why;
+	struct error e;
+	struct rpc m;
+
+	jsonr_iter_init(&i, all);
+	while (jsonr_next(&i, NULL, &one)) {
+		rpc_take(one, &m, &e);
+		if (m.kind != RPC_REQUEST) {
+			/* To cancel what is in the same batch would end
+			 * what is being made. */
+			if (!rpc_is(&m, "notifications/cancelled"))
+				take_quiet(v->session, p, &m);
+		} else if (process_call(p, &m, CALL_AGENT, v, &why) == NULL) {
+			visit_fail(v, &why);
+			return;
+		}
+	}
+	visit_watch(v);
+}
+
+static void
+run_batch(struct visit *v, struct jsonr all)
+{
+	struct session *s = need_session(v);
+	struct process *p;
+	struct error e = {.text = "batches: only in " BATCHES};
+	int requests;
+
+	if (s == NULL)
+		return;
+	requests = str_eq(s->version, BATCHES) ? check_batch(all, &e) : -1;
+	if (requests < 0) {
+		visit_refuse(v, 400, bytes_of(NULL, 0), INVALID_REQUEST,
+		    e.text, NULL);
+		return;
+	}
+	p = session_process(v, s);
+	if (p == NULL)
+		return;
+	v->batch = true;
+	v->left = (size_t)requests;
+	set_deadline(v, CALL_AGENT);
+	if (requests != 0) {
+		call_batch(v, p, all);
+		return;
+	}
+	call_batch(v, p, all);
+	visit_reply(v, 202, NULL, bytes_of(NULL, 0));
+}
+
+/* ---- initialize ---- */
+
+static void
+refuse_session(struct visit *v)
+{
+	struct failure why;
+
+	failure_set(&why, 503, FRAME_LIMIT, BLAME_PROXY,
+	    "%s: too many sessions", v->bridge->route->origin);
+	visit_fail(v, &why);
+}
+
+static void
+initialize_owned(struct visit *v, const struct rpc *m)
+{
+	struct bridge *b = v->bridge;
+	struct session *s = session_new(b);
+	struct failure why;
+
+	if (s == NULL) {
+		refuse_session(v);
+		return;
+	}
+	s->owned = bridge_start(b, PROCESS_OWNED, 0, &why);
+	if (s->owned == NULL) {
+		session_free(s);
+		visit_fail(v, &why);
+		return;
+	}
+	s->owned->session = s;
+	v->session = s;
+	call(v, s->owned, m, CALL_INITIALIZE);
+}
+
+/* Which of the two revisions a session has: what the process speaks, or an
+ * older one that the client wants.  Later ones only add to it. */
+static void
+choose_version(struct session *s, const struct rpc *m, const char *spoken)
+{
+	char asked[RPC_VERSION_LEN + 1];
+	struct error e;
+
+	str_format(s->version, sizeof s->version, "%s", spoken);
+	if (jsonr_get_str(m->params, "protocolVersion", asked, sizeof asked,
+	    &e) == 1 && rpc_is_legacy(bytes_cstr(asked)) &&
+	    strcmp(asked, spoken) < 0)
+		memcpy(s->version, asked, sizeof asked);
+}
+
+static void
+initialize_shared(struct visit *v, const struct rpc *m)
+{
+	size_t slot = session_slot(v->bridge);
+	struct process *p = need_process(v, PROCESS_SHARED, slot);
+	struct session *s;
+	char spoken[RPC_VERSION_LEN + 1];
+	struct buf body;
+
+	if (p == NULL)
+		return;
+	s = session_new(v->bridge);
+	if (s == NULL) {
+		refuse_session(v);
+		return;
+	}
+	s->slot = slot;
+	process_spoken(p, spoken);
+	choose_version(s, m, spoken);
+	v->new_session = s->id;
+	buf_init(&body, v->body.max + VISIT_SLACK);
+	if (process_welcome(p, m->id.text, s->version, &body) == 0)
+		visit_reply(v, 200, "application/json", buf_bytes(&body));
+	else
+		exchange_fail_internal(v->exchange);
+	buf_reset(&body);
+}
+
+/* ---- methods ---- */
+
+static void
+run_post(struct visit *v)
+{
+	struct error e;
+	struct rpc m;
+
+	if (rpc_parse(buf_bytes(&v->body), &m, &e) != 0) {
+		visit_refuse(v, 400, m.id.text, e.code, e.text, NULL);
+		return;
+	}
+	if (m.kind == RPC_BATCH) {
+		run_batch(v, (struct jsonr){JSONR_ARRAY, m.text});
+		return;
+	}
+	if (m.kind == RPC_REQUEST && m.version.kind == JSONR_ABSENT &&
+	    rpc_is(&m, "initialize")) {
+		if (v->bridge->route->stdio->mode == CONFIG_SESSION)
+			initialize_owned(v, &m);
+		else
+			initialize_shared(v, &m);
+		return;
+	}
+	v->modern = m.version.kind != JSONR_ABSENT ||
+	    rpc_is_modern(bytes_cstr(v->version));
+	if (v->modern)
+		run_modern(v, &m);
+	else
+		run_legacy(v, &m);
+}
+
+/* Whether v goes on with a stream that was broken. */
+static bool
+is_resumed(const struct visit *v)
+{
+	return v->resume.kind != 0 && v->resume.stream != 0 &&
+	    v->resume.stream <= v->session->last_stream;
+}
+
+/* The stream for messages that belong to no request, or the rest of one that
+ * was broken.  A new one takes the place of the old: its client may have lost
+ * that without our knowing. */
+static void
+run_get(struct visit *v)
+{
+	struct session *s = need_session(v);
+
+	if (s == NULL)
+		return;
+	if (is_resumed(v) && v->resume.kind == 'p') {
+		visit_resume(v, s->owned != NULL ? s->owned
+		    : v->bridge->shared[s->slot]);
+		return;
+	}
+	if (s->listener != NULL)
+		visit_end(s->listener);
+	s->listener = v;
+	if (is_resumed(v) ? visit_resume(v, NULL) : visit_begin_stream(v))
+		session_flush(s);
+}
+
+static void
+run_delete(struct visit *v)
+{
+	struct session *s = need_session(v);
+
+	if (s == NULL)
+		return;
+	v->session = NULL;
+	session_free(s);
+	visit_reply(v, 200, NULL, bytes_of(NULL, 0));
+}
+
+void
+visit_run(struct visit *v)
+{
+	if (v->refusal == 0 && v->method != VISIT_POST &&
+	    rpc_is_modern(bytes_cstr(v->version)))
+		refuse_head(v, 405, "only POST in this revision");
+	if (v->refusal != 0) {
+		visit_refuse(v, v->refusal, bytes_of(NULL, 0), SERVER_ERROR,
+		    v->refusal_text, NULL);
+		return;
+	}
+	if (v->method == VISIT_POST)
+		run_post(v);
+	else if (v->method == VISIT_GET)
+		run_get(v);
+	else
+		run_delete(v);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/* Walks a tree that is put together in search of what to mount on
+ * (masks.h): directory by directory, by descriptor, following no link unless
+ * asked to, and then only inside. */
+#ifndef ADIT_SANDBOX_FINDER_H
+#define ADIT_SANDBOX_FINDER_H
+
+#include <sys/stat.h>
+
+#include "cmd/sandbox-exec/masks.h"
+#include "cmd/sandbox-exec/path.h"
+
+struct finder {
+	const struct policy *policy;
+	struct masks *masks;
+	int root_fd;
+	size_t visits;      /* directory entries that may still be seen */
+	bool soft;          /* running out of them is no failure */
+	bool is_default;    /* a path that is granted itself is no secret */
+	bool failed;        /* too much; error has why */
+	struct error *error;
+	char path[PATH_LEN]; /* where the finder is; "" for the root */
+	size_t len;
+};
+
+/* Ends the search with a text about the present path: the first one counts. */
+void finder_fail(struct finder *f, const char *why);
+
+/* Adds name to the path.  *old is for finder_leave, which is not to be called
+ * when this fails. */
+bool finder_enter(struct finder *f, const char *name, size_t *old);
+void finder_leave(struct finder *f, size_t old);
+
+/* Adds the present path to the masks. */
+void finder_add(struct finder *f, enum masks_kind kind, mode_t mode);
+
+/* Opens a path inside, following no link.  Returns a descriptor, or -1 with
+ * errno. */
+int finder_open_inside(const struct finder *f, const char *path,
+    uint64_t flags);
+
+/* Opens a directory in the directory fd; no link. */
+int finder_open_child(int fd, const char *name);
+
+/* Calls each for every name in the directory fd; in search of repositories
+ * (soft) only for directories. */
+typedef void finder_visit(struct finder *f, int fd, const char *name,
+    void *arg);
+void finder_list(struct finder *f, int fd, finder_visit *each, void *arg);
+
+/* How a granted path lies to the finder's: -1 none is there, 0 one is below,
+ * 1 it is one. */
+int finder_granted(const struct finder *f);
+
+/* Follows the link at the finder's path as far as it stays inside, and moves
+ * the finder there.  Returns a descriptor (O_PATH) of what is no link, or
+ * -1. */
+int finder_follow(struct finder *f, int fd, const char *name);
+
+/* Adds what the link leads to.  The link itself stays: nothing can be mounted
+ * on it. */
+void finder_add_target(struct finder *f, enum masks_kind kind, int fd,
+    const char *name);
+
+#endif

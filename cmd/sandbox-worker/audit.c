@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-worker/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/sandbox-worker/log.h"
+#include "common/io.h"
+#include "common/jsonw.h"
+#include "common/sha256.h"
+#include "common/str.h"
+
+enum { LINE_MAX_BYTES = 6 * AUDIT_INPUT_MAX + 8192 };
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return strncmp(path, dir, n) == 0 && (n == 1 || path[n] == '/' ||
+	    path[n] == '\0');
+}
+
+int
+audit_open(struct audit *a, const char *path, const char *dir,
+    struct error *e)
+{
+	char real[PATH_MAX];
+
+	a->fd = -1;
+	if (path == NULL)
+		return 0;
+	a->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+	    O_NOCTTY, 0600);
+	if (a->fd == -1 || realpath(path, real) == NULL)
+		error_errno(e, "%s", path);
+	else if (is_below(real, dir))
+		error_set(e, "%s: the audit file is in a directory that the "
+		    "session can write", path);
+	else
+		return 0;
+	io_close(&a->fd);
+	return -1;
+}
+
+void
+audit_close(struct audit *a)
+{
+	io_close(&a->fd);
+}
+
+static void
+write_call(struct jsonw *w, const struct audit_call *c)
+{
+	uint8_t digest[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+
+	sha256(c->input, digest);
+	str_hex(hex, bytes_of(digest, sizeof digest));
+	jsonw_key(w, "tool");
+	jsonw_bytes(w, bytes_cstr(c->tool));
+	jsonw_key(w, "tool_use_id");
+	jsonw_bytes(w, bytes_cstr(c->id));
+	jsonw_key_str(w, "input_sha256", hex);
+	jsonw_key_str(w, "verdict", c->verdict);
+	jsonw_key(w, "is_error");
+	jsonw_bool(w, c->is_error);
+	jsonw_key(w, "timed_out");
+	jsonw_bool(w, c->timed_out);
+	jsonw_key(w, "exit");
+	if (c->exit == -1)
+		jsonw_null(w);
+	else
+		jsonw_int(w, c->exit);
+	jsonw_key_int(w, "duration_ms", c->duration_ms);
+	jsonw_key_int(w, "bytes", (int64_t)c->bytes);
+}
+
+int
+audit_write(struct audit *a, const struct audit_call *c)
+{
+	char stamp[LOG_STAMP_CAP];
+	struct buf line;
+	struct jsonw w;
+	int r = -1;
+
+	if (a->fd == -1)
+		return 0;
+	buf_init(&line, LINE_MAX_BYTES);
+	jsonw_init(&w, &line);
+	jsonw_open(&w, '{');
+	jsonw_key_str(&w, "time", log_stamp(stamp));
+	jsonw_key_str(&w, "event", "tool");
+	jsonw_key_str(&w, "environment_id", a->environment_id);
+	jsonw_key_str(&w, "work_id", a->work_id);
+	jsonw_key_str(&w, "session_id", a->session_id);
+	write_call(&w, c);
+	if (a->input) {
+		jsonw_key(&w, "input");
+		jsonw_bytes(&w, bytes_of(c->input.ptr, c->input.len <
+		    AUDIT_INPUT_MAX ? c->input.len : AUDIT_INPUT_MAX));
+	}
+	jsonw_close(&w, '}');
+	errno = ENOBUFS;
+	if (jsonw_ok(&w) && buf_add_str(&line, "\n") == 0)
+		r = io_write_all(a->fd, buf_bytes(&line));
+	buf_reset(&line);
+	return r;
+}

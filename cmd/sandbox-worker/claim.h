@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* A claimed item as the dispatcher hands it to the process that does it:
+ * a JSON object on a descriptor, so that nothing secret is in arguments or
+ * environment.  Pure but for secrets being wiped. */
+#ifndef ADIT_CLAIM_H
+#define ADIT_CLAIM_H
+
+#include "cmd/sandbox-worker/api.h"
+#include "cmd/sandbox-worker/work.h"
+
+enum { CLAIM_MAX = 65000 }; /* bytes; a pipe takes 65536 at once */
+
+struct claim {
+	struct work work;
+	char key[API_SECRET_MAX];      /* of the environment, or "" */
+	char headers[API_SECRET_MAX];  /* for all calls, or "" */
+};
+
+/* Writes the item; key and headers may be NULL.  Returns 0 or -1 with
+ * ENOBUFS. */
+int claim_write(struct buf *out, const struct work *work, const char *key,
+    const char *headers);
+
+/* Reads one.  Returns 0 or -1 with a text. */
+int claim_read(struct bytes in, struct claim *ret, struct error *e);
+
+#endif

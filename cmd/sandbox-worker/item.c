@@ -1,0 +1,710 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-worker/item.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "cmd/sandbox-worker/log.h"
+#include "cmd/sandbox-worker/policy.h"
+#include "cmd/sandbox-worker/spawn.h"
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/str.h"
+
+enum {
+	ARGS_MAX = 2 * OPT_LIST_MAX + 16,
+	FETCH_MS = 120000,
+	STOP_ANSWER_MAX = 1 << 20,
+};
+
+/* ---- small things ---- */
+
+void
+item_kick(struct item *i)
+{
+	ev_timer_stop(i->ev, &i->step);
+	ev_timer_set(&i->step, 0, 0);
+	ev_timer_start(i->ev, &i->step);
+}
+
+void
+item_progress(struct item *i)
+{
+	i->progress_ms = clock_ms();
+}
+
+void
+item_leave(struct item *i, enum item_reason reason)
+{
+	if (i->reason == REASON_NONE)
+		i->reason = reason;
+	item_kick(i);
+}
+
+void
+item_fail(struct item *i, const char *format, ...)
+{
+	char text[ERROR_TEXT_MAX];
+	va_list ap;
+
+	if (i->reason != REASON_NONE)
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	log_line(DIAG_ERROR, "%s", text);
+	i->status = EXIT_FAILED;
+	item_leave(i, REASON_FAILED);
+}
+
+struct api_job *
+item_request(struct item *i, const struct api_request *r,
+    const struct api_events *events)
+{
+	struct error e;
+	struct api_job *j = api_start(i->api, r, events, i, &e);
+
+	/* Without memory for a call nothing can be done here. */
+	if (j == NULL)
+		item_fail(i, "%s", e.text);
+	return j;
+}
+
+void
+item_session_path(const struct item *i, const char *tail,
+    char out[static ITEM_PATH_MAX])
+{
+	str_format(out, ITEM_PATH_MAX, "/v1/sessions/");
+	api_append(out, ITEM_PATH_MAX, i->work.session_id);
+	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "%s",
+	    tail);
+}
+
+void
+item_work_path(const struct item *i, const char *tail,
+    char out[static ITEM_PATH_MAX])
+{
+	str_format(out, ITEM_PATH_MAX, "/v1/environments/");
+	api_append(out, ITEM_PATH_MAX, i->work.environment_id);
+	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "/work"
+	    "/");
+	api_append(out, ITEM_PATH_MAX, i->work.id);
+	str_format(out + strlen(out), ITEM_PATH_MAX - strlen(out), "%s",
+	    tail);
+}
+
+static void
+set_phase(struct item *i, enum item_phase phase)
+{
+	i->phase = phase;
+	i->phase_ms = clock_ms();
+	item_kick(i);
+}
+
+/* ---- the session ---- */
+
+struct session_facts {
+	bool terminated, has_skills, has_memory;
+};
+
+/* A list that is there has to be one: what cannot be read may matter. */
+static int
+get_list(struct jsonr object, const char *key, struct jsonr_iter *ret,
+    struct error *e)
+{
+	struct jsonr list;
+
+	if (jsonr_get(object, key, &list, e) == -1)
+		return -1;
+	if (list.kind != JSONR_ABSENT && list.kind != JSONR_ARRAY)
+		return error_set(e, "%s: no list", key);
+	jsonr_iter_init(ret, list);
+	return 0;
+}
+
+static int
+read_session(struct item *i, struct session_facts *ret, struct error *e)
+{
+	struct jsonr v, status, agent, type, r;
+	struct jsonr_iter iter;
+
+	*ret = (struct session_facts){.terminated = false};
+	if (jsonr_parse_object(buf_bytes(&i->session), &v, e) != 0 ||
+	    jsonr_get(v, "status", &status, e) == -1 ||
+	    jsonr_get(v, "agent", &agent, e) == -1)
+		return -1;
+	ret->terminated = jsonr_eq_str(status, "terminated");
+	if (ret->terminated)
+		return 0;
+	if (agent.kind != JSONR_ABSENT && agent.kind != JSONR_OBJECT)
+		return error_set(e, "agent: no object");
+	if (get_list(agent, "skills", &iter, e) != 0)
+		return -1;
+	ret->has_skills = jsonr_next(&iter, NULL, &r);
+	if (get_list(v, "resources", &iter, e) != 0)
+		return -1;
+	while (jsonr_next(&iter, NULL, &r)) {
+		if (jsonr_get(r, "type", &type, e) == -1)
+			return -1;
+		ret->has_memory = ret->has_memory ||
+		    jsonr_eq_str(type, "memory_store");
+	}
+	return 0;
+}
+
+static void
+content_is_ready(void *user, const struct content_mount *mounts,
+    size_t count, const struct error *e)
+{
+	struct item *i = user;
+
+	if (e != NULL) {
+		i->content_finished = true;
+		item_fail(i, "%s", e->text);
+		return;
+	}
+	i->content_ready = true;
+	for (size_t n = 0; n < count && n < CONTENT_MOUNTS_MAX; n++)
+		i->mounts[i->mount_count++] = mounts[n];
+	item_progress(i);
+	item_kick(i);
+}
+
+static void
+content_is_finished(void *user)
+{
+	struct item *i = user;
+
+	i->content_finished = true;
+	item_kick(i);
+}
+
+static const struct content_events content_events = {
+	.ready = content_is_ready, .finished = content_is_finished,
+};
+
+static void
+start_content(struct item *i, const char *token)
+{
+	struct content_settings s = {
+		.api = settings_api(i->settings, token),
+		.workdir = i->place.host, .inside = i->place.inside,
+		.state_dir = i->place.state, .sync_ms = i->settings->sync_ms,
+		.deletes = (enum memory_deletes)i->settings->memory_deletes,
+	};
+	struct error e;
+
+	i->content = content_start(i->ev, &s, buf_bytes(&i->session),
+	    &content_events, i, &e);
+	if (i->content == NULL) {
+		item_fail(i, "%s", e.text);
+		return;
+	}
+	set_phase(i, ITEM_PREPARING);
+}
+
+static void
+take_session(struct item *i)
+{
+	struct session_facts facts;
+	struct error e;
+
+	if (read_session(i, &facts, &e) != 0) {
+		item_fail(i, "the session: %s", e.text);
+	} else if (facts.terminated) {
+		log_line(DIAG_INFO, "the session has terminated");
+		item_leave(i, REASON_NOTHING);
+	} else if (facts.has_memory && !api_has_token(i->api) &&
+	    i->settings->sync_ms != 0) {
+		item_fail(i, "cannot mount the session's memories: the work "
+		    "item carried no sessions token");
+	} else if (place_open(&i->place, i->settings, i->work.session_id,
+	    &e) != 0 || audit_open(&i->audit, i->settings->audit,
+	    i->place.host, &e) != 0) {
+		item_fail(i, "%s", e.text);
+	} else if (facts.has_skills || facts.has_memory) {
+		start_content(i, api_token(i->api));
+	} else {
+		i->content_ready = false;
+		set_phase(i, ITEM_PREPARING);
+	}
+}
+
+static void
+session_done(void *user, struct api_response *r, const struct error *e)
+{
+	struct item *i = user;
+	struct error why;
+
+	i->fetch = NULL;
+	item_kick(i);
+	if (i->reason != REASON_NONE)
+		return;
+	if (e != NULL) {
+		item_fail(i, "the session: %s", e->text);
+	} else if (!api_is_success(r->status)) {
+		api_describe(r, &why);
+		item_fail(i, "the session: %s", why.text);
+	} else {
+		i->session = r->body;
+		buf_init(&r->body, 0);
+		item_progress(i);
+		take_session(i);
+	}
+}
+
+static const struct api_events session_events = {.done = session_done};
+
+static void
+fetch_session(struct item *i)
+{
+	char path[ITEM_PATH_MAX];
+	struct api_request r = {
+		.method = "GET", .path = path, .beta = API_BETA_AGENTS,
+		.helper = API_HELPER_WORKER, .max = CONTENT_SESSION_MAX,
+		.to_fd = -1, .retries = API_RETRIES, .timeout_ms = FETCH_MS,
+	};
+
+	item_session_path(i, "", path);
+	i->fetch = item_request(i, &r, &session_events);
+}
+
+/* ---- the sandbox ---- */
+
+/* The command line of sandbox-exec; the strings are those of the settings. */
+static void
+fill_arguments(const struct settings *s, const char *program,
+    const char *args[static ARGS_MAX + 1])
+{
+	size_t n = 0;
+
+	args[n++] = program;
+	if (s->policy != NULL) {
+		args[n++] = "--policy";
+		args[n++] = s->policy;
+	}
+	for (size_t k = 0; k < s->require.count; k++) {
+		args[n++] = "--require";
+		args[n++] = s->require.at[k];
+	}
+	args[n++] = "--serve";
+	args[n] = NULL;
+}
+
+static int
+write_policy(struct item *i, struct error *e)
+{
+	struct buf base;
+	int r = 0;
+
+	for (size_t n = 0; n < i->mount_count; n++) {
+		if (place_make_mount(&i->place, i->mounts[n].inside, e) != 0)
+			return -1;
+	}
+	buf_init(&base, PLACE_POLICY_MAX);
+	if (i->settings->policy_jq == NULL)
+		buf_add_str(&base, "{}");
+	else
+		r = policy_choose(i->settings->policy_jq,
+		    buf_bytes(&i->session), &i->work, &base, e);
+	if (r == 0)
+		r = place_write_policy(&i->place, buf_bytes(&base),
+		    i->mounts, i->mount_count, &i->policy, e);
+	buf_reset(&base);
+	return r;
+}
+
+static void
+build_sandbox(struct item *i)
+{
+	const char *args[ARGS_MAX + 1];
+	char program[PATH_MAX];
+	struct sandbox_settings s = {.ev = i->ev, .argv = args};
+	struct error e;
+
+	if (i->settings->sandbox_exec != NULL)
+		str_format(program, sizeof program, "%s",
+		    i->settings->sandbox_exec);
+	else
+		spawn_find_beside("sandbox-exec", program, sizeof program);
+	fill_arguments(i->settings, program, args);
+	set_phase(i, ITEM_BUILDING);
+	if (write_policy(i, &e) != 0) {
+		item_fail(i, "%s", e.text);
+		return;
+	}
+	s.policy = buf_bytes(&i->policy);
+	i->sandbox = sandbox_new(&s, &item_sandbox_events, i, &e);
+	if (i->sandbox == NULL)
+		item_fail(i, "the sandbox: %s", e.text);
+}
+
+/* ---- leaving ---- */
+
+static void
+say_reason(const struct item *i)
+{
+	static const char *const words[] = {
+		[REASON_NONE] = "", [REASON_IDLE] = "the turn is over",
+		[REASON_ENDED] = "the session is over",
+		[REASON_NOTHING] = "there is nothing to do",
+		[REASON_LEASE] = "the lease has ended",
+		[REASON_SIGNAL] = "the worker is to end",
+		[REASON_FAILED] = "the item failed",
+		[REASON_STALLED] = "nothing goes forward",
+	};
+
+	log_line(DIAG_INFO, "leaving: %s", words[i->reason]);
+}
+
+/* What is under way ends.  Only a signal lets the call that runs be answered:
+ * otherwise nobody may, or would, take the answer. */
+static void
+begin_leaving(struct item *i)
+{
+	say_reason(i);
+	item_close_stream(i);
+	if (i->reason == REASON_STALLED) {
+		lease_finish(&i->lease, LEASE_LEFT);
+		item_stop_beating(i);
+	}
+	if (i->reason == REASON_SIGNAL && i->ledger.current != NULL) {
+		set_phase(i, ITEM_PARTING);
+		i->post_ms = clock_ms();
+		item_cancel_call(i, "Error: the worker is shutting down");
+		return;
+	}
+	item_drop_call(i);
+	set_phase(i, ITEM_CLOSING);
+}
+
+static void
+begin_closing(struct item *i)
+{
+	item_drop_call(i);
+	set_phase(i, ITEM_CLOSING);
+}
+
+static bool
+is_late(const struct item *i, int64_t ms)
+{
+	return clock_ms() - i->phase_ms >= ms;
+}
+
+static void
+close_sandbox(struct item *i)
+{
+	/* Who wants the session before the stop may have it. */
+	if (i->fetch != NULL && i->reason == REASON_LEASE &&
+	    !is_late(i, ITEM_FETCH_MS))
+		return;
+	api_cancel(i->fetch);
+	i->fetch = NULL;
+	if (i->sandbox == NULL) {
+		i->sandbox_stopped = true;
+	} else if (!i->closing_sandbox) {
+		i->closing_sandbox = true;
+		sandbox_stop(i->sandbox);
+	}
+	if (!i->sandbox_stopped)
+		return;
+	set_phase(i, ITEM_STORING);
+	if (i->content != NULL && !i->content_finished)
+		content_finish(i->content, i->reason == REASON_IDLE);
+}
+
+static void
+stop_done(void *user, struct api_response *r, const struct error *e)
+{
+	struct item *i = user;
+	struct error why;
+
+	i->stop = NULL;
+	if (e != NULL) {
+		log_line(DIAG_ERROR, "stopping the item: %s", e->text);
+	} else if (!api_is_success(r->status) && r->status != 409) {
+		api_describe(r, &why);
+		log_line(DIAG_ERROR, "stopping the item: %s", why.text);
+	}
+	set_phase(i, ITEM_OVER);
+}
+
+static const struct api_events stop_events = {.done = stop_done};
+
+static void
+release(struct item *i)
+{
+	char path[ITEM_PATH_MAX];
+	struct api_request r = {
+		.method = "POST", .path = path, .beta = API_BETA_AGENTS,
+		.helper = API_HELPER_WORKER, .max = STOP_ANSWER_MAX,
+		.to_fd = -1, .retries = API_RETRIES, .final_conflict = true,
+		.body = bytes_cstr("{\"force\":true}"),
+	};
+
+	lease_finish(&i->lease, LEASE_RELEASED);
+	item_stop_beating(i);
+	if (lease_is_lost(&i->lease)) {
+		log_line(DIAG_INFO, "the item is left without stopping it");
+		if (i->status == EXIT_OK)
+			i->status = EXIT_TEMPORARY;
+		set_phase(i, ITEM_OVER);
+		return;
+	}
+	item_work_path(i, "/stop", path);
+	set_phase(i, ITEM_RELEASING);
+	i->stop = item_request(i, &r, &stop_events);
+	if (i->stop == NULL)
+		set_phase(i, ITEM_OVER);
+}
+
+static void
+store(struct item *i)
+{
+	bool late = i->reason == REASON_SIGNAL && is_late(i, ITEM_FLUSH_MS);
+
+	if (i->content != NULL && !i->content_finished && !late)
+		return;
+	if (late && i->content != NULL && !i->content_finished)
+		log_line(DIAG_WARNING, "memory stores: cut off after %d s",
+		    ITEM_FLUSH_MS / 1000);
+	content_free(i->content);
+	i->content = NULL;
+	place_close(&i->place);
+	release(i);
+}
+
+/* ---- the whole ---- */
+
+static void
+attend(struct item *i)
+{
+	item_next_call(i);
+	if (i->reason != REASON_NONE)
+		return;
+	if (clock_ms() >= ledger_deadline_ms(&i->ledger))
+		item_leave(i, REASON_IDLE);
+}
+
+/* Whether the item should go forward by itself now; one that waits for people
+ * may wait. */
+static bool
+is_busy(const struct item *i)
+{
+	return i->phase < ITEM_ATTENDING || i->ledger.current != NULL ||
+	    i->stream == NULL || i->list != NULL;
+}
+
+static void
+check_stall(struct item *i)
+{
+	if (i->phase > ITEM_ATTENDING)
+		return;
+	if (!is_busy(i))
+		item_progress(i);
+	else if (clock_ms() - i->progress_ms >= i->settings->stall_ms) {
+		log_line(DIAG_ERROR, "nothing went forward for %lld s: the "
+		    "item is given up", (long long)(i->settings->stall_ms /
+		    1000));
+		report_event(&i->report, "stalled");
+		item_leave(i, REASON_STALLED);
+	}
+}
+
+/* The next time at which something may be due. */
+static void
+set_guard(struct item *i)
+{
+	int64_t now = clock_ms(), next = i->progress_ms +
+	    i->settings->stall_ms, idle = INT64_MAX;
+
+	if (i->phase == ITEM_ATTENDING)
+		idle = ledger_deadline_ms(&i->ledger);
+	else if (i->phase == ITEM_PARTING)
+		idle = i->phase_ms + ITEM_PART_MS;
+	else if (i->phase == ITEM_CLOSING && i->fetch != NULL)
+		idle = i->phase_ms + ITEM_FETCH_MS;
+	else if (i->phase == ITEM_STORING)
+		idle = i->phase_ms + ITEM_FLUSH_MS;
+	else if (i->phase == ITEM_RELEASING)
+		idle = i->phase_ms + ITEM_STOP_MS;
+	if (i->phase > ITEM_ATTENDING)
+		next = now + ITEM_STOP_MS;
+	next = idle < next ? idle : next;
+	ev_timer_stop(i->ev, &i->guard);
+	ev_now_update(i->ev);
+	ev_timer_set(&i->guard, next <= now ? 0.001
+	    : (double)(next - now) / 1000.0, 0);
+	ev_timer_start(i->ev, &i->guard);
+}
+
+static void
+advance(struct item *i)
+{
+	check_stall(i);
+	if (i->reason != REASON_NONE && i->phase <= ITEM_ATTENDING)
+		begin_leaving(i);
+	switch (i->phase) {
+	case ITEM_FETCHING:
+	case ITEM_BUILDING:
+		break;
+	case ITEM_PREPARING:
+		if (i->content == NULL || i->content_ready)
+			build_sandbox(i);
+		break;
+	case ITEM_ATTENDING:
+		if (i->stream == NULL && !ev_is_active(&i->stream_timer))
+			item_open_stream(i);
+		attend(i);
+		break;
+	case ITEM_PARTING:
+		if (i->ledger.current == NULL || is_late(i, ITEM_PART_MS))
+			begin_closing(i);
+		break;
+	case ITEM_CLOSING:
+		close_sandbox(i);
+		break;
+	case ITEM_STORING:
+		store(i);
+		break;
+	case ITEM_RELEASING:
+		if (is_late(i, ITEM_STOP_MS)) {
+			log_line(DIAG_ERROR, "stopping the item: no answer "
+			    "in time");
+			set_phase(i, ITEM_OVER);
+		}
+		break;
+	case ITEM_OVER:
+		ev_break(i->ev, EVBREAK_ALL);
+		return;
+	}
+	set_guard(i);
+}
+
+static void
+step_due(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	(void)ev;
+	(void)revents;
+	advance(w->data);
+}
+
+static void
+signal_came(struct ev_loop *ev, ev_signal *w, int revents)
+{
+	(void)ev;
+	(void)revents;
+	item_leave(w->data, REASON_SIGNAL);
+}
+
+static void
+start_watchers(struct item *i)
+{
+	ev_init(&i->step, step_due);
+	ev_init(&i->guard, step_due);
+	i->step.data = i->guard.data = i;
+	ev_signal_init(&i->term, signal_came, SIGTERM);
+	ev_signal_init(&i->interrupt, signal_came, SIGINT);
+	i->term.data = i->interrupt.data = i;
+	ev_signal_start(i->ev, &i->term);
+	ev_signal_start(i->ev, &i->interrupt);
+}
+
+static void
+stop_watchers(struct item *i)
+{
+	ev_timer_stop(i->ev, &i->step);
+	ev_timer_stop(i->ev, &i->guard);
+	ev_signal_stop(i->ev, &i->term);
+	ev_signal_stop(i->ev, &i->interrupt);
+}
+
+static void
+report_end_of(struct item *i)
+{
+	static const char *const words[] = {
+		[REASON_NONE] = "none", [REASON_IDLE] = "idle",
+		[REASON_ENDED] = "ended", [REASON_NOTHING] = "nothing",
+		[REASON_LEASE] = "lease", [REASON_SIGNAL] = "signal",
+		[REASON_FAILED] = "failed", [REASON_STALLED] = "stalled",
+	};
+
+	report_begin(&i->report, "left");
+	jsonw_key_str(&i->report.w, "reason", words[i->reason]);
+	jsonw_key_int(&i->report.w, "status", i->status);
+	report_end(&i->report);
+}
+
+static void
+begin(struct item *i)
+{
+	item_beat(i);
+	if (!str_eq(i->work.type, "session")) {
+		log_line(DIAG_DEBUG, "an item of the type '%s'",
+		    i->work.type);
+		item_leave(i, REASON_NOTHING);
+	} else {
+		fetch_session(i);
+	}
+	item_kick(i);
+}
+
+static void
+done(struct item *i)
+{
+	item_stop_beating(i);
+	item_close_stream(i);
+	item_drop_call(i);
+	api_cancel(i->fetch);
+	api_cancel(i->stop);
+	content_free(i->content);
+	sandbox_free(i->sandbox);
+	stop_watchers(i);
+	place_close(&i->place);
+	ledger_done(&i->ledger);
+	audit_close(&i->audit);
+	report_done(&i->report);
+	buf_reset(&i->session);
+	buf_reset(&i->policy);
+	api_free(i->api);
+}
+
+int
+item_run(const struct settings *s, const struct work *work,
+    const char *token)
+{
+	static struct item item;
+	struct item *i = &item;
+	struct api_settings api = settings_api(s, token);
+	struct error e;
+
+	i->settings = s;
+	i->work = *work;
+	i->ev = ev_default_loop(EVFLAG_AUTO);
+	i->audit = (struct audit){.fd = -1, .input = s->audit_input,
+		.environment_id = i->work.environment_id,
+		.work_id = i->work.id, .session_id = i->work.session_id};
+	buf_init(&i->session, 0);
+	buf_init(&i->policy, PLACE_POLICY_MAX);
+	log_set_item(i->work.environment_id, i->work.id, i->work.session_id);
+	i->api = api_new(&api, &e);
+	if (i->api == NULL || api_attach(i->api, i->ev, &e) != 0) {
+		log_line(DIAG_ERROR, "%s", e.text);
+		api_free(i->api);
+		return EXIT_USAGE;
+	}
+	report_init(&i->report, (int)s->status_fd, i->work.id,
+	    i->work.session_id);
+	ledger_init(&i->ledger, s->max_idle_ms, item_owns_tool);
+	item_init_lease(i);
+	item_init_stream(i);
+	item_init_call(i);
+	start_watchers(i);
+	item_progress(i);
+	begin(i);
+	ev_run(i->ev, 0);
+	report_end_of(i);
+	done(i);
+	return i->status;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-worker/sse.h"
+
+#include "common/str.h"
+
+void
+sse_init(struct sse *s, size_t max)
+{
+	*s = (struct sse){.max = max};
+	buf_init(&s->line, max);
+	buf_init(&s->data, max);
+}
+
+void
+sse_done(struct sse *s)
+{
+	buf_reset(&s->line);
+	buf_reset(&s->data);
+}
+
+static void
+begin_event(struct sse *s)
+{
+	buf_clear(&s->data);
+	s->name[0] = '\0';
+	s->has_data = false;
+	s->taken = false;
+}
+
+static bool
+take_field(struct bytes line, const char *name, struct bytes *ret_value)
+{
+	size_t n = strlen(name);
+
+	if (line.len < n || memcmp(line.ptr, name, n) != 0 ||
+	    (line.len > n && line.ptr[n] != ':'))
+		return false;
+	line = bytes_after(line, line.len > n ? n + 1 : n);
+	if (line.len != 0 && line.ptr[0] == ' ')
+		line = bytes_after(line, 1);
+	*ret_value = line;
+	return true;
+}
+
+/* What the limit does not allow is dropped to the end of its event. */
+static enum sse_result
+begin_skipping(struct sse *s)
+{
+	struct bytes value;
+
+	/* The line that is too long may be the first of the event. */
+	if (!s->has_data && take_field(buf_bytes(&s->line), "data", &value))
+		buf_add(&s->data, value);
+	buf_reset(&s->line);
+	s->skipping = true;
+	s->skipping_line = true;
+	s->skipped = 0;
+	s->taken = true;
+	return SSE_OVERSIZE;
+}
+
+/* A whole line, without its end. */
+static enum sse_result
+take_line(struct sse *s)
+{
+	struct bytes line = buf_bytes(&s->line), value;
+
+	if (line.len == 0) {
+		s->taken = true;
+		return s->has_data ? SSE_EVENT : SSE_MORE;
+	}
+	if (take_field(line, "event", &value)) {
+		if (str_from_bytes(s->name, sizeof s->name, value) != 0)
+			str_from_bytes(s->name, sizeof s->name,
+			    bytes_cstr("?"));
+	} else if (take_field(line, "data", &value)) {
+		if (value.len + buf_len(&s->data) + 1 > s->max) {
+			begin_skipping(s);
+			s->skipping_line = false; /* this one has ended */
+			return SSE_OVERSIZE;
+		}
+		if ((s->has_data && buf_add_str(&s->data, "\n") != 0) ||
+		    buf_add(&s->data, value) != 0)
+			return SSE_FAILED;
+		s->has_data = true;
+	}
+	buf_clear(&s->line);
+	return SSE_MORE;
+}
+
+/* The bytes up to the next end of a line, all if there is none. */
+static size_t
+line_length(struct bytes in)
+{
+	const uint8_t *lf = memchr(in.ptr, '\n', in.len);
+	size_t n = lf == NULL ? in.len : (size_t)(lf - in.ptr);
+	const uint8_t *cr = memchr(in.ptr, '\r', n);
+
+	return cr == NULL ? n : (size_t)(cr - in.ptr);
+}
+
+static enum sse_result
+add_to_line(struct sse *s, struct bytes part)
+{
+	if (s->skipping) {
+		s->skipped += part.len;
+		s->skipping_line = s->skipping_line || part.len != 0;
+		return SSE_MORE;
+	}
+	if (buf_len(&s->line) + part.len > s->max) {
+		buf_add(&s->line, bytes_of(part.ptr,
+		    s->max - buf_len(&s->line)));
+		begin_skipping(s);
+		s->skipped = part.len;
+		return SSE_OVERSIZE;
+	}
+	return buf_add(&s->line, part) == 0 ? SSE_MORE : SSE_FAILED;
+}
+
+static enum sse_result
+end_line(struct sse *s)
+{
+	if (!s->skipping)
+		return take_line(s);
+	if (!s->skipping_line) {
+		s->skipping = false;
+		s->taken = true;
+	}
+	s->skipping_line = false;
+	return SSE_MORE;
+}
+
+/* Drops the mark U+FEFF at the very beginning. */
+static void
+drop_mark(struct sse *s)
+{
+	struct bytes b = buf_bytes(&s->line);
+
+	if (b.len >= 3 && memcmp(b.ptr, "\xef\xbb\xbf", 3) == 0)
+		buf_drop(&s->line, 3);
+}
+
+size_t
+sse_take(struct sse *s, struct bytes in, enum sse_result *ret)
+{
+	size_t used = 0;
+
+	*ret = SSE_MORE;
+	if (s->taken)
+		begin_event(s);
+	while (used < in.len && *ret == SSE_MORE) {
+		struct bytes left = bytes_after(in, used);
+		size_t n;
+
+		if (s->after_cr && left.ptr[0] == '\n') {
+			s->after_cr = false;
+			used++;
+			continue;
+		}
+		s->after_cr = false;
+		if (s->taken)
+			begin_event(s);
+		n = line_length(left);
+		used += n;
+		*ret = add_to_line(s, bytes_of(left.ptr, n));
+		if (*ret != SSE_MORE || n == left.len)
+			break;
+		used++;
+		s->after_cr = left.ptr[n] == '\r';
+		if (!s->begun)
+			drop_mark(s);
+		s->begun = true;
+		*ret = end_line(s);
+	}
+	return used;
+}

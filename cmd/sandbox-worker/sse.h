@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/* Takes a stream of server-sent events apart (WHATWG HTML, section 9.2), as
+ * its bytes come.  Pure but for two buffers with a limit.  Lines end with CR,
+ * LF or CRLF; id and retry mean nothing here. */
+#ifndef ADIT_SSE_H
+#define ADIT_SSE_H
+
+#include <sys/types.h>
+
+#include "common/buf.h"
+
+enum { SSE_NAME_MAX = 128 };
+
+enum sse_result {
+	SSE_MORE,     /* all bytes were used, there is no event yet */
+	SSE_EVENT,    /* one is complete: name and data */
+	SSE_OVERSIZE, /* one is above the limit: data is how it begins, and
+	               * the rest of it will be skipped */
+	SSE_FAILED,   /* no memory */
+};
+
+struct sse {
+	size_t max;           /* bytes of an event */
+	struct buf line, data;
+	char name[SSE_NAME_MAX];
+	bool begun;           /* the byte order mark is behind us */
+	bool after_cr;        /* an LF now belongs to the CR before */
+	bool has_data;
+	bool taken;           /* the event was given out: begin anew */
+	bool skipping;        /* to the end of an event that is too large */
+	bool skipping_line;   /* something is on its line already */
+	uint64_t skipped;     /* bytes of it */
+};
+
+void sse_init(struct sse *s, size_t max);
+void sse_done(struct sse *s);
+
+/* Uses bytes of in up to the end of the next event; *ret says what came of
+ * it.  name and data are valid until the next call.  Returns how many bytes
+ * were used. */
+size_t sse_take(struct sse *s, struct bytes in, enum sse_result *ret);
+
+#endif

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # the helpers' names
+
+# mcp-proxy before upstreams on Unix sockets.
+
+load helpers.bash
+load mcp-proxy.bash
+load bridge.bash
+
+SERVER='
+const http = require("http"), fs = require("fs");
+const [path] = process.argv.slice(1);
+http.createServer((request, response) => {
+	let body = "";
+	request.on("data", part => body += part);
+	request.on("end", () => response.end(JSON.stringify({
+		url: request.url, host: request.headers.host,
+		method: request.method, body,
+		port: request.socket.remotePort ?? null })));
+}).listen(path, () => { fs.writeSync(9, "up\n"); fs.closeSync(9); });'
+
+start_server()
+{
+	start_ready server node -e "$SERVER" "$1" --ready-fd 9
+}
+
+@test "a request reaches a server on a Unix socket as it came" {
+	start_server "$T/x.sock"
+	bridge_config <<<"docs: unix:$T/x.sock"
+	run_proxy
+	run -0 agent_curl -X POST -d hello '/a/b?c=d'
+	eq "$(jq -r '.method + .url + .host + .body' <<<"$output")" \
+		"POST/a/b?c=d$NAME:${PROXY}hello"
+}
+
+@test "host and prefix change what the upstream sees" {
+	start_server "$T/x.sock"
+	bridge_config <<-END
+	docs: {upstream: 'unix:$T/x.sock', host: 'localhost:8', prefix: /v1}
+	END
+	run_proxy
+	run -0 agent_curl '/a?b'
+	eq "$(jq -r '.url + " " + .host' <<<"$output")" '/v1/a?b localhost:8'
+	run -0 agent_curl '/'
+	eq "$(jq -r .url <<<"$output")" /v1/
+}
+
+@test "host and prefix are for TCP as well" {
+	start_upstream "$ASKED" "$OK" hold
+	bridge_config <<-END
+	docs: {upstream: 'http://127.0.0.1:$UPSTREAM', host: inner.example, prefix: /p}
+	END
+	echo "$allow_loopback" >>"$T/proxy.yaml"
+	run_proxy
+	run_tool 0 client "$GET" 'expect=ok$' end
+	[[ $(got 1) == $'GET /p/ HTTP/1.1\r\nHost: inner.example\r\n'* ]]
+}
+
+@test "its connections are used again" {
+	start_server "$T/x.sock"
+	bridge_config <<<"docs: unix:$T/x.sock"
+	run_proxy
+	local before
+	agent_curl / >"$T/out"
+	before=$(fd_count proxy)
+	agent_curl / >"$T/out"
+	agent_curl / >"$T/out"
+	(($(fd_count proxy) <= before))
+}
+
+@test "a socket that is not there, is none, or has no listener is a 502" {
+	bridge_config <<-END
+	docs: unix:$T/none.sock
+	file: unix:$T/proxy.yaml
+	dead: unix:$T/dead.sock
+	END
+	node -e 'require("net").createServer().listen(process.argv[1], () =>
+		process.kill(process.pid, "SIGKILL"))' "$T/dead.sock" || true
+	run_proxy
+	run -0 agent_curl -D "$T/head" /
+	[[ $output == *"unix:$T/none.sock: connect: No such file or directory"* ]]
+	grep -q '^Adit-Error: unreachable; blame=connect' "$T/head"
+	for HOST in file dead; do
+		HOST=$HOST.$DOMAIN run -0 agent_curl -D "$T/head" /
+		[[ $output == *'connect: Connection refused'* ]]
+		grep -q '^Adit-Error: refused; blame=connect' "$T/head"
+	done
+}
+
+@test "a socket without permission is a 502 that says so" {
+	requires root
+	mkdir -m 700 "$T/closed"
+	start_server "$T/closed/x.sock"
+	bridge_config <<<"docs: unix:$T/closed/x.sock"
+	cp "$BIN/mcp-proxy" "$T/mcp-proxy"
+	chown -R 65534 "$T/certs" "$T/mcp-proxy" "$T/proxy.yaml"
+	chmod go+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$T"
+	start_ready proxy setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$T/mcp-proxy" -v --config "$T/proxy.yaml" \
+		--listen-tls 127.0.0.1:0 --ready-fd 9
+	PROXY=$(ready_get proxy tls)
+	run -0 agent_curl /
+	[[ $output == *'connect: Permission denied'* ]]
+}

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# shellcheck disable=SC2153,SC2154 # set by the helpers
+
+# What sandbox-worker says and does before and besides its work: options, exit
+# statuses, the scripts of --on-work, what the kernel shows of its secrets.
+
+load helpers.bash
+
+KEY=sk-ant-oat01-secret
+
+# service SCRIPT: a service that answers each request with what SCRIPT, in
+# JavaScript, does with req, res, count and body; sets URL.
+service()
+{
+	cat >"$T/service.mjs" <<-END
+	import http from 'node:http';
+	import fs from 'node:fs';
+	let count = 0;
+	const json = (res, v, status = 200) => res.writeHead(status,
+	    {'content-type': 'application/json'}).end(JSON.stringify(v));
+	const item = (id, more = {}) => ({id, type: 'work',
+	    environment_id: 'env_1', data: {type: 'session', id: 'sesn_1'},
+	    secret: Buffer.from(JSON.stringify({sessions_token: 'token-1'}))
+	    .toString('base64url'), ...more});
+	const server = http.createServer((req, res) => {
+		let body = '';
+		req.on('data', (d) => body += d);
+		req.on('end', () => {
+			count++;
+			fs.appendFileSync('$T/requests', req.method + ' ' +
+			    req.url + ' ' + req.headers.authorization + ' ' +
+			    body + '\\n');
+			$1
+		});
+	});
+	server.listen(0, '127.0.0.1', () => fs.writeSync(9,
+	    server.address().port + '\\n'));
+	END
+	start_ready service node "$T/service.mjs"
+	URL=http://127.0.0.1:${READY[service]}
+}
+
+key_file()
+{
+	(umask 077 && echo "$KEY" >"$T/key")
+}
+
+poll()
+{
+	key_file
+	run_tool "$1" "$BIN/sandbox-worker" poll --environment-id env_1 \
+		--environment-key-file "$T/key" --base-url "$URL" "${@:2}"
+}
+
+requests()
+{
+	cut -d ' ' -f 1,2,4,5 "$T/requests"
+}
+
+@test "what is required is named" {
+	run_tool 2 "$BIN/sandbox-worker"
+	run_tool 2 "$BIN/sandbox-worker" serve
+	run_tool 2 "$BIN/sandbox-worker" poll
+	eq "${stderr_lines[0]}" "sandbox-worker: --environment-id or $(:
+		)\$ANTHROPIC_ENVIRONMENT_ID is required"
+	run_tool 2 "$BIN/sandbox-worker" poll --environment-id e
+	[[ ${stderr_lines[0]} == *"ANTHROPIC_ENVIRONMENT_KEY is required" ]]
+	run_tool 2 "$BIN/sandbox-worker" run
+	eq "${stderr_lines[0]}" \
+		"sandbox-worker: --work-id or \$ANTHROPIC_WORK_ID is required"
+	run_tool 2 env ANTHROPIC_WORK_ID=w ANTHROPIC_ENVIRONMENT_ID=e \
+		ANTHROPIC_SESSION_ID=s "$BIN/sandbox-worker" run
+	eq "$stderr" "sandbox-worker: an environment key is required when $(:
+		)there is no work secret work=w session=s"
+}
+
+@test "options that make no sense together or alone are refused" {
+	local line
+
+	key_file
+	while read -r line; do
+		# shellcheck disable=SC2086 # words
+		run_tool 2 "$BIN/sandbox-worker" poll --environment-id e \
+			--environment-key-file "$T/key" $line
+	done <<-'END'
+	--max-sessions 2
+	--max-sessions 0
+	--max-idle soon
+	--memory-sync 1s
+	--memory-deletions some
+	--log-format xml
+	--block 1s
+	--base-url ftp://127.0.0.1
+	--base-url http://api.example
+	--base-url https://user:password@api.example
+	--base-url https://api.example/?a=b
+	operand
+	END
+}
+
+@test "a key file that others can read is refused, and the key is not shown" {
+	echo "$KEY" >"$T/key"
+	chmod 644 "$T/key"
+	run_tool 2 "$BIN/sandbox-worker" poll --environment-id e \
+		--environment-key-file "$T/key"
+	[[ $stderr != *"$KEY"* ]]
+}
+
+@test "a key that is refused ends polling with status 3" {
+	local status_code
+
+	for status_code in 401 403 404; do
+		service "json(res, {type: 'error', error: {type: 'some_error',
+		    message: 'no'}, request_id: 'r'}, $status_code);"
+		poll 3
+		eq "${stderr_lines[-1]}" \
+			"sandbox-worker: polling: $status_code some_error: no"
+		eq "$(requests)" "GET /v1/environments/env_1/work/poll?$(:
+			)block_ms=999 $KEY "
+		stop service
+		rm "$T/requests"
+	done
+}
+
+@test "a redirect is not followed" {
+	service 'if (count == 1) res.writeHead(302, {location: "/else"}).end();
+		else json(res, null);'
+	poll 0 --drain
+	[[ $stderr == *"polling: 302 a redirect, not followed"* ]]
+	run -1 grep else "$T/requests"
+}
+
+@test "--on-work runs the script for each item, by the vendor's contract" {
+	cat >"$T/script" <<-'END'
+	#!/bin/sh
+	cat >"$OUT/item"
+	env | grep ^ANTHROPIC_ | sort >"$OUT/variables"
+	echo to standard output
+	END
+	chmod +x "$T/script"
+	service 'if (req.url.includes("/poll") && count == 1)
+			json(res, item("work_1"));
+		else if (req.url.endsWith("/stop")) res.writeHead(204).end();
+		else json(res, null);'
+	OUT=$T ANTHROPIC_WORK_SECRET=x ANTHROPIC_OTHER=y poll 0 --drain \
+		--on-work "$T/script"
+	eq "$output" ""
+	[[ $stderr == *"to standard output"* ]]
+	eq "$(cat "$T/variables")" "ANTHROPIC_BASE_URL=$URL
+ANTHROPIC_ENVIRONMENT_ID=env_1
+ANTHROPIC_ENVIRONMENT_KEY=$KEY
+ANTHROPIC_OTHER=y
+ANTHROPIC_SESSION_ID=sesn_1
+ANTHROPIC_WORK_ID=work_1"
+	eq "$(jq -r .id,.data.id "$T/item")" "work_1
+sesn_1"
+	[[ $(jq -r .secret "$T/item") != null ]]
+	requests >"$T/calls"
+	diff - "$T/calls" <<-END
+	GET /v1/environments/env_1/work/poll?block_ms=999 $KEY 
+	POST /v1/environments/env_1/work/work_1/ack $KEY 
+	POST /v1/environments/env_1/work/work_1/stop $KEY {}
+	GET /v1/environments/env_1/work/poll?block_ms=999 $KEY 
+	END
+}
+
+@test "a script that cannot be run is fatal, and its item is stopped" {
+	service 'if (req.url.includes("/poll")) json(res, item("work_1"));
+		else json(res, {});'
+	key_file
+	run -127 "$BIN/sandbox-worker" poll --environment-id env_1 \
+		--environment-key-file "$T/key" --base-url "$URL" \
+		--on-work "$T/nothing"
+	[[ $(requests) == *"work_1/stop $KEY {}"* ]]
+	echo text >"$T/text"
+	poll 126 --on-work "$T/text"
+}
+
+@test "an item that is no session is stopped, not given to the script" {
+	service 'if (req.url.includes("/poll") && count == 1)
+			json(res, item("work_1", {data: {type: "healthcheck",
+			    id: "h"}}));
+		else json(res, null);'
+	poll 0 --drain --on-work "$T/nothing"
+	[[ $(requests) == *"work_1/stop $KEY {}"* ]]
+}
+
+@test "an item that is offered again and again is ended" {
+	echo '#!/bin/sh' >"$T/script"
+	chmod +x "$T/script"
+	service 'if (req.url.includes("/poll"))
+			json(res, count < 13 ? item("work_1") : null);
+		else json(res, {});'
+	poll 0 --drain --on-work "$T/script"
+	eq "$(requests | grep -c '/stop .* {}$')" 3
+	eq "$(requests | grep -c '/stop .* {"force":true}$')" 1
+	[[ $stderr == *"work_1: it was claimed 3 times before: it is ended"* ]]
+}
+
+@test "SIGTERM ends a script and then the poller" {
+	cat >"$T/script" <<-'END'
+	#!/bin/sh
+	trap 'echo ended >"$OUT/ended"; exit 7' TERM
+	echo begun >"$OUT/begun"
+	while :; do sleep 0.1; done
+	END
+	chmod +x "$T/script"
+	service 'if (req.url.includes("/poll")) json(res, item("work_1"));
+		else json(res, {});'
+	key_file
+	start_bg worker env OUT="$T" "$BIN/sandbox-worker" poll \
+		--environment-id env_1 --environment-key-file "$T/key" \
+		--base-url "$URL" --on-work "$T/script"
+	wait_until test -s "$T/begun"
+	stop worker
+	eq "$STATUS" 0
+	[[ -s $T/ended ]]
+	[[ $(requests) == *"work_1/stop $KEY {}"* ]]
+}
+
+@test "--item-fd takes an item with its key" {
+	service 'if (req.url.endsWith("/stop")) res.writeHead(204).end();
+		else if (req.url.includes("/heartbeat")) json(res,
+		    {last_heartbeat: "1", lease_extended: true, state: "active",
+		    ttl_seconds: 30});
+		else json(res, {status: "terminated"});'
+	jq -n --arg key "$KEY" '{id: "work_1", environment_id: "env_1",
+		environment_key: $key, data: {type: "session", id: "s/1"}}' \
+		>"$T/item"
+	run_tool 0 "$BIN/sandbox-worker" run --item-fd 5 --base-url "$URL" \
+		5<"$T/item"
+	[[ $(requests) == *"GET /v1/sessions/s%2F1 $KEY"* ]]
+	[[ $(requests) == *"/stop $KEY {\"force\":true}" ]]
+	echo '{"id": 7}' >"$T/item"
+	run_tool 2 "$BIN/sandbox-worker" run --item-fd 5 5<"$T/item"
+}
+
+@test "the kernel shows none of the secrets" {
+	service 'if (req.url.includes("/poll")) return;
+		json(res, {});'
+	start_bg worker env "ANTHROPIC_ENVIRONMENT_KEY=$KEY" \
+		"ANTHROPIC_WORK_SECRET=$KEY" "$BIN/sandbox-worker" poll \
+		--environment-id env_1 --base-url "$URL"
+	start_bg other "$BIN/sandbox-worker" poll --environment-id env_1 \
+		--base-url "$URL" "--environment-key=$KEY"
+	wait_until test "$(wc -l <"$T/requests" 2>/dev/null)" = 2 ||
+		wait_until has_requests 2
+	run -1 grep -a "$KEY" "/proc/${PID[worker]}/environ"
+	run -1 grep -a "$KEY" "/proc/${PID[other]}/cmdline"
+	grep -q "every process could read it" "$T/other.err"
+}
+
+has_requests()
+{
+	[[ $(wc -l <"$T/requests") -ge $1 ]]
+}
+
+@test "--log-format json writes an object for each line" {
+	service 'json(res, null);'
+	poll 0 --drain --log-format json -v
+	eq "$(jq -r .component <<<"$stderr" | sort -u)" sandbox-worker
+	eq "$(jq -r 'select(.msg == "no work, polling goes on").level' \
+		<<<"$stderr")" info
+}
+
+@test "--metrics and --status-fd tell what happens" {
+	service 'json(res, count == 1 ? {} : null);'
+	poll 0 --drain --metrics "$T/metrics" --ready-fd 8 8>"$T/ready"
+	eq "$(cat "$T/ready")" ""
+	grep -qx "sandbox_worker_polls_total 2" "$T/metrics"
+	grep -qx "sandbox_worker_poll_failures_total 1" "$T/metrics"
+	grep -qx "sandbox_worker_empty_polls_total 1" "$T/metrics"
+	grep -qE "^sandbox_worker_last_progress_timestamp_seconds [0-9]+$" \
+		"$T/metrics"
+}
+
+@test "headers of the operator go with every call" {
+	service 'if (req.headers["x-team"] === "blue") json(res, null);
+		else json(res, {}, 401);'
+	ANTHROPIC_CUSTOM_HEADERS=$'X-Team: blue\nX-Other: a' poll 0 --drain
+	ANTHROPIC_CUSTOM_HEADERS='Authorization: mine' poll 2 --drain
+	ANTHROPIC_CUSTOM_HEADERS='no header' poll 2 --drain
+}

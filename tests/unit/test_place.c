@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: ISC */
+/* The directories of a session and the policy that shows them; the jq program
+ * that chooses it; the audit file; the metrics. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "cmd/sandbox-worker/audit.h"
+#include "cmd/sandbox-worker/metrics.h"
+#include "cmd/sandbox-worker/place.h"
+#include "cmd/sandbox-worker/policy.h"
+#include "common/io.h"
+#include "common/str.h"
+#include "tests/unit/test.h"
+
+static char dir[64];
+static struct settings settings;
+static struct place place;
+
+static const char *
+path_of(const char *name)
+{
+	static char out[4][256];
+	static int at;
+
+	at = (at + 1) % 4;
+	str_format(out[at], sizeof out[at], "%s/%s", dir, name);
+	return out[at];
+}
+
+static void
+test_names(void)
+{
+	char name[80];
+
+	place_name("sesn_01Ab-c", name);
+	eq_str(name, "sesn_01Ab-c", "a harmless id is its own name");
+	place_name("../x", name);
+	ok(strchr(name, '/') == NULL && str_starts(name, "id."),
+	    "another is a digest");
+	place_name("", name);
+	ok(str_starts(name, "id."), "so is none");
+	place_name("-rf", name);
+	ok(str_starts(name, "id."), "and what looks like an option");
+	place_name("id.x", name);
+	ok(!str_eq(name, "id.x"), "no id looks like a digest");
+}
+
+static void
+open_place(void)
+{
+	struct error e;
+
+	settings_init(&settings);
+	settings.workspaces = dir;
+	settings.outputs = dir;
+	settings.state = dir;
+	eq_int(place_open(&place, &settings, "sesn_1", &e), 0, "opened");
+}
+
+static void
+test_place(void)
+{
+	struct error e;
+	struct stat st;
+
+	open_place();
+	eq_str(place.inside, "/workspace", "where it is shown");
+	ok(stat(path_of("sesn_1"), &st) == 0 && S_ISDIR(st.st_mode),
+	    "a directory of its own");
+	ok(stat(place.state, &st) == 0 && (st.st_mode & 077) == 0,
+	    "and one that is private");
+	place_close(&place);
+	ok(stat(path_of("sesn_1"), &st) == 0, "the workspace is kept");
+	eq_int(symlink("/etc", path_of("sesn_2")), 0, "a link");
+	eq_int(place_open(&place, &settings, "sesn_2", &e), -1,
+	    "is no workspace");
+	settings.workspaces = NULL;
+	settings.workdir = "/";
+	eq_int(place_open(&place, &settings, "s", &e), -1, "nor is the root");
+	settings.workdir = path_of("nothing");
+	eq_int(place_open(&place, &settings, "s", &e), -1,
+	    "nor what is not there");
+	mkdir(path_of("a:b"), 0700);
+	settings.workdir = path_of("a:b");
+	eq_int(place_open(&place, &settings, "s", &e), -1,
+	    "nor what cannot be written in a policy");
+}
+
+static void
+test_mounts(void)
+{
+	struct error e;
+	struct stat st;
+
+	open_place();
+	eq_int(place_make_mount(&place, "/workspace/memory/a", &e), 0,
+	    "a directory to mount on");
+	ok(stat(path_of("sesn_1/memory/a"), &st) == 0, "is made");
+	eq_int(place_make_mount(&place, "/mnt/memory/a", &e), 0,
+	    "elsewhere it is not needed");
+	eq_int(symlink("/tmp", path_of("sesn_1/link")), 0, "a link");
+	eq_int(place_make_mount(&place, "/workspace/link/a", &e), -1,
+	    "leads nowhere");
+	eq_int(place_make_mount(&place, "/workspace/../a", &e), -1,
+	    "nor does ..");
+	place_close(&place);
+	ok(stat(path_of("sesn_1/memory"), &st) != 0, "all is removed");
+}
+
+static void
+policy_is(const char *base, const char *want, const char *title)
+{
+	static const struct content_mount mounts[] = {
+		{"/h/a", "/mnt/memory/a", false},
+		{"/h/b", "/mnt/memory/b", true},
+	};
+	char got[2048];
+	struct buf out;
+	struct error e;
+
+	str_format(place.host, sizeof place.host, "/h/w");
+	str_format(place.inside, sizeof place.inside, "/workspace");
+	place.outputs[0] = '\0';
+	buf_init(&out, PLACE_POLICY_MAX);
+	if (place_write_policy(&place, bytes_cstr(base), mounts, 2, &out,
+	    &e) != 0)
+		str_format(got, sizeof got, "error");
+	else
+		str_from_bytes(got, sizeof got, buf_bytes(&out));
+	eq_str(got, want, "%s", title);
+	buf_reset(&out);
+}
+
+#define OWN "\"/h/w:/workspace\",\"/h/a:/mnt/memory/a\""
+
+static void
+test_policy(void)
+{
+	policy_is("{}", "{\"rw\":[" OWN "],\"ro\":[\"/h/b:/mnt/memory/b\"],"
+	    "\"workdir\":\"/workspace\"}", "the directories");
+	policy_is("{\"net\":\"allow\",\"rw\":\"/x\",\"allow\":[\"a\",\"b\"],"
+	    "\"ro\":[\"/y\",\"/z\"],\"workdir\":\"/x\"}",
+	    "{\"net\":\"allow\",\"allow\":[\"a\",\"b\"],\"workdir\":\"/x\","
+	    "\"rw\":[\"/x\"," OWN "],\"ro\":[\"/y\",\"/z\","
+	    "\"/h/b:/mnt/memory/b\"]}", "and those of a program");
+	policy_is("{\"rw\":[]}", "{\"rw\":[" OWN "],\"ro\":["
+	    "\"/h/b:/mnt/memory/b\"],\"workdir\":\"/workspace\"}",
+	    "an empty list");
+	policy_is("[]", "error", "no object");
+	policy_is("{\"rw\":7}", "error", "no list");
+	policy_is("{\"rw\":[7]}", "error", "no strings");
+	policy_is("{\"rw\":[],\"rw\":[]}", "error", "a key twice");
+}
+
+static void
+evaluates(const char *program, const char *want, const char *title)
+{
+	static const struct work work = {.id = "w", .session_id = "s",
+		.environment_id = "e"};
+	char got[512];
+	struct buf out;
+	struct error e;
+
+	buf_init(&out, sizeof got - 1);
+	if (policy_evaluate(program, bytes_cstr("{\"metadata\":{\"net\":"
+	    "\"none\"}}"), &work, &out, &e) != 0)
+		str_format(got, sizeof got, "error");
+	else
+		str_from_bytes(got, sizeof got, buf_bytes(&out));
+	eq_str(got, want, "%s", title);
+	buf_reset(&out);
+}
+
+static void
+test_program(void)
+{
+	evaluates("{net: .session.metadata.net, x: .work.id, "
+	    "y: .work.session_id, z: .environment_id}",
+	    "{\"net\":\"none\",\"x\":\"w\",\"y\":\"s\",\"z\":\"e\"}",
+	    "a policy");
+	evaluates("empty", "error", "nothing");
+	evaluates("{}, {}", "error", "two");
+	evaluates("7", "error", "no object");
+	evaluates("null", "error", "null");
+	evaluates("error(\"no\")", "error", "an error");
+	evaluates("{}, error(\"no\")", "error", "an error at the end");
+	evaluates("{", "error", "no program");
+}
+
+static void
+test_audit(void)
+{
+	struct audit a = {.environment_id = "e", .work_id = "w",
+		.session_id = "s"};
+	struct audit_call c = {.tool = "bash", .id = "t", .exit = 7,
+		.input = bytes_cstr("{\"command\":\"secret\"}"),
+		.verdict = "allow", .is_error = true, .bytes = 12,
+		.duration_ms = 34};
+	char got[2048];
+	struct error e;
+	struct buf in;
+
+	eq_int(audit_open(&a, path_of("audit"), "/nowhere", &e), 0, "opened");
+	audit_write(&a, &c);
+	a.input = true;
+	c.exit = -1;
+	audit_write(&a, &c);
+	audit_close(&a);
+	buf_init(&in, sizeof got - 1);
+	io_read_file(path_of("audit"), &in, &e);
+	str_from_bytes(got, sizeof got, buf_bytes(&in));
+	buf_reset(&in);
+	ok(strstr(got, "\"input_sha256\":\"e48504609f0efed3ab6cea45fe51465f"
+	    "ae8b439bfdaaeef51b27dd6e7901bb89\"") != NULL && strstr(got, "\"exit\":7,\"duration_ms\":34,"
+	    "\"bytes\":12}\n{") != NULL, "a line without the input");
+	ok(strstr(got, "\"exit\":null") != NULL && strstr(got,
+	    "\"input\":\"{\\\"command\\\":\\\"secret\\\"}\"}\n") != NULL,
+	    "one with it");
+	eq_int(audit_open(&a, path_of("audit"), dir, &e), -1,
+	    "none where the session can write");
+}
+
+static void
+test_metrics(void)
+{
+	struct metrics m;
+	struct error e;
+	struct buf in;
+	char got[16384];
+
+	metrics_init(&m, path_of("metrics"), 4);
+	metrics_take(&m, bytes_cstr("{\"event\":\"tool\",\"tool\":\"bash\","
+	    "\"is_error\":true,\"duration_ms\":1500}"));
+	metrics_take(&m, bytes_cstr("{\"event\":\"tool\",\"tool\":\"new\"}"));
+	metrics_take(&m, bytes_cstr("{\"event\":\"beat\"}"));
+	metrics_take(&m, bytes_cstr("{\"event\":"));
+	metrics_take(&m, bytes_cstr("[]"));
+	eq_int(metrics_write(&m, &e), 0, "written");
+	buf_init(&in, sizeof got - 1);
+	io_read_file(path_of("metrics"), &in, &e);
+	str_from_bytes(got, sizeof got, buf_bytes(&in));
+	buf_reset(&in);
+	ok(strstr(got, "sandbox_worker_tool_calls_total{tool=\"bash\","
+	    "result=\"error\"} 1\n") != NULL, "calls");
+	ok(strstr(got, "sandbox_worker_tool_seconds_total{tool=\"bash\"} "
+	    "1.500\n") != NULL, "their time");
+	ok(strstr(got, "\nsandbox_worker_heartbeats_total 1\n") != NULL,
+	    "beats");
+	ok(strstr(got, "\nsandbox_worker_sessions_max 4\n") != NULL,
+	    "sessions");
+	m.path = path_of("nothing/metrics");
+	m.dirty = true;
+	eq_int(metrics_write(&m, &e), -1, "where nothing can be written");
+}
+
+/* What the tests have made, each by its name. */
+static void
+remove_all(void)
+{
+	static const char *const names[] = {
+		"audit", "metrics", "sesn_2", "sesn_1/link",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		unlink(path_of(names[i]));
+	rmdir(path_of("sesn_1"));
+	rmdir(path_of("a:b"));
+	rmdir(dir);
+}
+
+int
+main(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	str_format(dir, sizeof dir, "%s/test_place.XXXXXX",
+	    tmp == NULL ? "/tmp" : tmp);
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	test_names();
+	test_place();
+	test_mounts();
+	test_policy();
+	test_program();
+	test_audit();
+	test_metrics();
+	remove_all();
+	return test_done();
+}
