@@ -240,6 +240,41 @@ check_lasting(const struct policy *p, struct error *e)
 	return 0;
 }
 
+/* The place of a file that need not be there yet; "" if nothing can. */
+static void
+find_place(const char *file, const char *cwd, char out[static PATH_LEN])
+{
+	char path[PATH_LEN], real[PATH_MAX];
+	char *slash;
+
+	out[0] = '\0';
+	if (file == NULL || cwd == NULL || str_format(path, sizeof path,
+	    "%s%s%s", file[0] == '/' ? "" : cwd, file[0] == '/' ? "" : "/",
+	    file) != 0)
+		return;
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	if (realpath(slash == path ? "/" : path, real) != NULL)
+		str_format(out, PATH_LEN, "%s/%s", real[1] == '\0' ? "" :
+		    real, slash + 1);
+}
+
+/* Who reaches the socket can ask for a sandbox with any policy, and who can
+ * write to the audit file can say anything there. */
+static int
+check_places(const struct options *o, struct error *e)
+{
+	if (o->listen_place[0] != '\0' && policy_shows(&o->policy,
+	    o->listen_place, false))
+		return error_set(e, "%s: the server's socket would be in "
+		    "reach of commands", o->listen_place);
+	if (o->audit_place[0] != '\0' && policy_shows(&o->policy,
+	    o->audit_place, true))
+		return error_set(e, "%s: the audit file is in a directory "
+		    "that the command can write", o->audit_place);
+	return 0;
+}
+
 static int
 check_serve(const struct given *g, const struct options *o, bool other,
     struct error *e)
@@ -250,7 +285,7 @@ check_serve(const struct given *g, const struct options *o, bool other,
 		    g->mcp ? "mcp" : "serve");
 	if (g->audit_input && g->audit == NULL)
 		return error_set(e, "--audit-input needs --audit");
-	return check_lasting(&o->policy, e);
+	return check_lasting(&o->policy, e) == 0 ? check_places(o, e) : -1;
 }
 
 /* Options that make sense only together. */
@@ -389,6 +424,8 @@ options_parse(int argc, char **argv, struct options *ret)
 		return r;
 	if (r == OPT_RUN) {
 		take_given(ret, &g);
+		find_place(g.listen, t->cwd, ret->listen_place);
+		find_place(g.audit, t->cwd, ret->audit_place);
 		ret->argv = argv + first;
 		made = make_policy(t, &g, &e);
 		if (made == 0 && check_given(&g, ret, t->fixed, &e) == 0)
@@ -424,7 +461,7 @@ options_extend(struct options *o, struct bytes settings, struct error *e)
 	t->environment = none;
 	e->text[0] = '\0';
 	if (policyfile_parse("policy", settings, t, take_first, e) != 0 ||
-	    finish_policy(t, e) != 0)
+	    finish_policy(t, e) != 0 || check_places(o, e) != 0)
 		return -1;
 	return check_lasting(&o->policy, e);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cmd/sandbox-exec/allow.h"
+#include "cmd/sandbox-exec/path.h"
 #include "common/jsonw.h"
 
 /* Enough for a build of a large program, too little for a fork bomb. */
@@ -36,6 +37,41 @@ policy_done(struct policy *p)
 	free(p->workdir);
 	free(p->hostname);
 	memset(p, 0, sizeof *p);
+}
+
+const char *const policy_not_in_root[] = {
+	"proc", "sys", "dev", "run", "tmp", NULL,
+};
+
+static bool
+is_in_root(const char *host)
+{
+	for (const char *const *name = policy_not_in_root; *name != NULL;
+	    name++) {
+		size_t len = strlen(*name);
+
+		if (strncmp(host + 1, *name, len) == 0 &&
+		    (host[1 + len] == '/' || host[1 + len] == '\0'))
+			return false;
+	}
+	return true;
+}
+
+bool
+policy_shows(const struct policy *p, const char *host, bool writable)
+{
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *path = &p->paths[i];
+		bool all = path->host[1] == '\0' && path->inside[1] == '\0';
+
+		if (path->access == POLICY_MASK ||
+		    path->access == POLICY_TMPFS ||
+		    (writable && path->access != POLICY_RW))
+			continue;
+		if (all ? is_in_root(host) : path_is_below(host, path->host))
+			return true;
+	}
+	return false;
 }
 
 static void

@@ -106,6 +106,13 @@ struct policy {
 void policy_init(struct policy *p); /* the defaults */
 void policy_done(struct policy *p);
 
+/* Whether a host path, absolute and without links, is shown somewhere; or, of
+ * writable, so that it can be changed. */
+bool policy_shows(const struct policy *p, const char *host, bool writable);
+
+/* What of the host's root "/" does not stand for; ends with NULL. */
+extern const char *const policy_not_in_root[];
+
 /* Appends the policy as canonical JSON: what --explain shows and the digest
  * is made of.  Returns 0, or -1 with ENOBUFS. */
 int policy_format(const struct policy *p, struct buf *out);

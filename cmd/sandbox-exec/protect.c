@@ -228,8 +228,8 @@ check(const struct protect_watched *d, bool last, protect_found *found,
 		str_format(path, sizeof path, "%s/%s", d->path, d->names[i]);
 		r = move_away(d->fd, d->names[i], renamed);
 		/* A full disk has no room for another name. */
-		if (r != 0 && last && removal_remove(d->fd,
-		    d->names[i]) == 0) {
+		if (r != 0 && last && (errno == ENOSPC || errno == EDQUOT) &&
+		    removal_remove(d->fd, d->names[i]) == 0) {
 			renamed[0] = '\0';
 			r = 0;
 		}

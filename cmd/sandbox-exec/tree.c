@@ -185,8 +185,6 @@ static int
 open_everything(struct tree *t, const struct policy_path *path,
     struct error *e)
 {
-	static const char *const own[] = {".", "..", "proc", "sys", "dev",
-		"run", "tmp"};
 	DIR *d = opendir("/");
 	struct dirent *entry;
 	int r = 0;
@@ -196,10 +194,12 @@ open_everything(struct tree *t, const struct policy_path *path,
 	while (r == 0 && (entry = readdir(d)) != NULL) {
 		size_t before = t->source_count;
 		char *name;
-		bool skip = entry->d_type == DT_LNK;
+		bool skip = entry->d_type == DT_LNK ||
+		    str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..");
 
-		for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-			skip = skip || str_eq(entry->d_name, own[i]);
+		for (size_t i = 0; policy_not_in_root[i] != NULL; i++)
+			skip = skip || str_eq(entry->d_name,
+			    policy_not_in_root[i]);
 		if (skip || before == TREE_SOURCES_MAX)
 			continue;
 		if (asprintf(&name, "/%s", entry->d_name) == -1) {

@@ -250,6 +250,11 @@ protection_at_once()
 		while [ -e .mcp.json ]; do sleep 0.01; done'
 	eq "${#stderr_lines[@]}" 4
 	as rm -rf .mcp.json* .envrc* .vscode*
+	# Whatever the caller ignores.
+	AS+=(perl -e '$SIG{IO} = "IGNORE"; exec @ARGV')
+	sx 0 --rw "$W" --time 1m -- sh -c '
+		mkdir .idea
+		while [ -e .idea ]; do sleep 0.01; done'
 	sx 137 --rw "$W" --time 1m -- sh -c '
 		while :; do mkdir .envrc 2>/dev/null; done'
 	eq "${stderr_lines[-1]}" "sandbox-exec: protected names: the command made them again and again and was ended"

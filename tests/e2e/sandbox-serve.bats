@@ -614,13 +614,13 @@ done 0'
 # ---- a socket ----
 
 @test "clients of a socket see only their own streams" {
-	start_ready server "$SX" --rw "$W" --workdir "$W" --listen "$W/s" \
+	start_ready server "$SX" --rw "$W" --workdir "$W" --listen "$W.s" \
 		--ready-fd 9 --serve
-	eq "${READY[server]}" "$W/s"
-	eq "$(stat -c %a "$W/s")" 600
+	eq "${READY[server]}" "$W.s"
+	eq "$(stat -c %a "$W.s")" 600
 	client <<'JS'
 const mark = `9${process.pid}`;
-const a = await dial(`${W}/s`), b = await dial(`${W}/s`);
+const a = await dial(`${W}.s`), b = await dial(`${W}.s`);
 const s = a.session(), t = b.session();
 await s.bash(`X=a; sleep ${mark} &`);
 await t.bash('X=b');
@@ -636,7 +636,7 @@ JS
 no such session
 still b'
 	stop server TERM
-	[[ ! -e $W/s ]]
+	[[ ! -e $W.s ]]
 }
 
 # ---- what is written down ----
