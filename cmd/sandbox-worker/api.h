@@ -51,6 +51,7 @@ struct api_response {
 	long status;               /* 0: no answer came */
 	char content_type[128], request_id[128];
 	bool ambiguous;            /* an earlier attempt may have arrived */
+	int64_t after_ms;          /* the wait that it asks for, 0: none */
 	struct buf body;           /* freed by api_response_done */
 };
 

@@ -92,6 +92,7 @@ finish(struct api_job *j, const struct error *e)
 	remove_easy(j);
 	ev_timer_stop(j->loop->ev, &j->timer);
 	j->inside = true;
+	j->x.response.after_ms = j->x.answer.after_ms;
 	j->events->done(j->user, &j->x.response, e);
 	free_job(j);
 }
