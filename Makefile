@@ -72,8 +72,8 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZED := FORTIFY=-U_FORTIFY_SOURCE \
 	CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)'
 
-.PHONY: all deps demo test-programs check check-unit fuzz-replay check-e2e asan \
-	fuzz bench lint objects mutate analyze cover install uninstall clean help
+.PHONY: all deps demo test-programs check check-unit fuzz-replay check-e2e check-leaks \
+	asan fuzz bench lint objects mutate analyze cover install uninstall clean help
 
 COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/$(1)/*.c))
@@ -106,25 +106,29 @@ $(BUILD)/libcommon.a: $(COMMON)
 link = $(CC) $(CFLAGS) $(LDHARDEN) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 # lib<tool>.a is the program without its main, for tests.
+$(foreach t,$(TOOLS),$(eval $(BUILD)/lib$(t).a: \
+	$(filter-out %/main.o,$(call objects,$(t)))))
+
 define tool
-$(BUILD)/lib$(1).a: $(filter-out %/main.o,$(call objects,$(1)))
 $(BUILD)/bin/$(1): $(call objects,$(1)) $(BUILD)/libcommon.a
 	@mkdir -p $$(@D)
 	@$$(call say,LD,$$@)
 	$$(Q)$$(link) $$(LDFLAGS_$(1)) $$(LIBS_$(1))
 endef
-$(foreach t,$(TOOLS),$(eval $(call tool,$(t))))
 
 # The seccomp filters of sandbox-exec, made by libseccomp.
 SECCOMP := $(BUILD)/cmd/sandbox-exec/sandbox-filter
-$(SECCOMP): cmd/sandbox-exec/generate/filter.c
+$(SECCOMP): $(wildcard cmd/sandbox-exec/generate/*.c)
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -o $@ $< -lseccomp
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -o $@ $^ -lseccomp
 $(SECCOMP).h: $(SECCOMP)
 	$(Q)$< >$@
 $(BUILD)/cmd/sandbox-exec/seccomp.o: $(SECCOMP).h
 $(BUILD)/cmd/sandbox-exec/seccomp.o: ALL_CFLAGS += -I$(BUILD)/cmd/sandbox-exec
+
+include cmd/sandbox-exec/musl/rules.mk
+$(foreach t,$(filter-out $(MUSL_TOOLS),$(TOOLS)),$(eval $(call tool,$(t))))
 
 # A test that includes "cmd/<tool>/x.h" links that program's modules.
 CMD_USES := $(shell awk -F'[/"]' '/^.include "cmd\//{print FILENAME ":" $$3}' \
@@ -169,6 +173,9 @@ check-e2e: all ## run the end-to-end tests
 		bats --tap --timing --jobs $(JOBS) --no-parallelize-within-files \
 		$(if $(FILTER),--filter '$(FILTER)') $(TESTS)
 
+check-leaks: all ## run 10 000 sandboxes in a row: nothing may be left
+	@FULL=1 $(MAKE) check-e2e TESTS=tests/e2e/sandbox-leaks.bats
+
 asan: ## run the tests with AddressSanitizer and UBSan
 	@tests/deps check
 	@$(MAKE) -j$(JOBS) BUILD=$(BUILD)/asan $(SANITIZED) all test-programs
@@ -188,8 +195,8 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (20) with clang's libFuzzer
 		$(FUZZ:$(BUILD)/%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS) $(TARGET)
 
-bench: all ## measure against other programs (see tests/bench)
-	@for b in run sandbox tools bridge; do BUILD=$(abspath $(BUILD)) \
+bench: all $(BUILD)/libsandbox-exec.a ## measure against other programs
+	@for b in run sandbox tools bridge search; do BUILD=$(abspath $(BUILD)) \
 		BIN=$(abspath $(BUILD)/bin) tests/bench/$$b || exit 1; done
 
 lint: ## compile with every warning as an error, check the style

@@ -35,7 +35,7 @@ void
 cgroup_init(struct cgroups *g)
 {
 	memset(g, 0, sizeof *g);
-	g->v2_fd = g->janitor_fd = -1;
+	g->v2_fd = g->v2_procs_fd = g->janitor_fd = -1;
 	for (int i = 0; i < CGROUP_COUNT; i++)
 		g->procs_fd[i] = -1;
 }
@@ -88,29 +88,54 @@ write_number(const char *dir, const char *name, int64_t value)
 	return write_in(dir, name, text);
 }
 
-/* The path of this process in the hierarchy of a controller ("" for version
- * 2), cut out of /proc/self/cgroup: "4:memory:/some/path". */
+static bool
+has_word(const char *list, size_t list_len, const char *word)
+{
+	size_t len = strlen(word);
+	const char *end = list + list_len;
+
+	for (;;) {
+		const char *comma = memchr(list, ',', (size_t)(end - list));
+		const char *stop = comma == NULL ? end : comma;
+
+		if ((size_t)(stop - list) == len &&
+		    memcmp(list, word, len) == 0)
+			return true;
+		if (comma == NULL)
+			return false;
+		list = comma + 1;
+	}
+}
+
+bool
+cgroup_find(const char *text, const char *controller, char *out, size_t cap)
+{
+	for (const char *line = text, *next; *line != '\0'; line = next) {
+		size_t len = strcspn(line, "\n");
+		const char *end = line + len;
+		const char *names = memchr(line, ':', len);
+		const char *path;
+
+		next = end + (*end == '\n');
+		if (names == NULL)
+			continue;
+		names++;
+		path = memchr(names, ':', (size_t)(end - names));
+		if (path != NULL && has_word(names, (size_t)(path - names),
+		    controller))
+			return str_format(out, cap, "%.*s", (int)(end - path -
+			    1), path + 1) == 0;
+	}
+	return false;
+}
+
 static bool
 own_group(const char *controller, char *out, size_t cap)
 {
 	char text[FILE_MAX];
-	size_t len = strlen(controller);
 
 	read_small("/proc/self/cgroup", text);
-	for (char *line = text, *next; *line != '\0'; line = next) {
-		char *names = strchr(line, ':');
-		char *path;
-
-		next = line + strcspn(line, "\n");
-		if (*next != '\0')
-			*next++ = '\0';
-		if (names == NULL || (path = strchr(++names, ':')) == NULL)
-			continue;
-		if ((size_t)(path - names) == len &&
-		    memcmp(names, controller, len) == 0)
-			return str_format(out, cap, "%s", path + 1) == 0;
-	}
-	return false;
+	return cgroup_find(text, controller, out, cap);
 }
 
 /* Makes parent/sandbox-exec-PID.  Returns its path, or NULL. */
@@ -169,6 +194,24 @@ set_limit(const char *dir, bool v2, int controller, int64_t value)
 	}
 }
 
+/* Takes the directory, which it removes if it cannot be used. */
+static bool
+hold_v2(struct cgroups *g, char *dir)
+{
+	g->v2_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (g->v2_fd != -1)
+		g->v2_procs_fd = openat(g->v2_fd, "cgroup.procs", O_WRONLY |
+		    O_CLOEXEC);
+	if (g->v2_procs_fd != -1) {
+		g->v2_path = dir;
+		return true;
+	}
+	io_close(&g->v2_fd);
+	rmdir(dir);
+	free(dir);
+	return false;
+}
+
 /* Version 2 below parent.  Returns whether every wanted limit holds. */
 static bool
 open_v2(struct cgroups *g, const char *parent,
@@ -193,9 +236,7 @@ open_v2(struct cgroups *g, const char *parent,
 			return false;
 		}
 	}
-	g->v2_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	g->path[0] = dir;
-	return g->v2_fd != -1;
+	return hold_v2(g, dir);
 }
 
 /* Our own group, or the one above: where we are not alone, version 2 lets
@@ -219,6 +260,28 @@ open_v2_near(struct cgroups *g, const int64_t limit[CGROUP_COUNT])
 		return false;
 	*slash = '\0';
 	return open_v2(g, dir, limit);
+}
+
+/* A group without limits, where version 2 may have no controllers at all. */
+static void
+open_killer(struct cgroups *g)
+{
+	static const char *const roots[] = {ROOT, ROOT "/unified"};
+	char own[PATH_MAX], parent[PATH_MAX];
+
+	if (!own_group("", own, sizeof own))
+		return;
+	for (size_t i = 0; i < 2 && g->v2_fd == -1; i++) {
+		char *dir = NULL;
+
+		if (str_format(parent, sizeof parent,
+		    "%s/cgroup.controllers", roots[i]) == 0 &&
+		    access(parent, F_OK) == 0 && str_format(parent,
+		    sizeof parent, "%s%s", roots[i], own) == 0)
+			dir = make_group(parent);
+		if (dir != NULL)
+			hold_v2(g, dir);
+	}
 }
 
 static bool
@@ -265,17 +328,23 @@ kill_members(const char *dir)
 }
 
 static void
+remove_group(const char *dir, bool kill_late)
+{
+	for (int n = 0; dir != NULL && n < REMOVE_TRIES; n++) {
+		if (rmdir(dir) == 0 || errno != EBUSY)
+			break;
+		if (kill_late && n >= KILL_AFTER_TRIES)
+			kill_members(dir);
+		poll(NULL, 0, REMOVE_WAIT_MS);
+	}
+}
+
+static void
 remove_groups(const struct cgroups *g, bool kill_late)
 {
-	for (int i = 0; i < CGROUP_COUNT; i++) {
-		for (int n = 0; g->path[i] != NULL && n < REMOVE_TRIES; n++) {
-			if (rmdir(g->path[i]) == 0 || errno != EBUSY)
-				break;
-			if (kill_late && n >= KILL_AFTER_TRIES)
-				kill_members(g->path[i]);
-			poll(NULL, 0, REMOVE_WAIT_MS);
-		}
-	}
+	for (int i = 0; i < CGROUP_COUNT; i++)
+		remove_group(g->path[i], kill_late);
+	remove_group(g->v2_path, kill_late);
 }
 
 /* The janitor: one pipe, whose end means that the supervisor was killed. */
@@ -313,23 +382,23 @@ start_janitor(struct cgroups *g)
 }
 
 unsigned
-cgroup_open(struct cgroups *g, const int64_t limit[CGROUP_COUNT])
+cgroup_open(struct cgroups *g, const int64_t limit[CGROUP_COUNT], bool kill)
 {
 	unsigned wanted = 0, held = 0;
 
 	for (int i = 0; i < CGROUP_COUNT; i++)
 		wanted |= limit[i] != 0 ? 1U << i : 0;
-	if (wanted == 0)
-		return 0;
-	if (open_v2_near(g, limit)) {
+	if (wanted != 0 && open_v2_near(g, limit)) {
+		g->v2_limits = true;
 		held = wanted;
-	} else {
-		for (int i = 0; i < CGROUP_COUNT; i++) {
-			if (limit[i] != 0 && open_v1(g, i, limit[i]))
-				held |= 1U << i;
-		}
 	}
-	if (held != 0 && !start_janitor(g)) {
+	for (int i = 0; held != wanted && i < CGROUP_COUNT; i++) {
+		if (limit[i] != 0 && open_v1(g, i, limit[i]))
+			held |= 1U << i;
+	}
+	if (kill && g->v2_fd == -1)
+		open_killer(g);
+	if ((held != 0 || g->v2_fd != -1) && !start_janitor(g)) {
 		cgroup_close(g);
 		return 0;
 	}
@@ -337,8 +406,11 @@ cgroup_open(struct cgroups *g, const int64_t limit[CGROUP_COUNT])
 }
 
 int
-cgroup_join(const struct cgroups *g)
+cgroup_join(const struct cgroups *g, bool v2)
 {
+	if (v2 && g->v2_procs_fd != -1 && io_write_all(g->v2_procs_fd,
+	    bytes_cstr("0")) != 0)
+		return -1;
 	for (int i = 0; i < CGROUP_COUNT; i++) {
 		if (g->procs_fd[i] != -1 && io_write_all(g->procs_fd[i],
 		    bytes_cstr("0")) != 0)
@@ -369,7 +441,7 @@ cgroup_hit(const struct cgroups *g)
 	unsigned hit = 0;
 
 	for (int i = 0; i < CGROUP_COUNT; i++) {
-		const char *dir = g->v2_fd != -1 ? g->path[0] : g->path[i];
+		const char *dir = g->v2_limits ? g->v2_path : g->path[i];
 
 		if (dir == NULL)
 			continue;
@@ -387,12 +459,18 @@ cgroup_hit(const struct cgroups *g)
 void
 cgroup_close(struct cgroups *g)
 {
+	if (g->v2_path != NULL)
+		kill_members(g->v2_path);
 	remove_groups(g, false);
 	for (int i = 0; i < CGROUP_COUNT; i++) {
 		io_close(&g->procs_fd[i]);
 		free(g->path[i]);
 		g->path[i] = NULL;
 	}
+	free(g->v2_path);
+	g->v2_path = NULL;
+	g->v2_limits = false;
+	io_close(&g->v2_procs_fd);
 	io_close(&g->v2_fd);
 	if (g->janitor > 0) {
 		kill(g->janitor, SIGKILL);

@@ -3,13 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
-#include <linux/securebits.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -17,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/channel.h"
+#include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/init.h"
 #include "cmd/sandbox-exec/lsm.h"
 #include "common/exit.h"
@@ -108,7 +106,7 @@ choose_owner(struct init_args *a, struct confine *c)
 }
 
 static pid_t
-clone_init(const struct init_args *a, struct confine *c)
+clone_init(struct init_args *a, struct confine *c)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -127,30 +125,28 @@ clone_init(const struct init_args *a, struct confine *c)
 	/* Container engines hide clone3, whose flags a filter cannot see. */
 	if (pid != -1 || errno != ENOSYS)
 		return pid;
+	a->join_v2 = true;
+	args.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
 	return (pid_t)syscall(SYS_clone, (args.flags & UINT32_MAX) | SIGCHLD,
 	    NULL, &c->pidfd, NULL, NULL);
 }
 
 /* Clones with the payload's host ids, so that the child can map them by
- * itself; the saved id brings root back.  Capabilities stay in effect: some
- * hosts let only root make user namespaces. */
+ * itself. */
 static pid_t
-clone_as_owner(const struct init_args *a, struct confine *c)
+clone_as_owner(struct init_args *a, struct confine *c)
 {
 	pid_t pid = -1;
 	int saved;
 
 	if (!a->owner.map)
 		return clone_init(a, c);
-	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0 &&
-	    setgroups(0, NULL) == 0 &&
-	    setresgid(a->owner.gid, a->owner.gid, 0) == 0 &&
-	    setresuid(a->owner.uid, a->owner.uid, 0) == 0)
+	if (ids_take((struct ids){a->owner.uid, a->owner.gid}) == 0)
 		pid = clone_init(a, c);
 	if (pid == 0)
 		return pid;
 	saved = errno;
-	if (setresuid(0, 0, 0) != 0 || setresgid(0, 0, 0) != 0)
+	if (ids_give_back() != 0)
 		pid = -1;
 	errno = saved;
 	return pid;
@@ -319,8 +315,6 @@ degrade_tier(struct confine *c, const struct policy *p)
 		degrade(c, "idmap", "there is no mount namespace", "the "
 		    "command, which is not root, may be unable to write "
 		    "what root owns");
-	degrade(c, "kill", "there is no process namespace", "a process that "
-	    "escapes a search for descendants would survive");
 	if (lsm_lacks(p))
 		degrade(c, "masks", "Landlock cannot take back what it "
 		    "grants", "masks, overlays, private directories and "
@@ -373,6 +367,10 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 
 	limits_open(&c->limits, a->policy, full);
 	degrade_limits(c);
+	if (!full && c->limits.cgroups.v2_fd == -1)
+		degrade(c, "kill", "there is no process namespace and no "
+		    "control group", "a process that escapes a search for "
+		    "descendants would survive");
 	if ((a->policy->require & REQUIRE_LIMITS) != 0 &&
 	    !limits_all_enforced(&c->limits))
 		return error_set(e, "limits are required, and one of them "

@@ -14,6 +14,7 @@
 
 #include "cmd/sandbox-exec/channel.h"
 #include "cmd/sandbox-exec/commands.h"
+#include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/payload.h"
@@ -46,36 +47,6 @@ fail_errno(struct init_args *a, enum init_stage stage, const char *what)
 	fail(a, stage, &e);
 }
 
-static int
-write_proc(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int r;
-
-	if (fd == -1)
-		return -1;
-	r = io_write_all(fd, bytes_cstr(text));
-	io_close(&fd);
-	return r;
-}
-
-/* One id of the host's, the payload's, and no others. */
-static int
-map_ids(const struct init_args *a)
-{
-	char map[64];
-
-	/* A change of ids takes our own /proc files from us. */
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0 ||
-	    write_proc("/proc/self/setgroups", "deny") != 0)
-		return -1;
-	snprintf(map, sizeof map, "%u %u 1\n", a->gid, a->owner.gid);
-	if (write_proc("/proc/self/gid_map", map) != 0)
-		return -1;
-	snprintf(map, sizeof map, "%u %u 1\n", a->uid, a->owner.uid);
-	return write_proc("/proc/self/uid_map", map);
-}
-
 /* Becomes the payload's user, for good; capabilities in our own user
  * namespace stay. */
 static int
@@ -90,7 +61,8 @@ enter_ids(struct init_args *a)
 {
 	const char *name = a->policy->hostname;
 
-	if (map_ids(a) != 0)
+	if (ids_map((struct ids){a->uid, a->gid}, (struct ids){a->owner.uid,
+	    a->owner.gid}) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "user namespace");
 	if (a->owner.map && become(a->uid, a->gid) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "ids");
@@ -125,6 +97,8 @@ open_files(struct init_args *a)
  * descriptors. */
 struct network {
 	const struct policy *policy;
+	struct latch made;
+	struct init_leaving leaving;
 	struct confine_listener listeners[CONFINE_LISTENERS_MAX];
 	size_t listener_count;
 	int ns_fd;
@@ -149,12 +123,17 @@ make_network(void *arg)
 	else if ((n->ns_fd = netns_open()) == -1)
 		error_errno(&n->error, "network namespace");
 	n->number = errno;
-	_exit(n->ns_fd == -1);
+	latch_open(&n->made);
+	latch_wait(&n->leaving.entered);
+	n->leaving.number = tree_leave() == 0 ? 0 : errno;
+	latch_open(&n->leaving.left);
+	return 0;
 }
 
 /* A network namespace takes the kernel as long as everything else together:
- * a process of its own makes it while init builds the tree. */
-static pid_t
+ * a process of its own makes it while init builds the tree, and then lets go
+ * of the host's tree while init goes on.  init reaps it in the end. */
+static void
 start_network(struct init_args *a, struct network *n)
 {
 	static char stack[NETWORK_STACK] __attribute__((aligned(16)));
@@ -166,14 +145,13 @@ start_network(struct init_args *a, struct network *n)
 	    CLONE_FILES | SIGCHLD, n);
 	if (pid == -1)
 		fail_errno(a, STAGE_POLICY, "clone");
-	return pid;
+	a->leaving = &n->leaving;
 }
 
 static void
-join_network(struct init_args *a, struct network *n, pid_t pid)
+join_network(struct init_args *a, struct network *n)
 {
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
+	latch_wait(&n->made);
 	errno = n->number;
 	if (n->ns_fd == -1)
 		fail(a, STAGE_NAMESPACES, &n->error);
@@ -246,19 +224,26 @@ build_full(struct init_args *a, struct landlock *l)
 {
 	static struct network network;
 	struct error e = {.code = EXIT_SANDBOX};
-	bool own_network = a->policy->net != POLICY_NET_HOST;
-	pid_t pid = -1;
+	bool own_network = a->policy->net != POLICY_NET_HOST &&
+	    a->policy->netns_fd == -1;
 
 	if (own_network)
-		pid = start_network(a, &network);
+		start_network(a, &network);
 	enter_ids(a);
 	open_files(a);
 	if (landlock_open(l, false) != 0)
 		fail_errno(a, STAGE_POLICY, "landlock");
 	if (tree_build(a->tree, a->policy, l, &e) != 0)
 		fail(a, stage_of(a->tree), &e);
+	payload_bound_capabilities();
 	if (own_network)
-		join_network(a, &network, pid);
+		join_network(a, &network);
+	if (tree_enter(a->tree) != 0)
+		fail_errno(a, stage_of(a->tree), "pivot_root");
+	if (!own_network && tree_leave() != 0)
+		fail_errno(a, STAGE_NAMESPACES, "umount2");
+	if (own_network)
+		latch_open(&network.leaving.entered);
 }
 
 /* The lower one: the host's tree behind Landlock. */
@@ -278,6 +263,7 @@ build_lsm(struct init_args *a, struct landlock *l)
 	}
 	if (lsm_allow(a->policy, a->scratch, l, &e) != 0)
 		fail(a, STAGE_POLICY, &e);
+	payload_bound_capabilities();
 	if (a->owner.map && become(a->owner.uid, a->owner.gid) != 0)
 		fail_errno(a, STAGE_POLICY, "ids");
 }
@@ -312,7 +298,7 @@ check_required(struct init_args *a, const struct landlock *l)
 static void
 build(struct init_args *a, struct landlock *l)
 {
-	if (limits_join(a->limits) != 0)
+	if (limits_join(a->limits, a->join_v2) != 0)
 		fail_errno(a, STAGE_POLICY, "cgroup");
 	if (a->tier == CONFINE_FULL)
 		build_full(a, l);
@@ -398,17 +384,32 @@ watch(const struct init_args *a, pid_t payload)
 	}
 }
 
-/* Keeps the control channel and nothing else: a pipe of the caller's that we
- * held would never end for its reader. */
+/* Keeps the control channel, the lock on a network that was made before, and
+ * nothing else: a pipe of the caller's that we held would never end for its
+ * reader. */
 static void
 let_go(struct init_args *a)
 {
-	int fd = a->control_fd;
+	int fd = a->control_fd, lock_fd = a->policy->netns_fd;
 
 	if (fd != 0 && dup2(fd, 0) == 0)
 		a->control_fd = 0;
-	close_range(1, ~0U, 0);
+	close_range(lock_fd != -1 && dup2(lock_fd, 1) == 1 ? 2 : 1, ~0U, 0);
 	payload_drop_capabilities();
+}
+
+/* Before something runs in a copy of our memory, in which a latch that opens
+ * later stays closed. */
+static void
+wait_left(struct init_args *a)
+{
+	if (a->leaving == NULL)
+		return;
+	latch_wait(&a->leaving->left);
+	errno = a->leaving->number;
+	if (errno != 0)
+		fail_errno(a, STAGE_NAMESPACES, "umount2");
+	a->leaving = NULL;
 }
 
 void
@@ -426,7 +427,6 @@ init_run(struct init_args *a)
 	sigprocmask(SIG_SETMASK, &child, NULL);
 	sigaction(SIGCHLD, &action, NULL);
 	build(a, &l);
-	payload_bound_capabilities();
 	/* From here on nothing of ours can be read or traced, and the
 	 * supervisor's death is ours; but where we are no PID 1 we have to
 	 * live on to kill the rest. */
@@ -434,11 +434,17 @@ init_run(struct init_args *a)
 	    (a->tier == CONFINE_FULL &&
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0))
 		fail_errno(a, STAGE_POLICY, "prctl");
+	if (a->io->argv == NULL)
+		wait_left(a);
 	if (a->io->argv == NULL && a->io->probe == NULL) {
 		send_ready(a, &l);
 		commands_serve(a, &l);
 	}
 	payload = payload_start(a, &l, &e);
+	if (payload == -1 && a->leaving != NULL && a->leaving->number != 0) {
+		errno = a->leaving->number;
+		fail(a, STAGE_NAMESPACES, &e);
+	}
 	if (payload == -1)
 		fail(a, STAGE_POLICY, &e);
 	send_ready(a, &l);

@@ -6,6 +6,7 @@
 #define ADIT_SANDBOX_INIT_H
 
 #include "cmd/sandbox-exec/confine.h"
+#include "cmd/sandbox-exec/latch.h"
 #include "cmd/sandbox-exec/tree.h"
 
 /* What travels on the control channel: one message, one datagram.  Both ends
@@ -85,6 +86,16 @@ struct init_args {
 	int control_fd;
 	char cwd[4096];          /* the caller's, "" if unknown */
 	const char *scratch;     /* CONFINE_LSM: the private directory */
+	bool join_v2;            /* the group was not cloned into */
+	struct init_leaving *leaving; /* NULL: the host's tree is gone */
+};
+
+/* The host's tree goes while the payload gets ready; it must not run before.
+ * In memory that the processes of init share. */
+struct init_leaving {
+	struct latch entered; /* there is something to leave */
+	struct latch left;
+	int number;           /* errno, 0: it is gone */
 };
 
 /* Runs as init and never returns. */

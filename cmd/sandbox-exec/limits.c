@@ -27,7 +27,8 @@ state_of(int64_t value, bool enforced)
 }
 
 /* Processes are counted per user namespace, so RLIMIT_NPROC does for them;
- * a group is asked for only where there is one anyway, or no namespace. */
+ * a group is asked for only where there is one anyway, or no namespace.
+ * Without namespaces a group is what is sure to find every process. */
 void
 limits_open(struct limits *l, const struct policy *p, bool namespaces)
 {
@@ -42,7 +43,7 @@ limits_open(struct limits *l, const struct policy *p, bool namespaces)
 	unsigned held;
 
 	cgroup_init(&l->cgroups);
-	held = cgroup_open(&l->cgroups, wanted);
+	held = cgroup_open(&l->cgroups, wanted, !namespaces);
 	l->hit = 0;
 	l->state[LIMIT_MEM] = state_of(v->mem, held & 1U << CGROUP_MEMORY);
 	l->state[LIMIT_CPU] = state_of(v->cpu_milli, held & 1U << CGROUP_CPU);
@@ -54,9 +55,9 @@ limits_open(struct limits *l, const struct policy *p, bool namespaces)
 }
 
 int
-limits_join(const struct limits *l)
+limits_join(const struct limits *l, bool v2)
 {
-	return cgroup_join(&l->cgroups);
+	return cgroup_join(&l->cgroups, v2);
 }
 
 /* Lowers a limit, hard and soft: as far as the caller's own goes. */

@@ -41,8 +41,9 @@ const char *limits_name(enum limit_kind kind);
  * the sandbox has a user namespace of its own. */
 void limits_open(struct limits *l, const struct policy *p, bool namespaces);
 
-/* In init: joins the cgroups (v1).  Returns 0, or -1 with errno. */
-int limits_join(const struct limits *l);
+/* In init: joins the cgroups, with v2 that of version 2 too.  Returns 0, or -1
+ * with errno. */
+int limits_join(const struct limits *l, bool v2);
 
 /* In the payload, before capabilities go: the rlimits.  Returns 0 or -1 with
  * errno. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* Runs a command that is not trusted in a sandbox.  See sandbox-exec(1). */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "cmd/sandbox-exec/explain.h"
 #include "cmd/sandbox-exec/gate.h"
 #include "cmd/sandbox-exec/mcp.h"
+#include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/options.h"
 #include "cmd/sandbox-exec/overlay_changes.h"
 #include "cmd/sandbox-exec/serve.h"
@@ -167,6 +169,29 @@ run_with_overlays(struct options *o)
 	return status;
 }
 
+/* Goes into the network that was made before.  Returns whether there is none
+ * or this worked. */
+static bool
+enter_network(struct options *o)
+{
+	struct error e;
+	int fd;
+
+	if (o->netns == NULL)
+		return true;
+	fd = open(o->netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1) {
+		diag_error("%s: %s", o->netns, strerror(errno));
+		return false;
+	}
+	/* Lives as long as we do. */
+	o->policy.netns_fd = fd;
+	if (netns_join(fd, &e) == 0)
+		return true;
+	diag_error("%s: %s", o->netns, e.text);
+	return false;
+}
+
 /* The zygote goes first: it must know nothing of what we are told later. */
 static int
 serve(struct options *o)
@@ -223,6 +248,8 @@ main(int argc, char **argv)
 	case OPT_INVALID:
 		break;
 	case OPT_RUN:
+		if (!enter_network(&o))
+			break;
 		status = run_mode(&o);
 		break;
 	}

@@ -26,7 +26,7 @@ struct given {
 	    require;
 	const char *home, *workdir, *net, *mem, *cpu, *pids, *time, *fsize,
 	    *out, *files, *tmp_size;
-	const char *proc, *policy, *changes, *audit;
+	const char *proc, *policy, *changes, *audit, *netns;
 	const char *listen;
 	bool diff, commit, discard, explain, json, serve, mcp, audit_input;
 	int64_t status_fd, ready_fd, sandboxes_max, call_ms_max;
@@ -60,6 +60,8 @@ static const struct opt opts[] = {
 	TEXT("workdir", "DIR", workdir,
 	    "directory to run in [the present one if it is shown]"),
 	TEXT("net", "WORD", net, "none, host or allow [none]"),
+	TEXT("netns", "FILE", netns,
+	    "the network of --net none: this namespace"),
 	LIST("allow", "HOST[:PORT]", allow,
 	    "connect there: a name, *.name or range"),
 	LIST("env", "NAME[=VALUE]", env, "pass or set a variable"),
@@ -307,6 +309,11 @@ check_given(const struct given *g, const struct options *o, unsigned fixed,
 	if (g->commit && g->discard)
 		return error_set(e, "--commit and --discard exclude each "
 		    "other");
+	if (g->netns != NULL && o->policy.net != POLICY_NET_NONE)
+		return error_set(e, "--netns: only with --net none");
+	if (g->netns != NULL && (g->serve || g->mcp))
+		return error_set(e, "--netns is for one sandbox, not for "
+		    "--serve or --mcp");
 	if (g->json && !g->explain && !g->diff)
 		return error_set(e, "--json needs --explain or --diff");
 	if (g->serve && g->mcp)
@@ -398,6 +405,7 @@ take_given(struct options *o, const struct given *g)
 	o->discard = g->discard;
 	o->changes = g->changes;
 	o->audit = g->audit;
+	o->netns = g->netns;
 	o->status_fd = (int)g->status_fd;
 }
 
@@ -427,6 +435,8 @@ options_parse(int argc, char **argv, struct options *ret)
 		find_place(g.listen, t->cwd, ret->listen_place);
 		find_place(g.audit, t->cwd, ret->audit_place);
 		ret->argv = argv + first;
+		t->no_digest = argv[first] != NULL && g.audit == NULL &&
+		    g.status_fd == -1 && !g.explain;
 		made = make_policy(t, &g, &e);
 		if (made == 0 && check_given(&g, ret, t->fixed, &e) == 0)
 			return OPT_RUN;

@@ -29,6 +29,7 @@ struct options {
 	const char *changes;  /* directory that keeps overlays' changes; NULL:
 			       * they are gone at the end */
 	const char *audit;    /* file, or NULL */
+	const char *netns;    /* the network to use, or NULL */
 	/* Where these two are, without links, or "". */
 	char listen_place[PATH_LEN], audit_place[PATH_LEN];
 	int status_fd;        /* -1: none */

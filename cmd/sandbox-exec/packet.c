@@ -29,10 +29,10 @@ packet_send(int fd, const struct packet *p)
 	if (p->fd_count != 0) {
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(len);
+		control.header.cmsg_len = (socklen_t)CMSG_LEN(len);
 		memcpy(CMSG_DATA(&control.header), p->fds, len);
 		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(len);
+		message.msg_controllen = (socklen_t)CMSG_SPACE(len);
 	}
 	do {
 		n = sendmsg(fd, &message, MSG_NOSIGNAL);

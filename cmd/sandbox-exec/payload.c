@@ -229,17 +229,33 @@ execute(const struct start *s)
 	return explain(s->error, argv[0], errno);
 }
 
+/* Nothing runs while the host's tree is there. */
+static int
+wait_alone(struct start *s)
+{
+	struct init_leaving *l = s->a->leaving;
+
+	if (l == NULL)
+		return 0;
+	latch_wait(&l->left);
+	errno = l->number;
+	return errno == 0 ? 0 : fail(s, "the host's tree");
+}
+
+/* It ends by returning, as does all that clone(2) starts here: AddressSanitizer
+ * takes the call of a function that does not return for one on the stack that
+ * the process began with. */
 static int
 child_main(void *arg)
 {
 	struct start *s = arg;
 
-	if (give_up(s) == 0) {
+	if (give_up(s) == 0 && wait_alone(s) == 0) {
 		if (s->a->io->probe != NULL)
-			_exit(s->a->io->probe(s->a->io->probe_arg));
+			return s->a->io->probe(s->a->io->probe_arg);
 		s->code = execute(s);
 	}
-	_exit(s->code);
+	return s->code;
 }
 
 /* The child borrows init's memory until it executes (as vfork(2) does): its

@@ -15,6 +15,7 @@ void
 policy_init(struct policy *p)
 {
 	memset(p, 0, sizeof *p);
+	p->netns_fd = -1;
 	p->default_files = p->default_masks = p->protect = true;
 	p->limits.pids = PIDS_DEFAULT;
 	p->limits.files = FILES_DEFAULT;
@@ -36,7 +37,9 @@ policy_done(struct policy *p)
 		free(p->env[i]);
 	free(p->workdir);
 	free(p->hostname);
-	memset(p, 0, sizeof *p);
+	/* Not all of it: the pages are shared with processes that we made. */
+	p->workdir = p->hostname = p->env[0] = NULL;
+	p->path_count = p->allow_count = p->env_count = 0;
 }
 
 const char *const policy_not_in_root[] = {

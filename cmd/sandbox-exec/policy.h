@@ -91,6 +91,9 @@ struct policy {
 	enum policy_proc proc;
 	char *workdir;       /* inside; NULL: the caller's if it is visible */
 	enum policy_net net;
+	int netns_fd;        /* POLICY_NET_NONE: the network that the caller
+			      * is in (netns_join); -1: a new one.  Not in
+			      * the digest */
 	struct policy_allow allow[POLICY_ALLOW_MAX];
 	size_t allow_count;
 	char *env[POLICY_ENV_MAX + 1]; /* "NAME=value", NULL-terminated */

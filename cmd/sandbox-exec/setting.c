@@ -735,22 +735,13 @@ check_links(const struct policy *p, struct error *e)
 	return 0;
 }
 
-int
-setting_finish(struct setting_target *t, struct error *e)
+static int
+set_digest(struct policy *p, struct error *e)
 {
-	struct policy *p = t->policy;
 	uint8_t digest[SHA256_LEN];
 	struct buf b;
 	int r;
 
-	if (finish_home(t, e) != 0 || check_links(p, e) != 0)
-		return -1;
-	if (p->path_count != 0)
-		qsort(p->paths, p->path_count, sizeof *p->paths,
-		    compare_paths);
-	finish_allow(p);
-	if (p->env_count != 0)
-		qsort(p->env, p->env_count, sizeof *p->env, compare_texts);
 	buf_init(&b, DIGEST_TEXT_MAX);
 	r = policy_format(p, &b);
 	if (r != 0) {
@@ -761,4 +752,20 @@ setting_finish(struct setting_target *t, struct error *e)
 	}
 	buf_reset(&b);
 	return r;
+}
+
+int
+setting_finish(struct setting_target *t, struct error *e)
+{
+	struct policy *p = t->policy;
+
+	if (finish_home(t, e) != 0 || check_links(p, e) != 0)
+		return -1;
+	if (p->path_count != 0)
+		qsort(p->paths, p->path_count, sizeof *p->paths,
+		    compare_paths);
+	finish_allow(p);
+	if (p->env_count != 0)
+		qsort(p->env, p->env_count, sizeof *p->env, compare_texts);
+	return t->no_digest ? 0 : set_digest(p, e);
 }

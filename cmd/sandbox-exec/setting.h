@@ -23,6 +23,7 @@ struct setting_target {
 	const char *home;         /* of "~/"; NULL: there is none */
 	char *const *environment; /* where "env NAME" takes values from */
 	unsigned fixed;           /* enum setting_fixed bits */
+	bool no_digest;           /* nobody will look at the policy's */
 
 	/* What the present source has given; see setting_end. */
 	bool has_net, has_allow;

@@ -112,16 +112,17 @@ follow(struct search *s, const struct glob_set *set)
 }
 
 static void
-look_at(struct search *s, int fd, const char *name,
+look_at(struct search *s, int fd, const struct dirent *entry,
     const struct glob_set *set)
 {
+	const char *name = entry->d_name;
 	struct glob_set below, link;
 	size_t len = strlen(s->path);
 	bool matched = glob_step(s->glob, set, name, &below, &link);
 	struct stat st;
 
 	s->matches += matched;
-	if (!matched && glob_is_empty(&below))
+	if (!matched && (entry->d_type == DT_REG || glob_is_empty(&below)))
 		return;
 	if (str_format(s->path + len, sizeof s->path - len, "%s%s",
 	    s->path[len - 1] == '/' ? "" : "/", name) == 0 &&
@@ -154,7 +155,7 @@ walk(struct search *s, int fd, const struct glob_set *set)
 		s->visits++;
 		if (!str_eq(name, ".") && !str_eq(name, "..") &&
 		    !str_eq(name, ".git") && !str_eq(name, "node_modules"))
-			look_at(s, fd, name, set);
+			look_at(s, fd, entry, set);
 	}
 	s->depth--;
 	closedir(d);

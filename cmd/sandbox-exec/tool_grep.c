@@ -146,56 +146,54 @@ look_at_lines(struct grep *g, struct bytes text)
 	}
 }
 
-/* After look_at_lines: counts the rest of what it was given. */
+/* Whole lines of a block; of the first one only its end when *skip is set. */
 static void
-count_rest(struct grep *g, struct bytes text)
+look_at_block(struct grep *g, struct bytes text, bool *skip, bool last)
 {
-	g->line += (int64_t)count_newlines(g->counted, text.ptr + text.len);
+	const uint8_t *end = text.ptr + text.len;
+
+	if (*skip) {
+		const uint8_t *first = text.len == 0 ? NULL :
+		    memchr(text.ptr, '\n', text.len);
+
+		if (first == NULL)
+			return;
+		*skip = false;
+		g->line++;
+		text = bytes_after(text, (size_t)(first - text.ptr) + 1);
+	}
+	look_at_lines(g, text);
+	if (!last) /* the numbers of the lines to come */
+		g->line += (int64_t)count_newlines(g->counted, end);
 }
 
 /* Reads a file block by block; of a line that is too long for one only the
- * newline matters. */
+ * newline matters.  A read that is short has met the end. */
 static void
 read_blocks(struct grep *g, int fd)
 {
 	size_t kept = 0;
-	bool skip = false; /* to the next newline */
+	bool skip = false, last = false; /* skip: to the next newline */
 
-	for (;;) {
-		ssize_t n = read(fd, g->block + kept, BLOCK - kept);
-		struct bytes text = bytes_of(g->block, kept);
+	while (!last) {
+		size_t room = BLOCK - kept, whole;
+		ssize_t n = read(fd, g->block + kept, room);
 		const uint8_t *end;
 
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n <= 0) {
-			if (!skip && n == 0)
-				look_at_lines(g, text);
+		if (n == -1 || memchr(g->block + kept, '\0', (size_t)n) != NULL)
 			return;
-		}
-		if (memchr(g->block + kept, '\0', (size_t)n) != NULL)
-			return;
-		text.len += (size_t)n;
-		end = memrchr(text.ptr + kept, '\n', (size_t)n);
-		kept = end == NULL ? text.len :
-		    (size_t)(text.ptr + text.len - end) - 1;
-		text.len -= kept;
-		if (skip && end != NULL) {
-			const uint8_t *first = memchr(text.ptr, '\n',
-			    text.len);
-
-			g->line++;
-			look_at_lines(g, bytes_after(text,
-			    (size_t)(first - text.ptr) + 1));
-			count_rest(g, text);
-			skip = false;
-		} else if (end != NULL) {
-			look_at_lines(g, text);
-			count_rest(g, text);
-		}
+		last = (size_t)n < room;
+		end = memrchr(g->block + kept, '\n', (size_t)n);
+		kept += (size_t)n;
+		whole = last ? kept : end == NULL ? 0 :
+		    (size_t)(end - g->block) + 1;
+		look_at_block(g, bytes_of(g->block, whole), &skip, last);
 		if (is_over(g, (size_t)n / 16))
 			return;
-		memmove(g->block, text.ptr + text.len, kept);
+		kept -= whole;
+		memmove(g->block, g->block + whole, kept);
 		if (kept > BLOCK / 2 || skip) {
 			skip = true;
 			kept = 0;

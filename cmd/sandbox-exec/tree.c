@@ -61,21 +61,23 @@ open_beneath(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
 }
 
 /* What a mount call says for want of permission or of the call; it takes
- * descriptors, so it is not about a path. */
+ * descriptors or paths that anybody can reach, so it is not about those. */
 static void
 note_refusal(struct tree *t)
 {
 	t->refused = errno == EPERM || errno == EACCES || errno == ENOSYS;
 }
 
-/* Clones the mount at fd with these flags. */
+/* Clones the mount at fd, or at a path that only root can change, with these
+ * flags. */
 static int
-clone_mount(struct tree *t, int fd, uint64_t flags)
+clone_mount(struct tree *t, int fd, const char *path, uint64_t flags)
 {
 	struct mount_attr attr = {.attr_set = flags,
 		.propagation = MS_PRIVATE};
-	int mount_fd = open_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE |
-	    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	int mount_fd = open_tree(fd, path, AT_RECURSIVE |
+	    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | OPEN_TREE_CLONE |
+	    OPEN_TREE_CLOEXEC | (*path == '\0' ? AT_EMPTY_PATH : 0));
 
 	if (mount_fd != -1 && mount_setattr(mount_fd, "", AT_EMPTY_PATH |
 	    AT_RECURSIVE, &attr, sizeof attr) != 0)
@@ -114,20 +116,19 @@ open_default(struct tree *t, const char *path, uint64_t flags,
     struct error *e)
 {
 	struct stat st;
-	int fd = open_beneath(AT_FDCWD, path, O_PATH | O_NOFOLLOW,
-	    RESOLVE_NO_SYMLINKS);
-	int mount_fd;
+	int fd = clone_mount(t, AT_FDCWD, path, flags);
 
 	if (fd == -1)
-		return errno == ENOENT || errno == ELOOP ? 0 :
-		    error_errno(e, "%s", path);
-	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(t, fd, flags)) == -1) {
+		return errno == ENOENT ? 0 : error_errno(e, "%s", path);
+	if (fstat(fd, &st) != 0) {
 		error_errno(e, "%s", path);
 		close(fd);
 		return -1;
 	}
-	close(fd);
-	add_source(t, path, mount_fd, &st);
+	if (S_ISLNK(st.st_mode))
+		close(fd);
+	else
+		add_source(t, path, fd, &st);
 	return 0;
 }
 
@@ -232,7 +233,8 @@ open_upper(struct tree *t, struct tree_source *s, const struct stat *st,
 		return 0;
 	fd = open_beneath(AT_FDCWD, upper, O_PATH | O_DIRECTORY,
 	    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-	if (fd == -1 || (s->upper_fd = clone_mount(t, fd, FLAGS_ALL)) == -1) {
+	if (fd == -1 || (s->upper_fd = clone_mount(t, fd, "",
+	    FLAGS_ALL)) == -1) {
 		error_errno(e, "%s", upper);
 		io_close(&fd);
 		return -1;
@@ -258,7 +260,7 @@ open_path(struct tree *t, const struct policy_path *path,
 	    RESOLVE_NO_MAGICLINKS);
 	if (fd == -1)
 		return error_errno(e, "%s", path->host);
-	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(t, fd,
+	if (fstat(fd, &st) != 0 || (mount_fd = clone_mount(t, fd, "",
 	    flags_of(path))) == -1) {
 		error_errno(e, "%s", path->host);
 		close(fd);
@@ -599,13 +601,18 @@ attach_paths(struct tree *t, const struct policy *p, bool above,
 	return 0;
 }
 
+/* Into a tree that nothing but make_skeleton has been at. */
 static int
 attach_defaults(struct tree *t, const struct policy *p, struct landlock *l,
     struct error *e)
 {
-	for (size_t s = 0; s < t->source_count &&
-	    t->sources[s].path == NULL; s++) {
-		if (attach_source(t, p, &t->sources[s], l, e) != 0)
+	for (size_t i = 0; i < t->source_count &&
+	    t->sources[i].path == NULL; i++) {
+		struct tree_source *s = &t->sources[i];
+
+		if (attach(s->fd, t->root, s->inside + 1) == 0)
+			io_close(&s->fd);
+		else if (attach_source(t, p, s, l, e) != 0)
 			return -1;
 	}
 	return 0;
@@ -712,19 +719,26 @@ attach_pts(struct tree *t, struct landlock *l)
 	return r;
 }
 
-/* Makes the new root the only one.  The old root is below the new one and
- * goes with everything that is mounted on it. */
-static int
-enter(struct tree *t)
+int
+tree_enter(struct tree *t)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 
 	if (mount_setattr(t->root, "", AT_EMPTY_PATH, &attr,
 	    sizeof attr) != 0 ||
-	    fchdir(t->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
-	    umount2(".", MNT_DETACH) != 0)
+	    fchdir(t->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0) {
+		note_refusal(t);
 		return -1;
+	}
 	return chdir("/");
+}
+
+/* The old root is on top of the new one, and goes with everything that is
+ * mounted on it. */
+int
+tree_leave(void)
+{
+	return umount2("/", MNT_DETACH);
 }
 
 /* Mounted on "/", which changes nothing yet: a lookup starts below it. */
@@ -755,10 +769,6 @@ tree_build(struct tree *t, const struct policy *p, struct landlock *l,
 	if (p->net == POLICY_NET_ALLOW && p->default_files &&
 	    attach_resolver(t, e) != 0)
 		return -1;
-	if (enter(t) != 0) {
-		note_refusal(t);
-		return error_errno(e, "pivot_root");
-	}
 	if (landlock_allow_read(l, t->root) != 0)
 		return error_errno(e, "landlock");
 	return 0;

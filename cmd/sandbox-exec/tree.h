@@ -62,9 +62,19 @@ int tree_open(struct tree *t, const struct policy *p,
  * Returns 0, or -1 with a text and errno. */
 int tree_make_root(struct tree *t, const struct policy *p, struct error *e);
 
-/* In init: builds the tree, makes it the root, lets go of the host's, and
- * fills the Landlock rule set.  Returns 0, or -1 with a text and errno. */
+/* In init: builds the tree and fills the Landlock rule set.  Returns 0, or -1
+ * with a text and errno. */
 int tree_build(struct tree *t, const struct policy *p, struct landlock *l,
     struct error *e);
+
+/* In init: makes the tree the root; the host's is still to be had by "/..".
+ * Returns 0, or -1 with errno. */
+int tree_enter(struct tree *t);
+
+/* Then, in any process of the mount namespace: lets go of the host's, at once
+ * for all of them, and waits until each processor has left the kernel once,
+ * which takes long while one makes a network namespace.  Returns 0, or -1
+ * with errno. */
+int tree_leave(void);
 
 #endif

@@ -73,6 +73,7 @@ set_base(struct api *a, const struct api_settings *s, struct error *e)
 	const char *base = s->base == NULL ? API_BASE_DEFAULT : s->base;
 	char *scheme = NULL, *host = NULL;
 	CURLU *u = curl_url();
+	size_t len;
 	int r = -1;
 
 	if (u == NULL || curl_url_set(u, CURLUPART_URL, base, 0) !=
@@ -89,11 +90,10 @@ set_base(struct api *a, const struct api_settings *s, struct error *e)
 	curl_free(scheme);
 	curl_free(host);
 	curl_url_cleanup(u);
-	if (r == 0 && (a->base = strdup(base)) == NULL)
+	for (len = strlen(base); len > 0 && base[len - 1] == '/'; len--)
+		;
+	if (r == 0 && (a->base = strndup(base, len)) == NULL)
 		r = error_set(e, "out of memory");
-	for (size_t n = r == 0 ? strlen(a->base) : 0;
-	    n > 0 && a->base[n - 1] == '/'; n--)
-		a->base[n - 1] = '\0';
 	return r == 0 ? 0 : error_prefix(e, "the base URL");
 }
 

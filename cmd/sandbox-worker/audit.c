@@ -28,7 +28,7 @@ is_below(const char *path, const char *dir)
 
 int
 audit_open(struct audit *a, const char *path, const char *dir,
-    struct error *e)
+    const char *other, struct error *e)
 {
 	char real[PATH_MAX];
 
@@ -39,7 +39,8 @@ audit_open(struct audit *a, const char *path, const char *dir,
 	    O_NOCTTY, 0600);
 	if (a->fd == -1 || realpath(path, real) == NULL)
 		error_errno(e, "%s", path);
-	else if (is_below(real, dir))
+	else if (is_below(real, dir) || (other[0] != '\0' &&
+	    is_below(real, other)))
 		error_set(e, "%s: the audit file is in a directory that the "
 		    "session can write", path);
 	else

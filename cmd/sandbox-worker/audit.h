@@ -25,10 +25,11 @@ struct audit_call {
 	size_t bytes;         /* of the result's text */
 };
 
-/* Opens path, which may not lie below dir, to append to it.  path NULL: none.
- * The ids are set by the caller.  Returns 0 or -1 with a text. */
+/* Opens path, which may not lie below dir or other ("" for none), to append to
+ * it.  path NULL: none.  The ids are set by the caller.  Returns 0 or -1 with
+ * a text. */
 int audit_open(struct audit *a, const char *path, const char *dir,
-    struct error *e);
+    const char *other, struct error *e);
 void audit_close(struct audit *a);
 
 /* Returns 0, or -1 with errno. */

@@ -14,6 +14,7 @@
 
 enum {
 	ARGS_MAX = 2 * OPT_LIST_MAX + 16,
+	CALL_TIME_LEN = 32,
 	FETCH_MS = 120000,
 	STOP_ANSWER_MAX = 1 << 20,
 };
@@ -190,11 +191,16 @@ start_content(struct item *i, const char *token)
 	struct content_settings s = {
 		.api = settings_api(i->settings, token),
 		.workdir = i->place.host, .inside = i->place.inside,
-		.state_dir = i->place.state, .sync_ms = i->settings->sync_ms,
+		.sync_ms = i->settings->sync_ms,
 		.deletes = (enum memory_deletes)i->settings->memory_deletes,
 	};
 	struct error e;
 
+	if (place_make_state(&i->place, i->settings, &e) != 0) {
+		item_fail(i, "%s", e.text);
+		return;
+	}
+	s.state_dir = i->place.state;
 	i->content = content_start(i->ev, &s, buf_bytes(&i->session),
 	    &content_events, i, &e);
 	if (i->content == NULL) {
@@ -221,7 +227,7 @@ take_session(struct item *i)
 		    "item carried no sessions token");
 	} else if (place_open(&i->place, i->settings, i->work.session_id,
 	    &e) != 0 || audit_open(&i->audit, i->settings->audit,
-	    i->place.host, &e) != 0) {
+	    i->place.host, i->place.outputs, &e) != 0) {
 		item_fail(i, "%s", e.text);
 	} else if (facts.has_skills || facts.has_memory) {
 		start_content(i, api_token(i->api));
@@ -275,11 +281,16 @@ fetch_session(struct item *i)
 /* The command line of sandbox-exec; the strings are those of the settings. */
 static void
 fill_arguments(const struct settings *s, const char *program,
+    char call_time[static CALL_TIME_LEN],
     const char *args[static ARGS_MAX + 1])
 {
 	size_t n = 0;
 
+	str_format(call_time, CALL_TIME_LEN, "%lldms",
+	    (long long)s->tool_ms);
 	args[n++] = program;
+	args[n++] = "--max-call";
+	args[n++] = call_time;
 	if (s->policy != NULL) {
 		args[n++] = "--policy";
 		args[n++] = s->policy;
@@ -319,7 +330,7 @@ static void
 build_sandbox(struct item *i)
 {
 	const char *args[ARGS_MAX + 1];
-	char program[PATH_MAX];
+	char program[PATH_MAX], call_time[CALL_TIME_LEN];
 	struct sandbox_settings s = {.ev = i->ev, .argv = args};
 	struct error e;
 
@@ -328,7 +339,7 @@ build_sandbox(struct item *i)
 		    i->settings->sandbox_exec);
 	else
 		spawn_find_beside("sandbox-exec", program, sizeof program);
-	fill_arguments(i->settings, program, args);
+	fill_arguments(i->settings, program, call_time, args);
 	set_phase(i, ITEM_BUILDING);
 	if (write_policy(i, &e) != 0) {
 		item_fail(i, "%s", e.text);

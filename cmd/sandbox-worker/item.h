@@ -92,6 +92,7 @@ struct item {
 	ev_timer stream_timer, list_timer, post_timer, tool_timer;
 	int stream_failures, list_failures, post_failures;
 	bool stream_paused;
+	char stream_why[200];  /* what an event said about its end, or "" */
 	bool list_again;       /* when the one that runs has ended */
 	int64_t list_limit;
 	int list_pages;

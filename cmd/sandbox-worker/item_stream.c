@@ -291,6 +291,20 @@ take_event(struct item *i, struct event *ev, struct error *e)
 	return 0;
 }
 
+/* The stream itself has failed, and an event says why. */
+static void
+take_failure(struct item *i, struct bytes data)
+{
+	struct jsonr v, error;
+	struct error e;
+
+	str_format(i->stream_why, sizeof i->stream_why, "an error");
+	if (jsonr_parse_object(data, &v, &e) == 0 &&
+	    jsonr_get(v, "error", &error, &e) == 1 && jsonr_get_str(error,
+	    "message", i->stream_why, sizeof i->stream_why, &e) != 1)
+		str_format(i->stream_why, sizeof i->stream_why, "an error");
+}
+
 /* Returns false if the stream is to be ended. */
 static bool
 take_frame(struct item *i)
@@ -301,14 +315,18 @@ take_frame(struct item *i)
 
 	if (str_eq(i->sse.name, "ping"))
 		return true;
+	if (str_eq(i->sse.name, "error")) {
+		take_failure(i, data);
+		return false;
+	}
 	if (event_parse(data, &ev, &e) != 0) {
-		if (str_eq(i->sse.name, "error"))
-			return false;
 		log_line(DIAG_WARNING, "an event is left out: %s", e.text);
 		return true;
 	}
-	if (str_eq(i->sse.name, "error") || ev.kind == EVENT_ERROR)
+	if (ev.kind == EVENT_ERROR) {
+		take_failure(i, data);
 		return false;
+	}
 	if (ev.kind == EVENT_PING)
 		return true;
 	if (take_event(i, &ev, &e) != 0)
@@ -370,7 +388,8 @@ stream_done(void *user, struct api_response *r, const struct error *e)
 		api_describe(r, &why);
 		reopen_later(i, why.text);
 	} else {
-		reopen_later(i, e->text);
+		reopen_later(i, i->stream_why[0] != '\0' ? i->stream_why
+		    : e->text);
 	}
 }
 
@@ -391,6 +410,7 @@ item_open_stream(struct item *i)
 	item_session_path(i, "/events/stream", path);
 	sse_init(&i->sse, EVENT_MAX);
 	i->stream_paused = false;
+	i->stream_why[0] = '\0';
 	i->stream = item_request(i, &r, &stream_events);
 }
 

@@ -112,8 +112,16 @@ place_open(struct place *p, const struct settings *s,
 	if (s->outputs != NULL && (make_dir(s->outputs, name, p->outputs, e)
 	    != 0 || check_path(p->outputs, e) != 0))
 		return -1;
-	if (realpath(s->state, p->state) == NULL)
+	return 0;
+}
+
+int
+place_make_state(struct place *p, const struct settings *s, struct error *e)
+{
+	if (realpath(s->state, p->state) == NULL) {
+		p->state[0] = '\0';
 		return error_errno(e, "%s", s->state);
+	}
 	if (str_format(p->state + strlen(p->state), sizeof p->state -
 	    strlen(p->state), "/sandbox-worker.XXXXXX") != 0 ||
 	    mkdtemp(p->state) == NULL) {

@@ -22,9 +22,13 @@ struct place {
 	size_t made_count;
 };
 
-/* Finds or makes the directories.  Returns 0 or -1 with a text. */
+/* Finds or makes the directories that are shown.  Returns 0 or -1 with a text. */
 int place_open(struct place *p, const struct settings *s,
     const char *session_id, struct error *e);
+
+/* Makes the private directory.  Returns 0 or -1 with a text. */
+int place_make_state(struct place *p, const struct settings *s,
+    struct error *e);
 
 /* Makes the directory for a mount, if it lies in the working directory, where
  * links lead nowhere.  Returns 0 or -1 with a text. */

@@ -481,16 +481,24 @@ sandbox_stop(struct sandbox *s)
 	set_timer(s, s->pid != 0 ? STOP_MS : 0);
 }
 
+/* Of a child that has died, or was killed, the rest. */
+static void
+reap(struct sandbox *s)
+{
+	if (s->pid == 0)
+		return;
+	ev_child_stop(s->settings.ev, &s->child);
+	kill(s->pid, SIGKILL);
+	waitpid(s->pid, NULL, 0);
+	s->pid = 0;
+}
+
 void
 sandbox_free(struct sandbox *s)
 {
 	if (s == NULL)
 		return;
-	if (s->pid != 0) {
-		ev_child_stop(s->settings.ev, &s->child);
-		kill(s->pid, SIGKILL);
-		waitpid(s->pid, NULL, 0);
-	}
+	reap(s);
 	if (s->connected)
 		hop_done(&s->hop);
 	ev_timer_stop(s->settings.ev, &s->timer);
@@ -510,7 +518,9 @@ sandbox_call(struct sandbox *s, const char *tool, struct bytes input,
 	if (input.len > SANDBOX_INPUT_MAX)
 		return error_set(e, "the input is larger than %d bytes",
 		    SANDBOX_INPUT_MAX);
-	if (!s->connected && s->pid == 0 && start(s, e) != 0)
+	if (!s->connected)
+		reap(s);
+	if (!s->connected && start(s, e) != 0)
 		return -1;
 	if (!s->connected || s->hop.state != HOP_RUNNING)
 		return error_set(e, "the sandbox is ending");

@@ -43,8 +43,10 @@ FILENAME == facts {
 END {
 	group_print("tunnel")
 	group_print("proxy")
+	group_print("sandbox")
 	group_print("tools")
-	foreign_print()
+	if ("foreign" in unit)
+		foreign_print()
 	aims_print()
 	json_print()
 }
@@ -79,6 +81,8 @@ function show(x)
 
 function group_of(metric)
 {
+	if (metric ~ /^box_/)
+		return "sandbox"
 	if (metric ~ /^(tool|session)_/)
 		return "tools"
 	return metric ~ /^(c[0-9]+|sse)(_|$)/ ? "proxy" : "tunnel"

@@ -2,9 +2,10 @@
 /* Times how long commands take from start to end, one of each in turn, so
  * that what disturbs the machine disturbs all of them.
  *
- *	start ROUNDS NAME COMMAND... -- NAME COMMAND... -- ...
+ *	start ROUNDS METRIC NAME COMMAND... -- NAME COMMAND... -- ...
  *
- * Prints "name minimum median p90" in microseconds for each. */
+ * Prints a line for each run as report.awk takes it: round, metric, name,
+ * microseconds and "us", separated by tabs. */
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -51,14 +52,6 @@ run(char **argv)
 }
 
 static int
-compare(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static int
 parse(char **argv)
 {
 	int n = 0;
@@ -80,12 +73,12 @@ parse(char **argv)
 int
 main(int argc, char **argv)
 {
-	int rounds = argc < 4 ? 0 : (int)strtol(argv[1], NULL, 10);
+	int rounds = argc < 5 ? 0 : (int)strtol(argv[1], NULL, 10);
 	int n;
 
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		return 2;
-	n = parse(argv + 2);
+	n = parse(argv + 3);
 	/* The first round fills caches. */
 	for (int r = -1; r < rounds; r++) {
 		for (int c = 0; c < n; c++) {
@@ -99,13 +92,10 @@ main(int argc, char **argv)
 			commands[c].us[r < 0 ? 0 : r] = us;
 		}
 	}
-	for (int c = 0; c < n; c++) {
-		int64_t *us = commands[c].us;
-
-		qsort(us, (size_t)rounds, sizeof *us, compare);
-		printf("%s %lld %lld %lld\n", commands[c].name,
-		    (long long)us[0], (long long)us[rounds / 2],
-		    (long long)us[rounds * 9 / 10]);
+	for (int r = 0; r < rounds; r++) {
+		for (int c = 0; c < n; c++)
+			printf("%d\t%s\t%s\t%lld\tus\n", r + 1, argv[2],
+			    commands[c].name, (long long)commands[c].us[r]);
 	}
 	return 0;
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 # shellcheck disable=SC2154,SC2016
 
-# Many runs in a row leave nothing: 500, or 10 000 with FULL=1.  Processes are
+# Many runs in a row leave nothing: 500, or 10 000 with FULL=1 (make
+# check-leaks).  Processes are
 # known by their command line, which the sandbox's own have from their
 # supervisor.
 
@@ -23,6 +24,8 @@ no_process()
 {
 	! grep -aqs -- "$MARK" /proc/[0-9]*/cmdline
 }
+
+is_running() { ! no_process; }
 
 # Control groups are named for their supervisor.
 no_cgroup()
@@ -48,6 +51,14 @@ no_file() { [[ ! $(files_of "$1") ]]; }
 # The loop, in a mount namespace of its own where root could leak mounts into
 # the present one.
 run_loop='
+	user=--map-current-user
+	((EUID != 0)) || user=
+	unshare $user --net tail -f /dev/null &
+	net=/proc/$!/ns/net
+	until [[ $(readlink "$net") != "$(readlink /proc/self/ns/net)" &&
+		$(readlink /proc/$!/exe) == */tail ]]; do
+		kill -0 $! || exit 1
+	done
 	before=$(wc -l </proc/self/mountinfo)
 	fds=$(ls /proc/self/fd | wc -l)
 	for ((i = 0; i < RUNS; i++)); do
@@ -59,6 +70,7 @@ run_loop='
 		4) set -- --rw "$T/ws" --time 20s --out 64k ;;
 		5) set -- --tmpfs /scratch:1m --net host ;;
 		6) set -- --overlay "$T/ws" --commit ;;
+		7) set -- --netns "$net" ;;
 		esac
 		"$BOX" "$@" -- /bin/sh -c "exit 7; : $MARK"
 		[[ $? == 7 ]] || { echo "run $i: $*"; exit 1; }
@@ -68,7 +80,8 @@ run_loop='
 		cat /proc/self/mountinfo
 		exit 1
 	}
-	[[ $(ls /proc/self/fd | wc -l) == "$fds" ]]
+	[[ $(ls /proc/self/fd | wc -l) == "$fds" ]] || exit 1
+	kill $!
 '
 
 # many USER COMMAND...: the loop through COMMAND, then looks.
@@ -120,5 +133,36 @@ many()
 			2>/dev/null || true
 	done
 	wait_until no_process
+	wait_until no_file "$(id -un)"
+}
+
+# Each of these is stopped by a limit, or by the death of its supervisor.
+@test "leaks: none after floods, bombs, hogs and full disks" {
+	local i bomb='f() { f | f & }; f; f; wait'
+
+	mkdir -p "$T/ws"
+	touch "$T/started"
+	for ((i = 0; i < ${FULL:+10} + 3; i++)); do
+		"$BOX" --out 64k --time 200ms -- yes "$MARK" >/dev/null 2>&1 ||
+			true
+		"$BOX" --pids 40 --time 300ms -- bash -c "$bomb; : $MARK" \
+			>/dev/null 2>&1 || true
+		"$BOX" --mem 32m --time 10s -- sh -c \
+			"head -c 1g /dev/zero | tail -n 1; : $MARK" \
+			>/dev/null 2>&1 || true
+		run "$BOX" --tmp-size 1m -- sh -c "cat /dev/zero >/tmp/x; : $MARK"
+		[[ $output == *'No space left on device'* ]]
+		run "$BOX" --rw "$T/ws" --fsize 1m -- sh -c \
+			"exec cat /dev/zero >$T/ws/big; : $MARK"
+		eq "$status" 153
+		eq "$(stat -c %s "$T/ws/big")" 1048576
+		rm "$T/ws/big"
+		"$BOX" --pids 200 -- bash -c "$bomb; : $MARK" >/dev/null 2>&1 3>&- &
+		wait_until is_running
+		kill -KILL $!
+		wait $! || true
+	done
+	wait_until no_process
+	wait_until no_cgroup
 	wait_until no_file "$(id -un)"
 }

@@ -100,7 +100,7 @@ memory_holds()
 	echo "$found"
 }
 
-polls() { grep -c '/work/poll' "$LOG" || true; }
+polls() { grep -c 'work/poll' "$LOG" || true; }
 
 has_polls() { (($(polls) >= $1)); }
 

@@ -85,7 +85,8 @@ fill(scmp_filter_ctx ctx, const char *some)
 		    refuse_flag(ctx, SCMP_SYS(unshare), CLONE_NEWNET);
 	if (strcmp(some, "maps") == 0)
 		return seccomp_rule_add(ctx, SCMP_ACT_NOTIFY,
-		    SCMP_SYS(openat), 0);
+		    SCMP_SYS(openat), 0) ||
+		    seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(open), 0);
 	if (strcmp(some, "proc") == 0)
 		return seccomp_rule_add(ctx, SCMP_ACT_NOTIFY,
 		    SCMP_SYS(fsopen), 0);
@@ -120,7 +121,7 @@ answer(int fd, const char *some)
 	struct seccomp_notif_resp reply;
 
 	for (;;) {
-		int arg = strcmp(some, "maps") == 0 ? 1 : 0;
+		int arg;
 
 		memset(&request, 0, sizeof request);
 		if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0) {
@@ -128,6 +129,7 @@ answer(int fd, const char *some)
 				continue;
 			return;
 		}
+		arg = request.data.nr == SCMP_SYS(openat) ? 1 : 0;
 		reply = (struct seccomp_notif_resp){.id = request.id,
 			.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 		if (ends_with((pid_t)request.pid, request.data.args[arg],

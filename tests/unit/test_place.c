@@ -55,6 +55,7 @@ open_place(void)
 	settings.outputs = dir;
 	settings.state = dir;
 	eq_int(place_open(&place, &settings, "sesn_1", &e), 0, "opened");
+	eq_int(place_make_state(&place, &settings, &e), 0, "and more");
 }
 
 static void
@@ -200,7 +201,7 @@ test_audit(void)
 	struct error e;
 	struct buf in;
 
-	eq_int(audit_open(&a, path_of("audit"), "/nowhere", &e), 0, "opened");
+	eq_int(audit_open(&a, path_of("audit"), "/nowhere", "", &e), 0, "opened");
 	audit_write(&a, &c);
 	a.input = true;
 	c.exit = -1;
@@ -216,8 +217,10 @@ test_audit(void)
 	ok(strstr(got, "\"exit\":null") != NULL && strstr(got,
 	    "\"input\":\"{\\\"command\\\":\\\"secret\\\"}\"}\n") != NULL,
 	    "one with it");
-	eq_int(audit_open(&a, path_of("audit"), dir, &e), -1,
+	eq_int(audit_open(&a, path_of("audit"), dir, "", &e), -1,
 	    "none where the session can write");
+	eq_int(audit_open(&a, path_of("audit"), "/nowhere", dir, &e), -1,
+	    "nor where it puts what it has made");
 }
 
 static void

@@ -167,7 +167,7 @@ test_formats(void)
 	};
 
 	for (int f = ZIP; f <= TAR_BZIP2; f++) {
-		begin(f);
+		begin((enum format)f);
 		add_file("top/SKILL.md", "# skill\n");
 		add("top/run.sh", AE_IFREG, 0711, NULL, bytes_cstr("x"));
 		add("top/sub/", AE_IFDIR, 0777, NULL, bytes_of(NULL, 0));
@@ -282,7 +282,7 @@ test_bad_names(void)
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		for (int f = ZIP; f <= TAR; f++) {
-			begin(f);
+			begin((enum format)f);
 			add_file("good", "g");
 			add_file(names[i], "x");
 			eq_int(unpack(), -1, "%s is refused", names[i]);
@@ -519,7 +519,7 @@ test_damage(void)
 	for (int f = ZIP; f <= TAR_ZSTD; f++) {
 		size_t len;
 
-		begin(f);
+		begin((enum format)f);
 		add_file("top/a", "some text that is compressed, compressed");
 		add_file("top/b", "more");
 		end();

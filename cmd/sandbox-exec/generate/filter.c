@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shorten.h"
+
 /* libseccomp's comparisons leave the second value out; clang minds. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
@@ -346,17 +348,11 @@ add_shared(scmp_filter_ctx ctx)
 	    "socket", (struct scmp_arg_cmp[]){EQ32(0, AF_UNIX)}, 1);
 }
 
-static void
-print_instruction(struct sock_filter f)
-{
-	printf("\t{0x%04x, %u, %u, 0x%08x},\n", f.code, f.jt, f.jf, f.k);
-}
-
 /* A call that is younger than this list is unknown (ENOSYS): what it does
  * nobody has judged.  Other architectures go on to the program, which kills
- * them. */
-static void
-print_prologue(uint32_t arch)
+ * them.  Returns the number of instructions. */
+static size_t
+put_prologue(struct sock_filter *out, uint32_t arch)
 {
 	const struct sock_filter at[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
@@ -369,24 +365,35 @@ print_prologue(uint32_t arch)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
 	};
 
-	for (size_t i = 0; i < sizeof at / sizeof *at; i++)
-		print_instruction(at[i]);
+	memcpy(out, at, sizeof at);
+	return sizeof at / sizeof *at;
 }
 
 static bool
 print_program(int fd, const char *name, uint32_t arch)
 {
-	struct sock_filter at[INSTRUCTIONS_MAX];
+	static struct sock_filter at[INSTRUCTIONS_MAX], all[INSTRUCTIONS_MAX];
+	size_t count = put_prologue(at, arch), length;
 	ssize_t n;
 
 	lseek(fd, 0, SEEK_SET);
-	n = read(fd, at, sizeof at);
-	if (n <= 0 || n == (ssize_t)sizeof at)
+	n = read(fd, at + count, sizeof at - count * sizeof *at);
+	if (n <= 0 || (size_t)n == sizeof at - count * sizeof *at)
 		return false;
+	count += (size_t)n / sizeof *at;
+	memcpy(all, at, sizeof at);
+	length = shorten(at, count);
+	if (length != 0 && !shorten_is_same(all, count, at, length, arch,
+	    KNOWN_MAX)) {
+		fprintf(stderr, "filter: %s: shortening changes it\n", name);
+		return false;
+	}
+	if (length == 0)
+		length = count;
 	printf("static const struct sock_filter %s[] = {\n", name);
-	print_prologue(arch);
-	for (size_t i = 0; i < (size_t)n / sizeof *at; i++)
-		print_instruction(at[i]);
+	for (size_t i = 0; i < length; i++)
+		printf("\t{0x%04x, %u, %u, 0x%08x},\n", at[i].code,
+		    at[i].jt, at[i].jf, at[i].k);
 	printf("};\n");
 	return true;
 }

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# shellcheck disable=SC2153,SC2154 # set by the helpers
+
+# What an operator says about the sessions of sandbox-worker: directories,
+# policies, limits, the audit file.
+
+load helpers.bash
+
+# session STEP...: a service with one item; see tests/fakes/one-session.mjs.
+session()
+{
+	start_ready service node "$ROOT/tests/fakes/one-session.mjs" \
+		"$T/requests" "$@"
+	URL=http://127.0.0.1:${READY[service]}
+	(umask 077 && echo key >"$T/key")
+	mkdir "$T/work"
+	OPTIONS=(--environment-id env_1 --environment-key-file "$T/key"
+		--base-url "$URL" --max-idle 300ms)
+}
+
+# work STATUS [OPTION...]: all the work there is.
+work()
+{
+	local want=$1
+
+	shift
+	[[ " $* " == *" --workspaces "* ]] || set -- --workdir "$T/work" "$@"
+	run_tool "$want" "$BIN/sandbox-worker" poll --drain "${OPTIONS[@]}" "$@"
+}
+
+# results prints the texts that were posted, a line of JSON each.
+results()
+{
+	sed -n 's/^POST [^ ]*\/events //p' "$T/requests" |
+		jq -c '.events[0] | [.is_error, .content[0].text]'
+}
+
+stopped()
+{
+	grep -c '/stop {"force":true}$' "$T/requests"
+}
+
+@test "--workspaces keeps a directory for each session between its turns" {
+	REPEAT=2 session '"pwd; cat kept; echo x >>kept"'
+	mkdir "$T/all"
+	work 0 --workspaces "$T/all"
+	eq "$(results)" '[false,"/workspace\ncat: kept: No such file or directory"]
+[false,"/workspace\nx"]'
+	eq "$(cat "$T/all/sesn_1/kept")" $'x\nx'
+	eq "$(stopped)" 2
+}
+
+@test "--outputs shows a directory that the host keeps" {
+	session '"echo done >/mnt/session/outputs/report"'
+	mkdir "$T/out"
+	work 0 --outputs "$T/out"
+	eq "$(cat "$T/out/sesn_1/report")" "done"
+}
+
+@test "--policy and --policy-jq say what a sandbox has" {
+	# shellcheck disable=SC2016 # for the sandbox
+	session '"echo $A $WHO"'
+	echo 'env: ["A=from the file"]' >"$T/policy.yaml"
+	echo '{env: ["WHO=\(.session.metadata.who) \(.environment_id)"]}' \
+		>"$T/choose.jq"
+	work 0 --policy "$T/policy.yaml" --policy-jq "$T/choose.jq"
+	eq "$(results)" '[false,"from the file the session env_1"]'
+}
+
+@test "no session runs when its policy cannot be chosen or enforced" {
+	local program
+
+	for program in 'error("no")' 'null' '{' '{}, {}' '{unknown: 1}' \
+		'{rw: "/nowhere/at/all"}' '{rw: 7}'; do
+		session '"echo ran"'
+		echo "$program" >"$T/choose.jq"
+		work 0 --policy-jq "$T/choose.jq"
+		eq "$(results)" ""
+		eq "$(stopped)" 1
+		[[ $stderr == *"item done: work=work_1 session=sesn_1 status=1"* ]]
+		run -1 grep stream "$T/requests"
+		stop service
+		rm -r "$T/requests" "$T/work"
+	done
+	session '"echo ran"'
+	work 0 --require no-such-promise
+	eq "$(results)" ""
+	eq "$(stopped)" 1
+}
+
+@test "--tool-timeout ends a call, --stall-timeout an item" {
+	session '["bash", {"command": "echo begun; sleep 100", "timeout_ms": 90000}]' \
+		'"echo next"'
+	work 0 --tool-timeout 1s
+	[[ $(results | head -n 1) == '[true,"bash: bash command timed out'* ]]
+	eq "$(results | tail -n 1)" '[false,"next"]'
+	stop service
+	rm -r "$T/requests" "$T/work"
+	session '["bash", {"command": "sleep 100", "timeout_ms": 90000}]'
+	work 0 --tool-timeout 90s --stall-timeout 2s
+	eq "$(results)" ""
+	run -1 stopped
+	[[ $stderr == *"nothing went forward for 2 s: the item is given up"* ]]
+	[[ $stderr == *"status=4"* ]]
+}
+
+@test "an interrupt ends the command that runs, and what waits" {
+	session '"sleep 100"' '{"type": "user.interrupt"}' '"echo next"'
+	work 0
+	eq "$(results)" '[true,"Error: interrupted by the user"]
+[false,"next"]'
+}
+
+@test "SIGTERM answers the call that runs and releases the item" {
+	session '"touch begun; sleep 100"'
+	start_bg worker "$BIN/sandbox-worker" poll "${OPTIONS[@]}" \
+		--workdir "$T/work"
+	wait_until test -e "$T/work/begun"
+	stop worker
+	eq "$STATUS" 0
+	eq "$(results)" '[true,"Error: the worker is shutting down"]'
+	eq "$(stopped)" 1
+}
+
+@test "the audit file has a line for each call, and no more than asked for" {
+	session '"(exit 7)"' '["read", {"file_path": "secret-name"}]' \
+		'["web_search", {"query": "not ours"}]'
+	start_bg worker "$BIN/sandbox-worker" poll "${OPTIONS[@]}" \
+		--workdir "$T/work" --audit "$T/audit"
+	wait_until has_lines 2 "$T/audit"
+	stop worker
+	eq "$(jq -c '[.event, .session_id, .work_id, .tool, .verdict, .is_error,
+		.exit]' "$T/audit")" \
+		'["tool","sesn_1","work_1","bash","allow",true,7]
+["tool","sesn_1","work_1","read","allow",true,null]'
+	eq "$(jq -r .input_sha256 "$T/audit" | head -n 1)" \
+		"$(printf '{"command":"(exit 7)"}' | sha256sum | cut -d ' ' -f 1)"
+	run -1 grep secret-name "$T/audit"
+	stop service
+	rm -r "$T/requests" "$T/work"
+	session '["read", {"file_path": "secret-name"}]'
+	work 0 --audit "$T/audit" --audit-input
+	eq "$(tail -n 1 "$T/audit" | jq -r '.input | fromjson.file_path')" \
+		secret-name
+	stop service
+	rm -r "$T/requests" "$T/work"
+	session '"true"'
+	work 0 --audit "$T/work/audit"
+	eq "$(results)" ""
+}
+
+has_lines()
+{
+	[[ -e $2 && $(wc -l <"$2") -ge $1 ]]
+}
+
+@test "--status-fd tells what a session does" {
+	session '"true"'
+	work 0 --status-fd 8 8>"$T/events" --metrics "$T/metrics"
+	eq "$(jq -r 'select(.event != "beat").event' "$T/events" |
+		paste -sd ' ')" \
+		"claimed sandbox-ready stream-open tool left done"
+	eq "$(jq -r 'select(.event == "left").reason' "$T/events")" idle
+	grep -qx 'sandbox_worker_tool_calls_total{tool="bash",result="ok"} 1' \
+		"$T/metrics"
+	grep -qx 'sandbox_worker_items_done_total 1' "$T/metrics"
+}
