@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "cmd/sandbox-worker/log.h"
-#include "cmd/sandbox-worker/policy.h"
 #include "cmd/sandbox-worker/spawn.h"
 #include "common/clock.h"
 #include "common/exit.h"
@@ -304,30 +303,18 @@ fill_arguments(const struct settings *s, const char *program,
 }
 
 static int
-write_policy(struct item *i, struct error *e)
+write_policy(struct item *i, struct bytes chosen, struct error *e)
 {
-	struct buf base;
-	int r = 0;
-
 	for (size_t n = 0; n < i->mount_count; n++) {
 		if (place_make_mount(&i->place, i->mounts[n].inside, e) != 0)
 			return -1;
 	}
-	buf_init(&base, PLACE_POLICY_MAX);
-	if (i->settings->policy_jq == NULL)
-		buf_add_str(&base, "{}");
-	else
-		r = policy_choose(i->settings->policy_jq,
-		    buf_bytes(&i->session), &i->work, &base, e);
-	if (r == 0)
-		r = place_write_policy(&i->place, buf_bytes(&base),
-		    i->mounts, i->mount_count, &i->policy, e);
-	buf_reset(&base);
-	return r;
+	return place_write_policy(&i->place, chosen, i->mounts,
+	    i->mount_count, &i->policy, e);
 }
 
 static void
-build_sandbox(struct item *i)
+build_sandbox(struct item *i, struct bytes chosen)
 {
 	const char *args[ARGS_MAX + 1];
 	char program[PATH_MAX], call_time[CALL_TIME_LEN];
@@ -341,7 +328,7 @@ build_sandbox(struct item *i)
 		spawn_find_beside("sandbox-exec", program, sizeof program);
 	fill_arguments(i->settings, program, call_time, args);
 	set_phase(i, ITEM_BUILDING);
-	if (write_policy(i, &e) != 0) {
+	if (write_policy(i, chosen, &e) != 0) {
 		item_fail(i, "%s", e.text);
 		return;
 	}
@@ -349,6 +336,34 @@ build_sandbox(struct item *i)
 	i->sandbox = sandbox_new(&s, &item_sandbox_events, i, &e);
 	if (i->sandbox == NULL)
 		item_fail(i, "the sandbox: %s", e.text);
+}
+
+static void
+policy_chosen(void *user, struct bytes policy, const struct error *e)
+{
+	struct item *i = user;
+
+	i->chooser = NULL;
+	if (e != NULL)
+		item_fail(i, "%s", e->text);
+	else
+		build_sandbox(i, policy);
+}
+
+static void
+choose_policy(struct item *i)
+{
+	struct error e;
+
+	if (i->settings->policy_jq == NULL) {
+		build_sandbox(i, bytes_cstr("{}"));
+		return;
+	}
+	set_phase(i, ITEM_CHOOSING);
+	i->chooser = chooser_start(i->ev, i->settings->policy_jq,
+	    buf_bytes(&i->session), &i->work, policy_chosen, i, &e);
+	if (i->chooser == NULL)
+		item_fail(i, "%s", e.text);
 }
 
 /* ---- leaving ---- */
@@ -375,6 +390,8 @@ static void
 begin_leaving(struct item *i)
 {
 	say_reason(i);
+	chooser_free(i->chooser);
+	i->chooser = NULL;
 	item_close_stream(i);
 	if (i->reason == REASON_STALLED) {
 		lease_finish(&i->lease, LEASE_LEFT);
@@ -558,11 +575,12 @@ advance(struct item *i)
 		begin_leaving(i);
 	switch (i->phase) {
 	case ITEM_FETCHING:
+	case ITEM_CHOOSING:
 	case ITEM_BUILDING:
 		break;
 	case ITEM_PREPARING:
 		if (i->content == NULL || i->content_ready)
-			build_sandbox(i);
+			choose_policy(i);
 		break;
 	case ITEM_ATTENDING:
 		if (i->stream == NULL && !ev_is_active(&i->stream_timer))

@@ -12,6 +12,7 @@
 
 #include "cmd/sandbox-worker/api.h"
 #include "cmd/sandbox-worker/audit.h"
+#include "cmd/sandbox-worker/chooser.h"
 #include "cmd/sandbox-worker/content.h"
 #include "cmd/sandbox-worker/lease.h"
 #include "cmd/sandbox-worker/ledger.h"
@@ -34,6 +35,7 @@ enum {
 enum item_phase {
 	ITEM_FETCHING,   /* the session */
 	ITEM_PREPARING,  /* skills and memory stores */
+	ITEM_CHOOSING,   /* the policy */
 	ITEM_BUILDING,   /* the sandbox */
 	ITEM_ATTENDING,  /* to the events */
 	ITEM_PARTING,    /* a last result goes out */
@@ -81,6 +83,7 @@ struct item {
 	size_t mount_count;
 
 	struct place place;
+	struct chooser *chooser;
 	struct sandbox *sandbox;
 	struct buf policy;
 	int sandbox_deaths;    /* in a row, without a result in between */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "cmd/sandbox-worker/chooser.h"
 #include "cmd/sandbox-worker/command.h"
 #include "cmd/sandbox-worker/content.h"
 #include "cmd/sandbox-worker/hook.h"
@@ -72,6 +73,8 @@ run_inner(const char *name, int *ret_status)
 		*ret_status = content_main();
 	else if (str_eq(name, "unpack"))
 		*ret_status = unpacker_main();
+	else if (str_eq(name, "choose"))
+		*ret_status = chooser_main();
 	else
 		return 0;
 	return 1;

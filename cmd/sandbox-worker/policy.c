@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-worker/policy.h"
 
-#include "common/io.h"
 #include "common/json.h"
 #include "common/str.h"
 
@@ -93,24 +92,5 @@ policy_evaluate(const char *program, struct bytes session,
 		r = take_value(jq, out, e);
 	}
 	jq_teardown(&jq);
-	return r;
-}
-
-int
-policy_choose(const char *file, struct bytes session,
-    const struct work *work, struct buf *out, struct error *e)
-{
-	struct buf program;
-	int r = -1;
-
-	buf_init(&program, POLICY_PROGRAM_MAX);
-	if (io_read_file(file, &program, e) == 0 && buf_add(&program,
-	    bytes_of("", 1)) == 0) {
-		r = policy_evaluate((const char *)buf_bytes(&program).ptr,
-		    session, work, out, e);
-		if (r != 0)
-			error_prefix(e, "%s", file);
-	}
-	buf_reset(&program);
 	return r;
 }

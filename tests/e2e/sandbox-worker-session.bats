@@ -89,6 +89,26 @@ stopped()
 	eq "$(stopped)" 1
 }
 
+@test "a program that does not end or takes all memory fails its item" {
+	session '"echo ran"'
+	echo 'def f: f; f' >"$T/choose.jq"
+	work 0 --policy-jq "$T/choose.jq"
+	eq "$(results)" ""
+	eq "$(stopped)" 1
+	[[ $stderr == *"choose.jq: no policy came in 5 s"* ]]
+	# With a lease of two seconds a beat is due every second.
+	(($(grep -c /heartbeat "$T/requests") >= 4))
+	stop service
+	rm -r "$T/requests" "$T/work"
+	grep -qa __asan_init "$BIN/sandbox-worker" && return
+	session '"echo ran"'
+	echo 'reduce range(1e9) as $i ("x"; . + .)' >"$T/choose.jq"
+	work 0 --policy-jq "$T/choose.jq"
+	eq "$(results)" ""
+	eq "$(stopped)" 1
+	[[ $stderr == *"choose.jq: its process ended with status 13"* ]]
+}
+
 @test "--tool-timeout ends a call, --stall-timeout an item" {
 	session '["bash", {"command": "echo begun; sleep 100", "timeout_ms": 90000}]' \
 		'"echo next"'
