@@ -345,6 +345,24 @@ serve(struct listener *l, const struct hook_settings *s,
 	return l->status;
 }
 
+/* Only the process that polls has use for the environment's key. */
+static void
+forget_environment_key(char *const given[])
+{
+	static const char option[] = "--environment-key";
+	size_t n = strlen(option);
+
+	wipe_variable("ANTHROPIC_ENVIRONMENT_KEY");
+	wipe_variable("ANTHROPIC_WORK_SECRET");
+	wipe_variable("ANTHROPIC_CUSTOM_HEADERS");
+	for (; *given != NULL; given++) {
+		if (str_eq(*given, option) && given[1] != NULL)
+			secret_wipe(given[1], strlen(given[1]));
+		else if (str_starts(*given, option) && (*given)[n] == '=')
+			secret_wipe(*given + n, strlen(*given + n));
+	}
+}
+
 static int
 run_listener(const struct hook_settings *s, struct webhook_key *key,
     char *const given[])
@@ -361,8 +379,7 @@ run_listener(const struct hook_settings *s, struct webhook_key *key,
 		secret_wipe(key, sizeof *key);
 		return poll_when_woken(wake_pipe[0], given);
 	}
-	wipe_variable("ANTHROPIC_ENVIRONMENT_KEY");
-	wipe_variable("ANTHROPIC_CUSTOM_HEADERS");
+	forget_environment_key(given);
 	l.wake_fd = wake_pipe[1];
 	status = serve(&l, s, key);
 	io_close(&l.wake_fd);

@@ -237,6 +237,16 @@ has_done() { (($(wc -l <"$T/done") >= $1)); }
 	eq "$(memory_holds "${PID[hook]}" sk-ant-oat01-secret)" no
 	eq "$(memory_holds "$poller" "$SIGNING_KEY")" no
 	eq "$(memory_holds "$poller" sk-ant-oat01-secret)" yes
+	start_ready other env "ANTHROPIC_WEBHOOK_SIGNING_KEY=$SIGNING_KEY" \
+		"$BIN/sandbox-worker" hook --listen 127.0.0.1:0 --ready-fd 9 -- \
+		--environment-id env_1 --base-url "http://127.0.0.1:$PORT" \
+		--on-work "$T/script" --environment-key sk-ant-oat01-other
+	wait_until grep -q polling: "$T/other.err"
+	for pid in "${PID[other]}" $(pgrep -P "${PID[other]}"); do
+		eq "$(tr '\0' '\n' <"/proc/$pid/cmdline" |
+			grep -c sk-ant)" 0
+	done
+	eq "$(memory_holds "${PID[other]}" sk-ant-oat01-other)" no
 }
 
 @test "a listener ends when its poller is refused for good" {
