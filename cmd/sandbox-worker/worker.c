@@ -262,8 +262,9 @@ fill_arguments(struct arguments *a, const struct settings *s)
 	add_flag(a, "--verbose", diag_shows(DIAG_DEBUG));
 }
 
-/* A pipe that holds the item and the key.  Returns its end to read, or -1
- * with a text. */
+/* A pipe that holds the item and the key.  It does not block: one that is
+ * smaller than usual, since there are many (pipe(7)), would wait for ever.
+ * Returns its end to read, or -1 with a text. */
 static int
 open_item(struct dispatch *d, struct error *e)
 {
@@ -275,7 +276,7 @@ open_item(struct dispatch *d, struct error *e)
 	    d->settings->headers) != 0)
 		error_set(e, "the work item is larger than %d bytes",
 		    CLAIM_MAX);
-	else if (pipe2(ends, O_CLOEXEC) != 0)
+	else if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
 		error_errno(e, "pipe");
 	else if (io_write_all(ends[1], buf_bytes(&json)) != 0)
 		error_errno(e, "pipe");
