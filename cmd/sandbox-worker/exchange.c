@@ -258,6 +258,12 @@ set_target(struct exchange *x, CURL *easy)
 {
 	const char *schemes = x->api->plain ? "http,https" : "https";
 
+	/* What is not encrypted goes to the service, not to whoever is named
+	 * by http_proxy.  An id may be "..". */
+	if ((x->api->plain && curl_easy_setopt(easy, CURLOPT_PROXY, "") !=
+	    CURLE_OK) || curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) !=
+	    CURLE_OK)
+		return -1;
 	return curl_easy_setopt(easy, CURLOPT_URL, x->url) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, schemes) !=
 	    CURLE_OK || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
@@ -301,6 +307,9 @@ set_transport(CURL *easy)
 	return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 	    (long)CURL_HTTP_VERSION_1_1) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) !=
+	    CURLE_OK || curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+	    (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)API_CONNECT_MS) != CURLE_OK || curl_easy_setopt(easy,

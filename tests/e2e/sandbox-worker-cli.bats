@@ -154,6 +154,13 @@ requests()
 	run -1 grep else "$T/requests"
 }
 
+@test "calls that are not encrypted go to no proxy" {
+	service 'json(res, null);'
+	http_proxy=http://127.0.0.1:9 all_proxy=http://127.0.0.1:9 \
+		poll 0 --drain
+	eq "$(requests | wc -l)" 1
+}
+
 @test "--on-work runs the script for each item, by the vendor's contract" {
 	cat >"$T/script" <<-'END'
 	#!/bin/sh
@@ -255,6 +262,11 @@ sesn_1"
 		5<"$T/item"
 	[[ $(requests) == *"GET /v1/sessions/s%2F1 $KEY"* ]]
 	[[ $(requests) == *"/stop $KEY {\"force\":true}" ]]
+	# An id that is a step up stays what it is.
+	jq '.data.id = ".."' "$T/item" >"$T/up"
+	run_tool 0 "$BIN/sandbox-worker" run --item-fd 5 --base-url "$URL" \
+		5<"$T/up"
+	[[ $(requests) == *"GET /v1/sessions/.. $KEY"* ]]
 	echo '{"id": 7}' >"$T/item"
 	run_tool 2 "$BIN/sandbox-worker" run --item-fd 5 5<"$T/item"
 }
