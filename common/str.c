@@ -69,6 +69,17 @@ str_starts(const char *s, const char *prefix)
 }
 
 bool
+str_is_within(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 0 && dir[n - 1] == '/')
+		n--;
+	return strncmp(path, dir, n) == 0 &&
+	    (path[n] == '/' || path[n] == '\0');
+}
+
+bool
 str_ends(const char *s, const char *suffix)
 {
 	size_t len = strlen(s), tail = strlen(suffix);

@@ -22,6 +22,9 @@ bool str_eq_nocase(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 
+/* Whether a path without "." and ".." is dir or lies below it. */
+bool str_is_within(const char *path, const char *dir);
+
 char ascii_lower(char c);
 
 /* Whether name is a DNS host name of LDH labels (RFC 1123 section 2.1), at

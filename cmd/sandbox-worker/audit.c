@@ -15,17 +15,6 @@
 
 enum { LINE_MAX_BYTES = 6 * AUDIT_INPUT_MAX + 8192 };
 
-static bool
-is_below(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	return strncmp(path, dir, n) == 0 && (n == 1 || path[n] == '/' ||
-	    path[n] == '\0');
-}
-
 int
 audit_open(struct audit *a, const char *path, const char *dir,
     const char *other, struct error *e)
@@ -39,8 +28,8 @@ audit_open(struct audit *a, const char *path, const char *dir,
 	    O_NOCTTY, 0600);
 	if (a->fd == -1 || realpath(path, real) == NULL)
 		error_errno(e, "%s", path);
-	else if (is_below(real, dir) || (other[0] != '\0' &&
-	    is_below(real, other)))
+	else if (str_is_within(real, dir) || (other[0] != '\0' &&
+	    str_is_within(real, other)))
 		error_set(e, "%s: the audit file is in a directory that the "
 		    "session can write", path);
 	else

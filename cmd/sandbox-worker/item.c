@@ -14,6 +14,7 @@
 enum {
 	ARGS_MAX = 2 * OPT_LIST_MAX + 16,
 	CALL_TIME_LEN = 32,
+	LOCK_LOOK_MS = 250,
 	FETCH_MS = 120000,
 	STOP_ANSWER_MAX = 1 << 20,
 };
@@ -100,6 +101,12 @@ set_phase(struct item *i, enum item_phase phase)
 	i->phase = phase;
 	i->phase_ms = clock_ms();
 	item_kick(i);
+}
+
+static bool
+is_late(const struct item *i, int64_t ms)
+{
+	return clock_ms() - i->phase_ms >= ms;
 }
 
 /* ---- the session ---- */
@@ -192,6 +199,9 @@ start_content(struct item *i, const char *token)
 		.workdir = i->place.host, .inside = i->place.inside,
 		.sync_ms = i->settings->sync_ms,
 		.deletes = (enum memory_deletes)i->settings->memory_deletes,
+		.log_json = str_eq(i->settings->log_format, "json"),
+		.environment_id = i->work.environment_id,
+		.work_id = i->work.id, .session_id = i->work.session_id,
 	};
 	struct error e;
 
@@ -228,10 +238,29 @@ take_session(struct item *i)
 	    &e) != 0 || audit_open(&i->audit, i->settings->audit,
 	    i->place.host, i->place.outputs, &e) != 0) {
 		item_fail(i, "%s", e.text);
-	} else if (facts.has_skills || facts.has_memory) {
+	} else {
+		i->has_content = facts.has_skills || facts.has_memory;
+		set_phase(i, ITEM_LOCKING);
+	}
+}
+
+/* Two that serve one session, or share a directory, would spoil each other's
+ * files.  One whose lease was lost may need a moment to end. */
+static void
+lock_place(struct item *i)
+{
+	struct error e;
+	int r = place_lock(&i->place, &e);
+
+	if (r == -1) {
+		item_fail(i, "%s", e.text);
+	} else if (r == 0) {
+		if (is_late(i, ITEM_LOCK_MS))
+			item_fail(i, "%s: another worker has had it for %d s",
+			    i->place.host, ITEM_LOCK_MS / 1000);
+	} else if (i->has_content) {
 		start_content(i, api_token(i->api));
 	} else {
-		i->content_ready = false;
 		set_phase(i, ITEM_PREPARING);
 	}
 }
@@ -414,12 +443,6 @@ begin_closing(struct item *i)
 	set_phase(i, ITEM_CLOSING);
 }
 
-static bool
-is_late(const struct item *i, int64_t ms)
-{
-	return clock_ms() - i->phase_ms >= ms;
-}
-
 static void
 close_sandbox(struct item *i)
 {
@@ -549,6 +572,8 @@ set_guard(struct item *i)
 
 	if (i->phase == ITEM_ATTENDING)
 		idle = ledger_deadline_ms(&i->ledger);
+	else if (i->phase == ITEM_LOCKING)
+		idle = now + LOCK_LOOK_MS;
 	else if (i->phase == ITEM_PARTING)
 		idle = i->phase_ms + ITEM_PART_MS;
 	else if (i->phase == ITEM_CLOSING && i->fetch != NULL)
@@ -577,6 +602,9 @@ advance(struct item *i)
 	case ITEM_FETCHING:
 	case ITEM_CHOOSING:
 	case ITEM_BUILDING:
+		break;
+	case ITEM_LOCKING:
+		lock_place(i);
 		break;
 	case ITEM_PREPARING:
 		if (i->content == NULL || i->content_ready)
@@ -710,6 +738,7 @@ item_run(const struct settings *s, const struct work *work,
 
 	i->settings = s;
 	i->work = *work;
+	i->place.lock_fd = -1;
 	i->ev = ev_default_loop(EVFLAG_AUTO);
 	i->audit = (struct audit){.fd = -1, .input = s->audit_input,
 		.environment_id = i->work.environment_id,

@@ -27,6 +27,7 @@ enum {
 	ITEM_PATH_MAX = 4096,          /* of a request */
 	ITEM_POST_WINDOW_MS = 300000,  /* for a result, if no TTL is known */
 	ITEM_PART_MS = 15000,          /* for the last result, at SIGTERM */
+	ITEM_LOCK_MS = 10000,          /* for another worker to end */
 	ITEM_FETCH_MS = 2000,          /* for a session not needed any more */
 	ITEM_STOP_MS = 10000,          /* for the release */
 	ITEM_FLUSH_MS = 10000,         /* for memory stores, at SIGTERM */
@@ -34,6 +35,7 @@ enum {
 
 enum item_phase {
 	ITEM_FETCHING,   /* the session */
+	ITEM_LOCKING,    /* the working directory */
 	ITEM_PREPARING,  /* skills and memory stores */
 	ITEM_CHOOSING,   /* the policy */
 	ITEM_BUILDING,   /* the sandbox */
@@ -77,6 +79,7 @@ struct item {
 
 	struct api_job *fetch;
 	struct buf session;    /* its JSON */
+	bool has_content;      /* skills or memory stores */
 	struct content *content;
 	bool content_ready, content_finished;
 	struct content_mount mounts[CONTENT_MOUNTS_MAX];

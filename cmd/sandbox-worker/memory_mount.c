@@ -8,17 +8,6 @@
 #include "common/str.h"
 #include "common/utf8.h"
 
-/* Whether path is dir or below it. */
-static bool
-is_within(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	return strncmp(path, dir, n) == 0 &&
-	    (path[n] == '\0' || path[n] == '/' || (n != 0 &&
-	    dir[n - 1] == '/'));
-}
-
 /* Makes an absolute path plain: no "//", no "/.", no slash at the end.
  * Returns 0, or -1 if it is no path for a store. */
 static int
@@ -78,13 +67,13 @@ judge_path(const struct memory_mount *m, const char *inside, struct error *e)
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof kernel / sizeof kernel[0]; i++)
-		if (is_within(m->inside, kernel[i]))
+		if (str_is_within(m->inside, kernel[i]))
 			return error_set(e, "cannot create the memory store's "
 			    "folder: %s", m->inside);
-	if (is_within(inside, m->inside))
+	if (str_is_within(inside, m->inside))
 		return error_set(e, "something already exists at the memory "
 		    "store's path: %s", m->inside);
-	if (is_within(m->inside, inside))
+	if (str_is_within(m->inside, inside))
 		return 0;
 	if (lstat(m->inside, &st) == 0)
 		return error_set(e, "something already exists at the memory "
@@ -124,8 +113,8 @@ static int
 judge_others(const struct memory_mount *mounts, int n, struct error *e)
 {
 	for (int i = 0; i < n; i++)
-		if (is_within(mounts[i].inside, mounts[n].inside) ||
-		    is_within(mounts[n].inside, mounts[i].inside))
+		if (str_is_within(mounts[i].inside, mounts[n].inside) ||
+		    str_is_within(mounts[n].inside, mounts[i].inside))
 			return error_set(e, "something already exists at the "
 			    "memory store's path: %s", mounts[n].inside);
 	return 0;

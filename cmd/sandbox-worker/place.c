@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-worker/tree.h"
+#include "common/io.h"
 #include "common/jsonr.h"
 #include "common/jsonw.h"
 #include "common/sha256.h"
@@ -68,6 +71,85 @@ make_dir(const char *dir, const char *name, char out[static PATH_MAX],
 	return r;
 }
 
+/* The directory that path is in. */
+static int
+find_parent(const char *path, char out[static PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+
+	if (slash == NULL)
+		return realpath(".", out) == NULL ? -1 : 0;
+	return str_format(dir, sizeof dir, "%.*s", (int)(slash - path) + 1,
+	    path) != 0 || realpath(dir, out) == NULL ? -1 : 0;
+}
+
+/* Whether sessions can write to dir: it lies in the working directory of all,
+ * or below the one that holds a directory for each. */
+static bool
+is_writable(const char *dir, const char *given, bool shared)
+{
+	char real[PATH_MAX];
+
+	if (given == NULL || realpath(given, real) == NULL)
+		return false;
+	return str_is_within(dir, real) && (shared || !str_eq(dir, real));
+}
+
+/* The file itself may be a link, and the name of one. */
+static int
+judge_path(const struct settings *s, const char *option, const char *path,
+    struct error *e)
+{
+	char at[2][PATH_MAX];
+	bool known[2];
+
+	if (path == NULL)
+		return 0;
+	known[0] = find_parent(path, at[0]) == 0;
+	known[1] = realpath(path, at[1]) != NULL &&
+	    find_parent(at[1], at[1]) == 0;
+	for (int i = 0; i < 2; i++) {
+		if (known[i] && (is_writable(at[i], s->workspaces, false) ||
+		    is_writable(at[i], s->outputs, false) ||
+		    (s->workspaces == NULL && is_writable(at[i], s->workdir,
+		    true))))
+			return error_set(e, "%s %s: sessions can write where "
+			    "it lies", option, path);
+	}
+	return 0;
+}
+
+int
+place_judge(const struct settings *s, struct error *e)
+{
+	const struct {
+		const char *option, *path;
+	} named[] = {
+		{"--environment-key-file", s->key_file}, {"--ca", s->ca},
+		{"--policy", s->policy}, {"--policy-jq", s->policy_jq},
+		{"--sandbox-exec", s->sandbox_exec}, {"--audit", s->audit},
+		{"--metrics", s->metrics},
+	};
+	char real[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+		if (judge_path(s, named[i].option, named[i].path, e) != 0)
+			return -1;
+	}
+	if (s->workspaces != NULL)
+		return 0;
+	if (realpath(s->state, real) != NULL &&
+	    is_writable(real, s->workdir, true))
+		return error_set(e, "--state %s: sessions can write where it "
+		    "lies", s->state);
+	if (s->outputs != NULL && realpath(s->outputs, real) != NULL &&
+	    is_writable(real, s->workdir, true))
+		return error_set(e, "--outputs %s: it lies in the working "
+		    "directory", s->outputs);
+	return 0;
+}
+
 static int
 check_path(const char *path, struct error *e)
 {
@@ -105,7 +187,7 @@ place_open(struct place *p, const struct settings *s,
 {
 	char name[80];
 
-	*p = (struct place){.host = ""};
+	*p = (struct place){.lock_fd = -1};
 	place_name(session_id, name);
 	if (find_workdir(p, s, name, e) != 0 || check_path(p->host, e) != 0)
 		return -1;
@@ -113,6 +195,21 @@ place_open(struct place *p, const struct settings *s,
 	    != 0 || check_path(p->outputs, e) != 0))
 		return -1;
 	return 0;
+}
+
+int
+place_lock(struct place *p, struct error *e)
+{
+	int fd = open(p->host, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+	if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		p->lock_fd = fd;
+		return 1;
+	}
+	if (fd == -1 || errno != EWOULDBLOCK)
+		r = error_errno(e, "%s: lock", p->host);
+	io_close(&fd);
+	return r;
 }
 
 int
@@ -187,16 +284,23 @@ place_make_mount(struct place *p, const char *inside, struct error *e)
 	return 0;
 }
 
-/* The deepest were made last. */
+/* The deepest were made last.  The session may have put links in their
+ * way. */
 static void
 remove_made(struct place *p)
 {
 	int fd = open(p->host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	while (fd != -1 && p->made_count > 0)
-		unlinkat(fd, p->made[--p->made_count], AT_REMOVEDIR);
-	if (fd != -1)
-		close(fd);
+	while (fd != -1 && p->made_count > 0) {
+		const char *leaf;
+		int dir_fd = tree_open_parent(fd, p->made[--p->made_count],
+		    NULL, &leaf);
+
+		if (dir_fd != -1)
+			unlinkat(dir_fd, leaf, AT_REMOVEDIR);
+		io_close(&dir_fd);
+	}
+	io_close(&fd);
 }
 
 void
@@ -207,6 +311,7 @@ place_close(struct place *p)
 	if (p->state[0] != '\0')
 		rmdir(p->state);
 	p->state[0] = '\0';
+	io_close(&p->lock_fd);
 }
 
 /* The members of base but those that are added to. */

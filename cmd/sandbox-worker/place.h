@@ -13,6 +13,7 @@
 enum { PLACE_POLICY_MAX = 12288, PLACE_MADE_MAX = 32 };
 
 struct place {
+	int lock_fd;             /* of the working directory, -1: none */
 	char host[PATH_MAX];     /* the working directory */
 	char inside[PATH_MAX];   /* its name in the sandbox */
 	char outputs[PATH_MAX];  /* "" if there are none */
@@ -22,9 +23,18 @@ struct place {
 	size_t made_count;
 };
 
+/* Refuses settings with which a session could read or change what is not
+ * its own: a file that is named there, or another directory, lies where
+ * sessions can write.  Returns 0 or -1 with a text. */
+int place_judge(const struct settings *s, struct error *e);
+
 /* Finds or makes the directories that are shown.  Returns 0 or -1 with a text. */
 int place_open(struct place *p, const struct settings *s,
     const char *session_id, struct error *e);
+
+/* Has the working directory for this process alone, until place_close.
+ * Returns 1 then, 0 if another one has it, or -1 with a text. */
+int place_lock(struct place *p, struct error *e);
 
 /* Makes the private directory.  Returns 0 or -1 with a text. */
 int place_make_state(struct place *p, const struct settings *s,

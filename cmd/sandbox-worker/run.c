@@ -111,6 +111,8 @@ command_run(int argc, char **argv)
 	if (settings_parse(&settings_run, argc, argv, &s, &status) !=
 	    OPT_RUN)
 		return status;
+	if (place_judge(&s, &e) != 0)
+		return opt_usage_error(&settings_run, &e);
 	if (s.item_fd == -1 && take_item(&s, work, &e) != 0)
 		return opt_usage_error(&settings_run, &e);
 	if (s.item_fd != -1 && read_item(&s, &claim, &e) != 0) {

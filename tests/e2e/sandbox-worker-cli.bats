@@ -161,6 +161,24 @@ requests()
 	eq "$(requests | wc -l)" 1
 }
 
+@test "a file that sessions can read or change is refused" {
+	key_file
+	mkdir "$T/work"
+	cp -p "$T/key" "$T/work/key"
+	echo '{}' >"$T/work/choose.jq"
+	run_tool 2 "$BIN/sandbox-worker" poll --environment-id e \
+		--environment-key-file "$T/work/key" --workdir "$T/work"
+	eq "${stderr_lines[0]}" "sandbox-worker: --environment-key-file $(:
+		)$T/work/key: sessions can write where it lies"
+	run_tool 2 "$BIN/sandbox-worker" poll --environment-id e \
+		--environment-key-file "$T/key" --workspaces "$T" \
+		--policy-jq "$T/work/choose.jq"
+	run_tool 2 "$BIN/sandbox-worker" run --work-id w --session-id s \
+		--environment-id e --workdir "$T/work" --state "$T/work"
+	eq "${stderr_lines[0]}" "sandbox-worker: --state $T/work: $(:
+		)sessions can write where it lies"
+}
+
 @test "--on-work runs the script for each item, by the vendor's contract" {
 	cat >"$T/script" <<-'END'
 	#!/bin/sh

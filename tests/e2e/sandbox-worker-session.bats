@@ -51,6 +51,24 @@ stopped()
 	eq "$(stopped)" 2
 }
 
+@test "a second worker leaves a directory to the one that has it" {
+	session '"touch begun; sleep 100"'
+	mkdir "$T/all"
+	start_bg first "$BIN/sandbox-worker" poll "${OPTIONS[@]}" \
+		--workspaces "$T/all"
+	wait_until test -e "$T/all/sesn_1/begun"
+	mv "$T/requests" "$T/first-requests"
+	start_ready again node "$ROOT/tests/fakes/one-session.mjs" \
+		"$T/requests" '"rm begun"'
+	OPTIONS+=(--base-url "http://127.0.0.1:${READY[again]}")
+	work 0 --workspaces "$T/all"
+	[[ $stderr == *"/all/sesn_1: another worker has had it for 10 s "* ]]
+	eq "$(results)" ""
+	eq "$(stopped)" 1
+	[[ -e $T/all/sesn_1/begun ]]
+	stop first
+}
+
 @test "--outputs shows a directory that the host keeps" {
 	session '"echo done >/mnt/session/outputs/report"'
 	mkdir "$T/out"
@@ -166,8 +184,7 @@ stopped()
 	stop service
 	rm -r "$T/requests" "$T/work"
 	session '"true"'
-	work 0 --audit "$T/work/audit"
-	eq "$(results)" ""
+	work 2 --audit "$T/work/audit"
 }
 
 has_lines()

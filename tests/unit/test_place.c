@@ -104,8 +104,84 @@ test_mounts(void)
 	    "leads nowhere");
 	eq_int(place_make_mount(&place, "/workspace/../a", &e), -1,
 	    "nor does ..");
+	mkdir(path_of("else"), 0700);
+	mkdir(path_of("else/a"), 0700);
+	rmdir(path_of("sesn_1/memory/a"));
+	rmdir(path_of("sesn_1/memory"));
+	eq_int(symlink("../else", path_of("sesn_1/memory")), 0,
+	    "a link in the way of what was made");
+	place_close(&place);
+	ok(stat(path_of("else/a"), &st) == 0, "takes nothing else away");
+	unlink(path_of("sesn_1/memory"));
+	rmdir(path_of("else/a"));
+	rmdir(path_of("else"));
+	open_place();
+	place_make_mount(&place, "/workspace/memory/a", &e);
 	place_close(&place);
 	ok(stat(path_of("sesn_1/memory"), &st) != 0, "all is removed");
+}
+
+static void
+test_lock(void)
+{
+	static struct place other;
+	struct error e;
+
+	open_place();
+	eq_int(place_open(&other, &settings, "sesn_1", &e), 0, "the same");
+	eq_int(place_lock(&place, &e), 1, "is for the first");
+	eq_int(place_lock(&other, &e), 0, "not for the second");
+	place_close(&place);
+	eq_int(place_lock(&other, &e), 1, "until the first has ended");
+	place_close(&other);
+	unlink(path_of("sesn_1/link"));
+	rmdir(path_of("sesn_1"));
+	eq_int(place_lock(&place, &e), -1, "and not where it is gone");
+}
+
+/* Whether a file that is named so is taken. */
+static bool
+is_taken(const char *name)
+{
+	struct error e;
+
+	settings.policy = path_of(name);
+	return place_judge(&settings, &e) == 0;
+}
+
+static void
+test_judge(void)
+{
+	char work[256], sub[256];
+	struct error e;
+
+	settings_init(&settings);
+	str_format(work, sizeof work, "%s", path_of("work"));
+	str_format(sub, sizeof sub, "%s", path_of("work/sub"));
+	mkdir(work, 0700);
+	mkdir(sub, 0700);
+	settings.workdir = work;
+	ok(symlink("..", path_of("work/up")) == 0 &&
+	    symlink("work/policy", path_of("link")) == 0, "links");
+	ok(io_create_file(path_of("work/policy"), bytes_cstr(""), 0600,
+	    &e) == 0 && io_create_file(path_of("policy"), bytes_cstr(""),
+	    0600, &e) == 0, "files");
+	ok(is_taken("policy"), "a file beside the working directory");
+	ok(!is_taken("work/policy"), "not one in it");
+	ok(!is_taken("work/sub/nothing"), "nor one that could be made there");
+	ok(!is_taken("link"), "nor by a link to it");
+	settings.workspaces = dir;
+	ok(is_taken("policy"), "one beside the sessions' directories");
+	ok(!is_taken("work/policy"), "not one in such a directory");
+	settings.workspaces = settings.policy = NULL;
+	settings.outputs = sub;
+	eq_int(place_judge(&settings, &e), -1, "outputs in what is written");
+	settings.outputs = NULL;
+	settings.state = work;
+	eq_int(place_judge(&settings, &e), -1, "nor state");
+	settings.state = dir;
+	eq_int(place_judge(&settings, &e), 0, "outside they are fine");
+	settings.workdir = ".";
 }
 
 static void
@@ -261,12 +337,15 @@ static void
 remove_all(void)
 {
 	static const char *const names[] = {
-		"audit", "metrics", "sesn_2", "sesn_1/link",
+		"audit", "metrics", "sesn_2", "sesn_1/link", "link", "policy",
+		"work/policy", "work/up",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		unlink(path_of(names[i]));
 	rmdir(path_of("sesn_1"));
+	rmdir(path_of("work/sub"));
+	rmdir(path_of("work"));
 	rmdir(path_of("a:b"));
 	rmdir(dir);
 }
@@ -283,6 +362,8 @@ main(void)
 	test_names();
 	test_place();
 	test_mounts();
+	test_lock();
+	test_judge();
 	test_policy();
 	test_program();
 	test_audit();

@@ -50,6 +50,9 @@ test_compare(void)
 	    !str_starts("tu", "tun"), "starts");
 	ok(str_ends("a.b", ".b") && str_ends("x", "") && !str_ends("b", ".b"),
 	    "ends");
+	ok(str_is_within("/a", "/a") && str_is_within("/a/b", "/a/") &&
+	    str_is_within("/a", "/") && !str_is_within("/ab", "/a") &&
+	    !str_is_within("/", "/a"), "is within a directory");
 	str_hex(hex, bytes_of("\0\x7f\x80\xff", 4));
 	eq_str(hex, "007f80ff", "hexadecimal");
 }
