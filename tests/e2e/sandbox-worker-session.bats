@@ -143,6 +143,25 @@ stopped()
 	[[ $stderr == *"status=4"* ]]
 }
 
+# The pace of the vendor's core client, twice in each call of it, and of its
+# worker between calls: each wait is up to a quarter shorter.
+@test "a result that is answered with 503 is posted at the vendor's pace" {
+	local at gap want n=0 least=(375 750 750 375)
+
+	TTL=30 REFUSE=4 session '"echo done"'
+	work 0
+	mapfile -t at <"$T/requests.refused"
+	eq "${#at[@]}" 5
+	for want in "${least[@]}"; do
+		gap=$((at[n + 1] - at[n]))
+		echo "wait $n: $gap ms"
+		((gap >= want - 5))
+		n=$((n + 1))
+	done
+	# 3 s, and what a busy machine adds.
+	((at[4] - at[0] < 8000))
+}
+
 @test "an interrupt ends the command that runs, and what waits" {
 	session '"sleep 100"' '{"type": "user.interrupt"}' '"echo next"'
 	work 0

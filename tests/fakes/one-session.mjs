@@ -4,7 +4,9 @@
 // for one session, whose agent takes STEPs, each a JSON value: a string is
 // a command for bash, an object an event as it is, a list [TOOL, INPUT] a call.
 // Each step waits for the result of the one before, but an event does not.
-// With REPEAT=N in the environment the item is offered N times.  Its port goes
+// With REPEAT=N in the environment the item is offered N times; with REFUSE=N
+// the first N results are answered with 503 and their times, in ms, go to
+// LOG.refused; TTL=N is that of the lease, in seconds.  Its port goes
 // to descriptor 9, requests to LOG, a line each.
 
 import fs from 'node:fs';
@@ -12,6 +14,7 @@ import http from 'node:http';
 
 const [log, ...words] = process.argv.slice(2);
 const steps = words.map((w) => JSON.parse(w));
+let refusals = Number(process.env.REFUSE ?? 0);
 let offers = Number(process.env.REPEAT ?? 1), beats = 0, items = 0;
 let history = [], streams = new Set(), waiting = null, left = [];
 
@@ -80,7 +83,7 @@ function answer(req, body) {
 		return offer();
 	if (req.url.includes('/heartbeat'))
 		return { last_heartbeat: `${++beats}`, lease_extended: true,
-			state: 'active', ttl_seconds: 2 };
+			state: 'active', ttl_seconds: Number(process.env.TTL ?? 2) };
 	if (/\/events\?/.test(req.url))
 		return { data: history, next_page: null };
 	if (req.method === 'POST' && req.url.endsWith('/events'))
@@ -97,6 +100,13 @@ const server = http.createServer((req, res) => {
 		fs.appendFileSync(log, `${req.method} ${req.url} ${body}\n`);
 		if (req.url.endsWith('/events/stream'))
 			return stream(res);
+		if (req.method === 'POST' && req.url.endsWith('/events') &&
+		    process.env.REFUSE) {
+			fs.appendFileSync(`${log}.refused`,
+				`${Math.round(performance.now())}\n`);
+			if (refusals-- > 0)
+				return res.writeHead(503).end();
+		}
 		res.writeHead(200, { 'content-type': 'application/json' })
 			.end(JSON.stringify(answer(req, body)));
 	});
