@@ -334,13 +334,41 @@ item_init_call(struct item *i)
 
 /* ---- the sandbox ---- */
 
+/* What the host does not give is no news to --require, but to whoever has not
+ * asked for it. */
+static void
+say_degraded(struct bytes isolation)
+{
+	static const char *const names[] = {"feature", "reason",
+		"consequence"};
+	char text[3][256];
+	struct jsonr v, list, one;
+	struct jsonr_iter iter;
+	struct error e;
+
+	if (jsonr_parse_object(isolation, &v, &e) != 0 ||
+	    jsonr_get(v, "degraded", &list, &e) != 1)
+		return;
+	jsonr_iter_init(&iter, list);
+	while (jsonr_next(&iter, NULL, &one)) {
+		for (size_t n = 0; n < 3; n++) {
+			if (jsonr_get_str(one, names[n], text[n],
+			    sizeof text[n], &e) != 1)
+				text[n][0] = '\0';
+		}
+		log_line(DIAG_WARNING, "the sandbox: %s: %s: %s", text[0],
+		    text[1], text[2]);
+	}
+}
+
 static void
 sandbox_ready(void *user, const char *workdir, struct bytes isolation)
 {
 	struct item *i = user;
 
-	(void)isolation;
 	log_line(DIAG_INFO, "the sandbox is ready at %s", workdir);
+	if (i->phase == ITEM_BUILDING)
+		say_degraded(isolation);
 	report_event(&i->report, "sandbox-ready");
 	item_progress(i);
 	if (i->phase == ITEM_BUILDING)

@@ -107,6 +107,30 @@ stopped()
 	eq "$(stopped)" 1
 }
 
+@test "an item fails where the host cannot give what --require names" {
+	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
+		"$ROOT/tests/fakes/refuse-namespaces.c" -lseccomp
+	session '"echo ran"'
+	cat >"$T/exec" <<-END
+	#!/bin/sh
+	exec "$T/refuse" "$BIN/sandbox-exec" "\$@"
+	END
+	chmod +x "$T/exec"
+	work 0 --sandbox-exec "$T/exec" --require namespaces
+	eq "$(results)" ""
+	eq "$(stopped)" 1
+	[[ $stderr == *"namespaces are required: "* ]]
+	[[ $stderr == *"session=sesn_1 status=1"* ]]
+	run -1 grep stream "$T/requests"
+	stop service
+	rm -r "$T/requests" "$T/work"
+	# What is left of a sandbox there is Landlock and seccomp.
+	session '"echo ran"'
+	work 0 --sandbox-exec "$T/exec"
+	eq "$(results)" '[false,"ran"]'
+	[[ $stderr == *"warning: the sandbox: namespaces: "* ]]
+}
+
 @test "a program that does not end or takes all memory fails its item" {
 	session '"echo ran"'
 	echo 'def f: f; f' >"$T/choose.jq"
