@@ -186,6 +186,39 @@ stopped()
 	((at[4] - at[0] < 8000))
 }
 
+@test "results at the limits of the tools arrive whole" {
+	# NULs become three bytes, control characters six.
+	session \
+		'"head -c 2097152 /dev/zero | tr \\\\0 a; printf \\\\303\\\\251"' \
+		'"printf \"a\\\\0b\\\\377c\\\\303\\\\n\""' \
+		'["read", {"file_path": "nul"}]' \
+		'["read", {"file_path": "control"}]' \
+		'["read", {"file_path": "invalid"}]' \
+		'["read", {"file_path": "above"}]'
+	head -c 262144 /dev/zero >"$T/work/nul"
+	tr '\0' '\001' <"$T/work/nul" >"$T/work/control"
+	tr '\0' '\377' <"$T/work/nul" >"$T/work/invalid"
+	head -c 262145 /dev/zero >"$T/work/above"
+	work 0
+	sed -n 's/^POST [^ ]*\/events //p' "$T/requests" >"$T/posts"
+	jq -r '.events[0] | [.is_error, (.content[0].text |
+		length, (explode | unique | map(tostring) | join(" ")))] |
+		@tsv' "$T/posts" >"$T/sums"
+	diff - <(head -n 5 "$T/sums" | sed 1d) <<-END
+	false	6	97 98 99 65533
+	false	262144	65533
+	false	262144	1
+	false	262144	65533
+	END
+	eq "$(head -n 1 "$T/posts" | jq -r '.events[0].content[0].text |
+		length, .[:20], .[-2:]')" "102419
+[output truncated]
+a
+aé"
+	[[ $(results | tail -n 1) == *'is 262145 bytes, exceeds 262144-byte'* ]]
+	eq "$(stopped)" 1
+}
+
 @test "an interrupt ends the command that runs, and what waits" {
 	session '"sleep 100"' '{"type": "user.interrupt"}' '"echo next"'
 	work 0
@@ -245,4 +278,13 @@ has_lines()
 	grep -qx 'sandbox_worker_tool_calls_total{tool="bash",result="ok"} 1' \
 		"$T/metrics"
 	grep -qx 'sandbox_worker_items_done_total 1' "$T/metrics"
+	node "$ROOT/tests/fakes/check-metrics.mjs" <"$T/metrics"
+	# The check can fail.
+	for change in 's/^# TYPE .*polls_total/# TYPE other_total/' \
+		'/^# HELP sandbox_worker_sessions /d' 's/ 1$/ one/' \
+		'$s/$/\n# HELP x y/' 's/bash/read/' \
+		's/claims_total/claims/'; do
+		sed "$change" "$T/metrics" >"$T/changed"
+		run -1 node "$ROOT/tests/fakes/check-metrics.mjs" <"$T/changed"
+	done
 }

@@ -95,6 +95,7 @@ function answer(req, body) {
 const server = http.createServer((req, res) => {
 	let body = '';
 
+	req.setEncoding('utf8');
 	req.on('data', (d) => { body += d; });
 	req.on('end', () => {
 		fs.appendFileSync(log, `${req.method} ${req.url} ${body}\n`);
