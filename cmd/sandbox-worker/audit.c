@@ -9,6 +9,7 @@
 
 #include "cmd/sandbox-worker/log.h"
 #include "common/io.h"
+#include "common/jsonr.h"
 #include "common/jsonw.h"
 #include "common/sha256.h"
 #include "common/str.h"
@@ -71,6 +72,14 @@ write_call(struct jsonw *w, const struct audit_call *c)
 	jsonw_key_int(w, "bytes", (int64_t)c->bytes);
 }
 
+static void
+write_ids(struct jsonw *w, const struct audit *a)
+{
+	jsonw_key_str(w, "environment_id", a->environment_id);
+	jsonw_key_str(w, "work_id", a->work_id);
+	jsonw_key_str(w, "session_id", a->session_id);
+}
+
 int
 audit_write(struct audit *a, const struct audit_call *c)
 {
@@ -86,9 +95,7 @@ audit_write(struct audit *a, const struct audit_call *c)
 	jsonw_open(&w, '{');
 	jsonw_key_str(&w, "time", log_stamp(stamp));
 	jsonw_key_str(&w, "event", "tool");
-	jsonw_key_str(&w, "environment_id", a->environment_id);
-	jsonw_key_str(&w, "work_id", a->work_id);
-	jsonw_key_str(&w, "session_id", a->session_id);
+	write_ids(&w, a);
 	write_call(&w, c);
 	if (a->input) {
 		jsonw_key(&w, "input");
@@ -100,5 +107,59 @@ audit_write(struct audit *a, const struct audit_call *c)
 	if (jsonw_ok(&w) && buf_add_str(&line, "\n") == 0)
 		r = io_write_all(a->fd, buf_bytes(&line));
 	buf_reset(&line);
+	return r;
+}
+
+/* Whether a sandbox's line is about something that it decided. */
+static bool
+is_decision(struct jsonr v)
+{
+	static const char *const decisions[] = {
+		"net", "net-skipped", "protected", "kill"};
+	static const char *const ours[] = {
+		"environment_id", "work_id", "session_id"};
+	struct jsonr event, member;
+	struct jsonr_iter hits;
+	struct error e;
+
+	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+		if (jsonr_get(v, ours[i], &member, &e) != 0)
+			return false;
+	}
+	if (jsonr_get(v, "event", &event, &e) != 1)
+		return false;
+	for (size_t i = 0; i < sizeof decisions / sizeof decisions[0]; i++) {
+		if (jsonr_eq_str(event, decisions[i]))
+			return true;
+	}
+	if (!jsonr_eq_str(event, "end") ||
+	    jsonr_get(v, "limits_hit", &member, &e) != 1)
+		return false;
+	jsonr_iter_init(&hits, member);
+	return jsonr_next(&hits, NULL, &member);
+}
+
+int
+audit_copy(struct audit *a, struct bytes line)
+{
+	struct error ignored;
+	struct buf out;
+	struct jsonr v;
+	struct jsonw w;
+	int r = -1;
+
+	if (a->fd == -1 || jsonr_parse_object(line, &v, &ignored) != 0 ||
+	    !is_decision(v))
+		return 0;
+	buf_init(&out, LINE_MAX_BYTES);
+	jsonw_init(&w, &out);
+	jsonw_open(&w, '{');
+	write_ids(&w, a);
+	errno = ENOBUFS;
+	if (jsonw_ok(&w) && buf_add_str(&out, ",") == 0 &&
+	    buf_add(&out, bytes_after(v.text, 1)) == 0 &&
+	    buf_add_str(&out, "\n") == 0)
+		r = io_write_all(a->fd, buf_bytes(&out));
+	buf_reset(&out);
 	return r;
 }

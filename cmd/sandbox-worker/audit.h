@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The audit file: one line of JSON for each tool call.  It holds the digest of
- * a call's input; the input itself only if that was asked for. */
+/* The audit file: one line of JSON for each tool call, and for each decision
+ * that a sandbox made about one.  It holds the digest of a call's input; the
+ * input itself only if that was asked for. */
 #ifndef ADIT_WORKER_AUDIT_H
 #define ADIT_WORKER_AUDIT_H
 
@@ -34,5 +35,10 @@ void audit_close(struct audit *a);
 
 /* Returns 0, or -1 with errno. */
 int audit_write(struct audit *a, const struct audit_call *c);
+
+/* Writes a line of a sandbox's own audit with our ids, if its event is a
+ * decision, and no line that says whose it is.  Returns 0, or -1 with
+ * errno. */
+int audit_copy(struct audit *a, struct bytes line);
 
 #endif

@@ -12,8 +12,6 @@
 #include "common/str.h"
 
 enum {
-	ARGS_MAX = 2 * OPT_LIST_MAX + 16,
-	CALL_TIME_LEN = 32,
 	LOCK_LOOK_MS = 250,
 	FETCH_MS = 120000,
 	STOP_ANSWER_MAX = 1 << 20,
@@ -306,29 +304,39 @@ fetch_session(struct item *i)
 
 /* ---- the sandbox ---- */
 
-/* The command line of sandbox-exec; the strings are those of the settings. */
+/* The strings are those of the settings, or stay in the item. */
 static void
-fill_arguments(const struct settings *s, const char *program,
-    char call_time[static CALL_TIME_LEN],
-    const char *args[static ARGS_MAX + 1])
+fill_command(struct item *i)
 {
+	const struct settings *s = i->settings;
+	struct item_command *c = &i->command;
 	size_t n = 0;
 
-	str_format(call_time, CALL_TIME_LEN, "%lldms",
+	if (s->sandbox_exec != NULL)
+		str_format(c->program, sizeof c->program, "%s",
+		    s->sandbox_exec);
+	else
+		spawn_find_beside("sandbox-exec", c->program,
+		    sizeof c->program);
+	str_format(c->call_time, sizeof c->call_time, "%lldms",
 	    (long long)s->tool_ms);
-	args[n++] = program;
-	args[n++] = "--max-call";
-	args[n++] = call_time;
+	c->argv[n++] = c->program;
+	c->argv[n++] = "--max-call";
+	c->argv[n++] = c->call_time;
 	if (s->policy != NULL) {
-		args[n++] = "--policy";
-		args[n++] = s->policy;
+		c->argv[n++] = "--policy";
+		c->argv[n++] = s->policy;
+	}
+	if (i->relay != NULL) {
+		c->argv[n++] = "--audit";
+		c->argv[n++] = audit_relay_path(i->relay);
 	}
 	for (size_t k = 0; k < s->require.count; k++) {
-		args[n++] = "--require";
-		args[n++] = s->require.at[k];
+		c->argv[n++] = "--require";
+		c->argv[n++] = s->require.at[k];
 	}
-	args[n++] = "--serve";
-	args[n] = NULL;
+	c->argv[n++] = "--serve";
+	c->argv[n] = NULL;
 }
 
 static int
@@ -342,25 +350,27 @@ write_policy(struct item *i, struct bytes chosen, struct error *e)
 	    i->mount_count, &i->policy, e);
 }
 
+static int
+open_relay(struct item *i, struct error *e)
+{
+	if (i->audit.fd == -1)
+		return 0;
+	i->relay = audit_relay_new(i->ev, i->settings->state, &i->audit, e);
+	return i->relay == NULL ? -1 : 0;
+}
+
 static void
 build_sandbox(struct item *i, struct bytes chosen)
 {
-	const char *args[ARGS_MAX + 1];
-	char program[PATH_MAX], call_time[CALL_TIME_LEN];
-	struct sandbox_settings s = {.ev = i->ev, .argv = args};
+	struct sandbox_settings s = {.ev = i->ev, .argv = i->command.argv};
 	struct error e;
 
-	if (i->settings->sandbox_exec != NULL)
-		str_format(program, sizeof program, "%s",
-		    i->settings->sandbox_exec);
-	else
-		spawn_find_beside("sandbox-exec", program, sizeof program);
-	fill_arguments(i->settings, program, call_time, args);
 	set_phase(i, ITEM_BUILDING);
-	if (write_policy(i, chosen, &e) != 0) {
+	if (open_relay(i, &e) != 0 || write_policy(i, chosen, &e) != 0) {
 		item_fail(i, "%s", e.text);
 		return;
 	}
+	fill_command(i);
 	s.policy = buf_bytes(&i->policy);
 	i->sandbox = sandbox_new(&s, &item_sandbox_events, i, &e);
 	if (i->sandbox == NULL)
@@ -460,6 +470,8 @@ close_sandbox(struct item *i)
 	}
 	if (!i->sandbox_stopped)
 		return;
+	audit_relay_free(i->relay);
+	i->relay = NULL;
 	set_phase(i, ITEM_STORING);
 	if (i->content != NULL && !i->content_finished)
 		content_finish(i->content, i->reason == REASON_IDLE);

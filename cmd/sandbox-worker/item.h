@@ -12,6 +12,7 @@
 
 #include "cmd/sandbox-worker/api.h"
 #include "cmd/sandbox-worker/audit.h"
+#include "cmd/sandbox-worker/audit_relay.h"
 #include "cmd/sandbox-worker/chooser.h"
 #include "cmd/sandbox-worker/content.h"
 #include "cmd/sandbox-worker/lease.h"
@@ -31,6 +32,13 @@ enum {
 	ITEM_FETCH_MS = 2000,          /* for a session not needed any more */
 	ITEM_STOP_MS = 10000,          /* for the release */
 	ITEM_FLUSH_MS = 10000,         /* for memory stores, at SIGTERM */
+	ITEM_ARGS_MAX = 2 * OPT_LIST_MAX + 16,
+};
+
+/* The command line of sandbox-exec, for each time that it is started. */
+struct item_command {
+	const char *argv[ITEM_ARGS_MAX + 1];
+	char program[PATH_MAX], call_time[32];
 };
 
 enum item_phase {
@@ -87,6 +95,7 @@ struct item {
 
 	struct place place;
 	struct chooser *chooser;
+	struct item_command command;
 	struct sandbox *sandbox;
 	struct buf policy;
 	int sandbox_deaths;    /* in a row, without a result in between */
@@ -108,6 +117,7 @@ struct item {
 	int64_t tool_ms;       /* when the tool began */
 
 	struct audit audit;
+	struct audit_relay *relay; /* of the sandbox's lines to audit */
 	struct report report;
 	int status;            /* of the process */
 };

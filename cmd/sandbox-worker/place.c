@@ -84,16 +84,24 @@ find_parent(const char *path, char out[static PATH_MAX])
 	    path) != 0 || realpath(dir, out) == NULL ? -1 : 0;
 }
 
-/* Whether sessions can write to dir: it lies in the working directory of all,
- * or below the one that holds a directory for each. */
 static bool
-is_writable(const char *dir, const char *given, bool shared)
+is_in(const char *dir, const char *given, bool shared)
 {
 	char real[PATH_MAX];
 
 	if (given == NULL || realpath(given, real) == NULL)
 		return false;
 	return str_is_within(dir, real) && (shared || !str_eq(dir, real));
+}
+
+/* Whether sessions can write to dir: it lies in the working directory of all,
+ * or below one that holds a directory for each. */
+static bool
+is_writable(const struct settings *s, const char *dir)
+{
+	return is_in(dir, s->workspaces, false) ||
+	    is_in(dir, s->outputs, false) ||
+	    (s->workspaces == NULL && is_in(dir, s->workdir, true));
 }
 
 /* The file itself may be a link, and the name of one. */
@@ -110,10 +118,7 @@ judge_path(const struct settings *s, const char *option, const char *path,
 	known[1] = realpath(path, at[1]) != NULL &&
 	    find_parent(at[1], at[1]) == 0;
 	for (int i = 0; i < 2; i++) {
-		if (known[i] && (is_writable(at[i], s->workspaces, false) ||
-		    is_writable(at[i], s->outputs, false) ||
-		    (s->workspaces == NULL && is_writable(at[i], s->workdir,
-		    true))))
+		if (known[i] && is_writable(s, at[i]))
 			return error_set(e, "%s %s: sessions can write where "
 			    "it lies", option, path);
 	}
@@ -137,16 +142,13 @@ place_judge(const struct settings *s, struct error *e)
 		if (judge_path(s, named[i].option, named[i].path, e) != 0)
 			return -1;
 	}
-	if (s->workspaces != NULL)
-		return 0;
-	if (realpath(s->state, real) != NULL &&
-	    is_writable(real, s->workdir, true))
+	if (realpath(s->state, real) != NULL && is_writable(s, real))
 		return error_set(e, "--state %s: sessions can write where it "
 		    "lies", s->state);
 	if (s->outputs != NULL && realpath(s->outputs, real) != NULL &&
-	    is_writable(real, s->workdir, true))
-		return error_set(e, "--outputs %s: it lies in the working "
-		    "directory", s->outputs);
+	    is_writable(s, real))
+		return error_set(e, "--outputs %s: sessions can write where "
+		    "it lies", s->outputs);
 	return 0;
 }
 

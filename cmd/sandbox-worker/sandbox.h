@@ -18,7 +18,8 @@ enum {
 
 struct sandbox_settings {
 	struct ev_loop *ev;       /* the default loop, for ev_child */
-	const char *const *argv;  /* sandbox-exec with its options */
+	const char *const *argv;  /* sandbox-exec with its options;
+	                           * of the caller, all the time */
 	struct bytes policy;      /* of the session, a JSON object; copied */
 };
 

@@ -263,6 +263,35 @@ aé"
 	work 2 --audit "$T/work/audit"
 }
 
+@test "the audit file has what the sandbox decided about a call" {
+	session '"curl -sS http://denied.example/; true"' \
+		'"head -c 300000000 /dev/zero | tail | wc -c"'
+	echo '{net: "allow", allow: ["allowed.example"], mem: "64m"}' \
+		>"$T/choose.jq"
+	work 0 --policy-jq "$T/choose.jq" --audit "$T/audit" --state "$T"
+	jq -c 'select(.event == "tool") | .tool' "$T/audit" >"$T/calls"
+	eq "$(cat "$T/calls")" $'"bash"\n"bash"'
+	jq -c 'select(.event == "net") | [.session_id, .work_id, .verdict,
+		.host, .port]' "$T/audit" >"$T/net"
+	eq "$(cat "$T/net")" '["sesn_1","work_1","deny","denied.example",80]'
+	eq "$(jq -c 'select(.event == "end") | [.session_id, .limits_hit]' \
+		"$T/audit")" '["sesn_1",["mem"]]'
+	run find "$T" -name 'sandbox-audit.*'
+	eq "$output" ""
+}
+
+@test "a sandbox that has died is built anew for the next call" {
+	session '"touch begun; sleep 100"' '"echo next"'
+	start_bg worker "$BIN/sandbox-worker" poll "${OPTIONS[@]}" \
+		--workdir "$T/work" --audit "$T/audit"
+	wait_until test -e "$T/work/begun"
+	kill -KILL "$(pgrep -P "$(pgrep -P "${PID[worker]}")" sandbox-exec)"
+	wait_until has_lines 2 "$T/audit"
+	stop worker
+	[[ $(results | head -n 1) == '[true,"Error: '* ]]
+	eq "$(results | tail -n 1)" '[false,"next"]'
+}
+
 has_lines()
 {
 	[[ -e $2 && $(wc -l <"$2") -ge $1 ]]

@@ -332,6 +332,46 @@ test_metrics(void)
 	eq_int(metrics_write(&m, &e), -1, "where nothing can be written");
 }
 
+/* Whether a sandbox's line is copied with our ids in front. */
+static bool
+is_copied(const char *line)
+{
+	struct audit a = {.environment_id = "e", .work_id = "w",
+		.session_id = "s"};
+	char got[1024], want[1024];
+	struct error e;
+	struct buf in;
+
+	unlink(path_of("audit"));
+	audit_open(&a, path_of("audit"), "/nowhere", "", &e);
+	audit_copy(&a, bytes_cstr(line));
+	audit_close(&a);
+	buf_init(&in, sizeof got - 1);
+	io_read_file(path_of("audit"), &in, &e);
+	str_from_bytes(got, sizeof got, buf_bytes(&in));
+	buf_reset(&in);
+	str_format(want, sizeof want, "{\"environment_id\":\"e\","
+	    "\"work_id\":\"w\",\"session_id\":\"s\",%s\n", line + 1);
+	return str_eq(got, want);
+}
+
+static void
+test_audit_copy(void)
+{
+	ok(is_copied("{\"event\":\"net\",\"verdict\":\"deny\"}") &&
+	    is_copied("{\"event\":\"kill\"}") &&
+	    is_copied("{\"event\":\"end\",\"limits_hit\":[\"mem\"]}"),
+	    "what a sandbox decides is copied");
+	ok(!is_copied("{\"event\":\"call\",\"tool\":\"bash\"}") &&
+	    !is_copied("{\"event\":\"tool\",\"tool\":\"bash\"}") &&
+	    !is_copied("{\"event\":\"end\",\"limits_hit\":[]}") &&
+	    !is_copied("{\"event\":\"start\"}"), "nothing else");
+	ok(!is_copied("{\"event\":\"net\",\"session_id\":\"other\"}") &&
+	    !is_copied("{\"event\":\"net\"") &&
+	    !is_copied("{\"event\":\"net\",\"event\":\"net\"}") &&
+	    !is_copied("[]"), "nor what is forged or broken");
+}
+
 /* What the tests have made, each by its name. */
 static void
 remove_all(void)
@@ -367,6 +407,7 @@ main(void)
 	test_policy();
 	test_program();
 	test_audit();
+	test_audit_copy();
 	test_metrics();
 	remove_all();
 	return test_done();
