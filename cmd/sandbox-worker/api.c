@@ -242,6 +242,9 @@ perform(struct api *a, struct exchange *x, struct error *e)
 			return -1;
 		code = curl_easy_perform(a->easy);
 		r = exchange_finish(x, code, attempt, &delay_ms, e);
+		/* A server may want a longer pause than the caller has. */
+		if (r == 1 && delay_ms > timeout_ms)
+			r = x->response.status == 0 ? -1 : 0;
 		if (r != 1)
 			return r;
 		poll(NULL, 0, (int)delay_ms);

@@ -74,9 +74,10 @@ bool api_has_token(const struct api *a);
 const char *api_token(const struct api *a); /* or NULL */
 bool api_has_environment_key(const struct api *a);
 
-/* Performs a call, blocking, with the retry rule.  Returns 0 when an HTTP
- * answer came, of any status; or -1 with a text when none came, or its body
- * was above max.  ret is to be given to api_response_done in any case. */
+/* Performs a call, blocking, with the retry rule, but without a pause that is
+ * longer than timeout_ms.  Returns 0 when an HTTP answer came, of any status;
+ * or -1 with a text when none came, or its body was above max.  ret is to be
+ * given to api_response_done in any case. */
 int api_call(struct api *a, const struct api_request *r,
     struct api_response *ret, struct error *e);
 void api_response_done(struct api_response *r);

@@ -144,6 +144,7 @@ stopped()
 	rm -r "$T/requests" "$T/work"
 	grep -qa __asan_init "$BIN/sandbox-worker" && return
 	session '"echo ran"'
+	# shellcheck disable=SC2016 # for jq
 	echo 'reduce range(1e9) as $i ("x"; . + .)' >"$T/choose.jq"
 	work 0 --policy-jq "$T/choose.jq"
 	eq "$(results)" ""
@@ -264,6 +265,7 @@ aé"
 }
 
 @test "the audit file has what the sandbox decided about a call" {
+	# shellcheck disable=SC2016 # for the sandbox
 	session '"curl -sS http://denied.example/; true"' \
 		'"head -c 300000000 /dev/zero | tail | wc -c"'
 	echo '{net: "allow", allow: ["allowed.example"], mem: "64m"}' \
@@ -309,6 +311,7 @@ has_lines()
 	grep -qx 'sandbox_worker_items_done_total 1' "$T/metrics"
 	node "$ROOT/tests/fakes/check-metrics.mjs" <"$T/metrics"
 	# The check can fail.
+	# shellcheck disable=SC2016 # for sed
 	for change in 's/^# TYPE .*polls_total/# TYPE other_total/' \
 		'/^# HELP sandbox_worker_sessions /d' 's/ 1$/ one/' \
 		'$s/$/\n# HELP x y/' 's/bash/read/' \

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* Where calls may go, what goes with them, and how failures are told. */
 #include "cmd/sandbox-worker/api.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/io.h"
+#include "common/sock.h"
 #include "common/str.h"
 #include "tests/unit/test.h"
 
@@ -139,9 +148,61 @@ test_texts(void)
 	    !api_is_fatal(302) && !api_is_fatal(200), "what is final");
 }
 
+/* Answers everything: it is too much, for a minute. */
+static void
+serve_busy(int listener)
+{
+	char in[4096];
+
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+
+		if (fd == -1 || read(fd, in, sizeof in) <= 0)
+			_exit(1);
+		io_write_all(fd, bytes_cstr("HTTP/1.1 429 Busy\r\n"
+		    "Retry-After: 60\r\nContent-Length: 0\r\n"
+		    "Connection: close\r\n\r\n"));
+		close(fd);
+	}
+}
+
+static void
+test_wait(void)
+{
+	struct api_request r = {.method = "GET", .path = "/", .to_fd = -1,
+		.max = 1, .retries = API_RETRIES, .timeout_ms = 2000};
+	struct api_settings s = {.environment_key = "key"};
+	int64_t begun_ms = clock_ms();
+	struct api_response answer;
+	char base[64];
+	struct error e;
+	uint16_t port;
+	struct api *a;
+	int fd = sock_listen_tcp("127.0.0.1:0", &port, &e);
+	pid_t pid;
+
+	io_set_nonblock(fd, false);
+	pid = fork();
+	if (pid == 0)
+		serve_busy(fd);
+	close(fd);
+	str_format(base, sizeof base, "http://127.0.0.1:%u", port);
+	s.base = base;
+	a = api_new(&s, &e);
+	eq_int(api_call(a, &r, &answer, &e), 0, "an answer");
+	eq_int(answer.status, 429, "that it is too much");
+	eq_int(answer.retry_after_ms, 60000, "for a minute");
+	ok(clock_ms() - begun_ms < 30000, "which is longer than the call has");
+	api_response_done(&answer);
+	api_free(a);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 int
 main(void)
 {
+	test_wait();
 	test_base();
 	test_secrets();
 	test_headers();
