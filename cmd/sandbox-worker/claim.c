@@ -7,8 +7,8 @@
 #include "common/jsonw.h"
 
 int
-claim_write(struct buf *out, const struct work *work, const char *key,
-    const char *headers)
+claim_write(struct buf *out, const struct work *work,
+    const struct claim_keys *keys)
 {
 	struct jsonw w;
 
@@ -23,10 +23,12 @@ claim_write(struct buf *out, const struct work *work, const char *key,
 	jsonw_close(&w, '}');
 	if (work->secret[0] != '\0')
 		jsonw_key_str(&w, "secret", work->secret);
-	if (key != NULL)
-		jsonw_key_str(&w, "environment_key", key);
-	if (headers != NULL)
-		jsonw_key_str(&w, "headers", headers);
+	if (keys->key != NULL)
+		jsonw_key_str(&w, "environment_key", keys->key);
+	if (keys->headers != NULL)
+		jsonw_key_str(&w, "headers", keys->headers);
+	if (keys->key_file != NULL)
+		jsonw_key_str(&w, "key_file", keys->key_file);
 	jsonw_close(&w, '}');
 	errno = ENOBUFS;
 	return jsonw_ok(&w) ? 0 : -1;
@@ -38,7 +40,7 @@ claim_read(struct bytes in, struct claim *ret, struct error *e)
 	struct jsonr v;
 	int r = work_parse(in, "", &ret->work, e);
 
-	ret->key[0] = ret->headers[0] = '\0';
+	ret->key[0] = ret->headers[0] = ret->key_file[0] = '\0';
 	if (r == 0)
 		return error_set(e, "the work item: there is none");
 	if (r == -1)
@@ -48,5 +50,6 @@ claim_read(struct bytes in, struct claim *ret, struct error *e)
 	return jsonr_parse_object(in, &v, e) != 0 || jsonr_get_str(v,
 	    "environment_key", ret->key, sizeof ret->key, e) == -1 ||
 	    jsonr_get_str(v, "headers", ret->headers, sizeof ret->headers,
-	    e) == -1 ? -1 : 0;
+	    e) == -1 || jsonr_get_str(v, "key_file", ret->key_file,
+	    sizeof ret->key_file, e) == -1 ? -1 : 0;
 }

@@ -5,6 +5,8 @@
 #ifndef ADIT_CLAIM_H
 #define ADIT_CLAIM_H
 
+#include <limits.h>
+
 #include "cmd/sandbox-worker/api.h"
 #include "cmd/sandbox-worker/work.h"
 
@@ -14,12 +16,17 @@ struct claim {
 	struct work work;
 	char key[API_SECRET_MAX];      /* of the environment, or "" */
 	char headers[API_SECRET_MAX];  /* for all calls, or "" */
+	char key_file[PATH_MAX];       /* where the key is kept, or "" */
 };
 
-/* Writes the item; key and headers may be NULL.  Returns 0 or -1 with
- * ENOBUFS. */
-int claim_write(struct buf *out, const struct work *work, const char *key,
-    const char *headers);
+/* What goes with an item; each may be NULL. */
+struct claim_keys {
+	const char *key, *key_file, *headers;
+};
+
+/* Writes the item.  Returns 0 or -1 with ENOBUFS. */
+int claim_write(struct buf *out, const struct work *work,
+    const struct claim_keys *keys);
 
 /* Reads one.  Returns 0 or -1 with a text. */
 int claim_read(struct bytes in, struct claim *ret, struct error *e);

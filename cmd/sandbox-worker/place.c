@@ -183,6 +183,20 @@ find_workdir(struct place *p, const struct settings *s, const char *name,
 	return 0;
 }
 
+/* A file with the key may lie where sandboxes see it, /etc for one, and be of
+ * the user whom they run as. */
+static void
+find_key_file(struct place *p, const struct settings *s)
+{
+	if (s->key_file == NULL || realpath(s->key_file, p->key_file) == NULL)
+		p->key_file[0] = '\0';
+	for (char *c = p->key_file; *c != '\0'; c++) {
+		/* It becomes a pattern. */
+		if (strchr("*?[]{}!\\", *c) != NULL)
+			*c = '?';
+	}
+}
+
 int
 place_open(struct place *p, const struct settings *s,
     const char *session_id, struct error *e)
@@ -191,6 +205,7 @@ place_open(struct place *p, const struct settings *s,
 
 	*p = (struct place){.lock_fd = -1};
 	place_name(session_id, name);
+	find_key_file(p, s);
 	if (find_workdir(p, s, name, e) != 0 || check_path(p->host, e) != 0)
 		return -1;
 	if (s->outputs != NULL && (make_dir(s->outputs, name, p->outputs, e)
@@ -327,7 +342,8 @@ copy_members(struct jsonr base, struct jsonw *w)
 	buf_init(&name, PLACE_POLICY_MAX);
 	jsonr_iter_init(&i, base);
 	while (jsonr_next(&i, &key, &value)) {
-		if (jsonr_eq_str(key, "rw") || jsonr_eq_str(key, "ro"))
+		if (jsonr_eq_str(key, "rw") || jsonr_eq_str(key, "ro") ||
+		    jsonr_eq_str(key, "mask"))
 			continue;
 		buf_clear(&name);
 		buf_add(&name, key.text);
@@ -388,6 +404,26 @@ add_mounts(struct jsonw *w, const struct content_mount *mounts, size_t count,
 	}
 }
 
+static int
+add_masks(const struct place *p, struct jsonr base, struct jsonw *w,
+    struct error *e)
+{
+	struct jsonr given;
+
+	if (jsonr_get(base, "mask", &given, e) == -1)
+		return -1;
+	if (given.kind == JSONR_ABSENT && p->key_file[0] == '\0')
+		return 0;
+	jsonw_key(w, "mask");
+	jsonw_open(w, '[');
+	if (copy_list(base, "mask", w, e) != 0)
+		return -1;
+	if (p->key_file[0] != '\0')
+		jsonw_bytes(w, bytes_cstr(p->key_file));
+	jsonw_close(w, ']');
+	return 0;
+}
+
 int
 place_write_policy(const struct place *p, struct bytes base,
     const struct content_mount *mounts, size_t count, struct buf *out,
@@ -418,6 +454,8 @@ place_write_policy(const struct place *p, struct bytes base,
 		return error_prefix(e, "the policy");
 	add_mounts(&w, mounts, count, true);
 	jsonw_close(&w, ']');
+	if (add_masks(p, v, &w, e) != 0)
+		return error_prefix(e, "the policy");
 	if (workdir.kind == JSONR_ABSENT)
 		jsonw_key_str(&w, "workdir", p->inside);
 	jsonw_close(&w, '}');

@@ -17,6 +17,7 @@ struct place {
 	char host[PATH_MAX];     /* the working directory */
 	char inside[PATH_MAX];   /* its name in the sandbox */
 	char outputs[PATH_MAX];  /* "" if there are none */
+	char key_file[PATH_MAX]; /* is masked, as a pattern; "" for none */
 	char state[PATH_MAX];    /* private, for this process; "" for none */
 	/* Directories in host that were made to mount something on. */
 	char made[PLACE_MADE_MAX][PATH_MAX];

@@ -61,6 +61,8 @@ read_item(struct settings *s, struct claim *ret, struct error *e)
 		s->key = ret->key;
 	if (r == 0 && ret->headers[0] != '\0')
 		s->headers = ret->headers;
+	if (r == 0 && ret->key_file[0] != '\0')
+		s->key_file = ret->key_file;
 	if (in.mem != NULL)
 		secret_wipe(in.mem, in.size);
 	buf_reset(&in);

@@ -269,11 +269,14 @@ static int
 open_item(struct dispatch *d, struct error *e)
 {
 	int ends[2] = {-1, -1}, r = -1;
+	struct claim_keys keys = {
+		.key = d->settings->key, .key_file = d->settings->key_file,
+		.headers = d->settings->headers,
+	};
 	struct buf json;
 
 	buf_init(&json, CLAIM_MAX);
-	if (claim_write(&json, &d->work, d->settings->key,
-	    d->settings->headers) != 0)
+	if (claim_write(&json, &d->work, &keys) != 0)
 		error_set(e, "the work item is larger than %d bytes",
 		    CLAIM_MAX);
 	else if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)

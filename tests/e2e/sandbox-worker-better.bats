@@ -70,6 +70,9 @@ setup() { agents_setup; }
 	kill -STOP "${FAMILY[@]}"
 	PID[first]=${PID[worker]}
 	mv "$T/worker.err" "$T/first.err"
+	# The other one is elsewhere: the first has its directory still.
+	WORK=$T/elsewhere
+	mkdir "$WORK"
 	start_worker
 	wait_until scenario_marks wake
 	kill -CONT "${FAMILY[@]}"

@@ -76,6 +76,17 @@ stopped()
 	eq "$(cat "$T/out/sesn_1/report")" "done"
 }
 
+@test "a session sees nothing in the file of the key" {
+	mkdir "$T/shown"
+	session "\"cd '$T/shown' && stat -c '%n %s' *\""
+	echo text >"$T/shown/other"
+	mv "$T/key" "$T/shown/key [1]"
+	OPTIONS+=(--environment-key-file "$T/shown/key [1]")
+	echo "ro: $T/shown" >"$T/policy.yaml"
+	work 0 --policy "$T/policy.yaml"
+	eq "$(results)" '[false,"key [1] 0\nother 5"]'
+}
+
 @test "--policy and --policy-jq say what a sandbox has" {
 	# shellcheck disable=SC2016 # for the sandbox
 	session '"echo $A $WHO"'

@@ -19,7 +19,7 @@ hand_on(const struct work *work)
 	struct buf out;
 
 	buf_init(&out, CLAIM_MAX);
-	if (claim_write(&out, work, "key", NULL) == 0) {
+	if (claim_write(&out, work, &(struct claim_keys){.key = "key"}) == 0) {
 		assert(claim_read(buf_bytes(&out), &claim, &e) == 0);
 		assert(strcmp(claim.work.id, work->id) == 0);
 		assert(strcmp(claim.work.secret, work->secret) == 0);

@@ -127,7 +127,8 @@ test_handing_on(void)
 	parse("{\"id\":\"w\\u0022\",\"environment_id\":\"e\",\"data\":"
 	    "{\"type\":\"session\",\"id\":\"s\"},\"secret\":\"c2Vj\"}");
 	buf_init(&out, CLAIM_MAX);
-	eq_int(claim_write(&out, &work, "key", "A: b\nC: d"), 0, "written");
+	eq_int(claim_write(&out, &work, &(struct claim_keys){
+	    .key = "key", .headers = "A: b\nC: d", .key_file = "/etc/k"}), 0, "written");
 	eq_int(claim_read(buf_bytes(&out), &claim, &e), 0, "read");
 	ok(str_eq(claim.work.id, "w\"") &&
 	    str_eq(claim.work.environment_id, "e") &&
@@ -135,7 +136,7 @@ test_handing_on(void)
 	    str_eq(claim.work.secret, "c2Vj") && str_eq(claim.key, "key") &&
 	    str_eq(claim.headers, "A: b\nC: d"), "the same");
 	buf_clear(&out);
-	claim_write(&out, &work, NULL, NULL);
+	claim_write(&out, &work, &(struct claim_keys){.key = NULL});
 	claim_read(buf_bytes(&out), &claim, &e);
 	ok(claim.key[0] == '\0' && claim.headers[0] == '\0',
 	    "without key and headers");

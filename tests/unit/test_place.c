@@ -223,6 +223,14 @@ test_policy(void)
 	policy_is("{\"rw\":[]}", "{\"rw\":[" OWN "],\"ro\":["
 	    "\"/h/b:/mnt/memory/b\"],\"workdir\":\"/workspace\"}",
 	    "an empty list");
+	str_format(place.key_file, sizeof place.key_file, "/etc/k");
+	policy_is("{\"mask\":\"/x\"}", "{\"rw\":[" OWN "],\"ro\":["
+	    "\"/h/b:/mnt/memory/b\"],\"mask\":[\"/x\",\"/etc/k\"],"
+	    "\"workdir\":\"/workspace\"}", "the key's file is masked");
+	place.key_file[0] = '\0';
+	policy_is("{\"mask\":[\"/x\"]}", "{\"rw\":[" OWN "],\"ro\":["
+	    "\"/h/b:/mnt/memory/b\"],\"mask\":[\"/x\"],"
+	    "\"workdir\":\"/workspace\"}", "and what a program wants");
 	policy_is("[]", "error", "no object");
 	policy_is("{\"rw\":7}", "error", "no list");
 	policy_is("{\"rw\":[7]}", "error", "no strings");
