@@ -15,8 +15,9 @@ plain_path(const char *in, char out[static MEMORY_MOUNT_CAP])
 {
 	size_t len = 0;
 
-	if (in[0] != '/' || !utf8_is_valid(bytes_cstr(in)) ||
-	    strlen(in) >= MEMORY_MOUNT_CAP)
+	/* A policy has "HOST:INSIDE" for a place. */
+	if (in[0] != '/' || strchr(in, ':') != NULL ||
+	    !utf8_is_valid(bytes_cstr(in)) || strlen(in) >= MEMORY_MOUNT_CAP)
 		return -1;
 	while (*in != '\0') {
 		size_t n;
@@ -41,7 +42,7 @@ plain_path(const char *in, char out[static MEMORY_MOUNT_CAP])
 static bool
 is_component(const char *s)
 {
-	return s[0] != '\0' && strchr(s, '/') == NULL && !str_eq(s, ".") &&
+	return s[0] != '\0' && strpbrk(s, "/:") == NULL && !str_eq(s, ".") &&
 	    !str_eq(s, "..") && strlen(s) <= NAME_MAX;
 }
 

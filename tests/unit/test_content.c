@@ -406,6 +406,10 @@ test_refused(void)
 		    "memory store m: its path is not absolute and plain: "
 		    "'/x/../y'"},
 		{"{\"resources\":[{\"type\":\"memory_store\","
+		    "\"memory_store_id\":\"m\",\"mount_path\":\"/x:/y\"}]}",
+		    "memory store m: its path is not absolute and plain: "
+		    "'/x:/y'"},
+		{"{\"resources\":[{\"type\":\"memory_store\","
 		    "\"memory_store_id\":\"m\",\"mount_path\":\"/workspace\"}"
 		    "]}", "something already exists at the memory store's "
 		    "path: /workspace"},
