@@ -297,12 +297,12 @@ on_in(struct ev_loop *ev, ev_io *io, int revents)
 }
 
 int
-child_send(struct child *c, struct bytes text, struct rpc_edit *edits,
+child_send(struct child *c, struct bytes text, struct message_edit *edits,
     size_t count)
 {
 	bool waits = buf_len(&c->tx) != 0;
 
-	if (c->in_fd == -1 || rpc_write(&c->tx, text, edits, count) != 0)
+	if (c->in_fd == -1 || message_write(&c->tx, text, edits, count) != 0)
 		return -1;
 	if (buf_add_str(&c->tx, "\n") != 0) {
 		/* Half a line would spoil the next. */
