@@ -32,10 +32,10 @@ LIBS_tunnel-up := -lcurl -lssl -lcrypto -ljq -lev -lm
 LIBS_tunnel-edge := -lssl -lcrypto -ljq -lev -lm
 LIBS_mcp-proxy := -lssl -lcrypto -ljq -lev -lyaml -lhttp_parser -lcares -lm
 LIBS_frame-dump := -ljq -lev -lm
-# sandbox-exec starts in a millisecond: a static program is half of it less.
-# What of it Debian has as archives and is alone in using goes in whole.
+# An image that is given sandbox-worker needs no more libraries than it must.
 LIBS_sandbox-worker := -lcurl -lssl -lcrypto -larchive -ljq \
 	-l:libhttp_parser.a -l:libev.a -lm
+# sandbox-exec starts in a millisecond: a static program is half of it less.
 LIBS_sandbox-exec := -lyaml -lcares -lhttp_parser -lev -lm
 # (The sanitizers need a dynamic one.)
 LDFLAGS_sandbox-exec = $(if $(findstring -fsanitize,$(CFLAGS)),,-static-pie)

@@ -64,7 +64,8 @@ bridge_start(struct bridge *b, enum process_role role, size_t slot,
 		b->shared[slot] = p;
 	else if (role == PROCESS_MODERN)
 		b->modern[slot] = p;
-	ev_timer_again(b->proxy->ev, &b->sweep);
+	if (!ev_is_active(&b->sweep))
+		ev_timer_again(b->proxy->ev, &b->sweep);
 	return p;
 }
 

@@ -57,7 +57,8 @@ session_new(struct bridge *b)
 		s->next->prev = s;
 	*bucket = s;
 	b->session_count++;
-	ev_timer_again(b->proxy->ev, &b->sweep);
+	if (!ev_is_active(&b->sweep))
+		ev_timer_again(b->proxy->ev, &b->sweep);
 	return s;
 }
 

@@ -489,17 +489,30 @@ session_process(struct visit *v, struct session *s)
 	    : need_process(v, PROCESS_SHARED, s->slot);
 }
 
+/* Whether the method is one of tasks, however it is written. */
+static bool
+is_task(const struct rpc *m)
+{
+	struct bytes prefix = bytes_cstr("tasks/");
+	struct buf name;
+	bool is;
+
+	buf_init(&name, MIRROR_MAX);
+	/* What is too long to be looked at is no method either. */
+	is = jsonr_add_str(m->method, &name) != 0 ||
+	    (buf_len(&name) >= prefix.len &&
+	    bytes_eq(bytes_of(buf_bytes(&name).ptr, prefix.len), prefix));
+	buf_reset(&name);
+	return is;
+}
+
 /* What one session would do to the others. */
 static bool
 is_private(const struct session *s, const struct rpc *m)
 {
-	struct bytes tasks = bytes_cstr("\"tasks/");
-
 	return s->owned == NULL && (rpc_is(m, "logging/setLevel") ||
 	    rpc_is(m, "resources/subscribe") ||
-	    rpc_is(m, "resources/unsubscribe") ||
-	    (m->method.text.len > tasks.len &&
-	    bytes_eq(bytes_of(m->method.text.ptr, tasks.len), tasks)));
+	    rpc_is(m, "resources/unsubscribe") || is_task(m));
 }
 
 static void

@@ -245,6 +245,12 @@ box_open(struct ev_loop *loop, struct zygote *z, struct bytes settings,
 	return b;
 }
 
+bool
+box_stands(const struct box *b)
+{
+	return b->control_fd != -1;
+}
+
 static int
 add_words(struct buf *out, char *const *words, uint32_t *count)
 {
@@ -286,7 +292,7 @@ box_spawn(struct box *b, struct box_command *c, const struct box_spawn *how,
     struct error *e)
 {
 	e->code = EXIT_SANDBOX;
-	if (b->control_fd == -1)
+	if (!box_stands(b))
 		return error_set(e, "the sandbox has ended");
 	do {
 		c->id = ++b->last_id;

@@ -56,6 +56,7 @@ struct session {
 	struct call *first, **last; /* the first one is worked on */
 	size_t count;
 	ev_timer kick;        /* never started: fed when there is work */
+	bool wanted;          /* when what stood is gone */
 	bool failing;         /* why is to be told */
 	struct error why;
 	int depth;
@@ -259,6 +260,8 @@ on_box_gone(void *user, const struct error *why, unsigned hit)
 	kick(s);
 	if (why != NULL)
 		fail_first(s, why);
+	else if (s->wanted)
+		session_build(s);
 }
 
 static const struct box_events box_events = {
@@ -268,6 +271,8 @@ static const struct box_events box_events = {
 void
 session_build(struct session *s)
 {
+	/* One that has ended is to be gone first. */
+	s->wanted = s->state == BOX_READY && !box_stands(s->box);
 	if (s->state != BOX_NONE)
 		return;
 	s->box = box_open(s->settings.loop, s->settings.zygote,
@@ -380,6 +385,8 @@ start_first(struct session *s)
 		session_build(s);
 		return;
 	}
+	if (!box_stands(s->box))
+		return; /* until it is gone */
 	if (c->parsed && shell_is_free(&s->shell))
 		start_bash(c);
 	else if (!c->parsed && toolclient_is_free(&s->tools))
@@ -535,5 +542,5 @@ call_cancel(struct call *c)
 struct box *
 session_box(struct session *s)
 {
-	return s->state == BOX_READY ? s->box : NULL;
+	return s->state == BOX_READY && box_stands(s->box) ? s->box : NULL;
 }

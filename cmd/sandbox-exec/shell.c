@@ -135,10 +135,13 @@ deliver(struct shell *s)
 	ev_timer_stop(s->loop, &s->deadline);
 	s->state = is_alive(s) ? SHELL_IDLE : SHELL_NONE;
 	s->events->ended(s->user, &r);
-	if (s->state == SHELL_IDLE)
+	/* A session that waits holds no memory for output. */
+	if (s->state == SHELL_IDLE) {
+		tailtext_done(&s->text);
 		tailtext_clear(&s->text);
-	else if (s->state == SHELL_NONE)
+	} else if (s->state == SHELL_NONE) {
 		clear(s);
+	}
 }
 
 static void

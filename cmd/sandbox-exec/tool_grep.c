@@ -228,22 +228,23 @@ open_file(struct grep *g, int dir_fd, const char *name)
 		close(fd);
 }
 
+/* What a directory holds: names one after the other, and where they are. */
 struct entry {
-	char *name;
+	uint32_t at;        /* in names */
 	unsigned char type; /* DT_DIR or DT_REG */
 };
 
 struct entries {
-	struct entry *at;
-	size_t count, size;
+	struct buf names, list;
 };
 
 static int
-compare_entries(const void *a, const void *b)
+compare_entries(const void *a, const void *b, void *names)
 {
 	const struct entry *x = a, *y = b;
 
-	return strcmp(x->name, y->name);
+	return strcmp((const char *)names + x->at,
+	    (const char *)names + y->at);
 }
 
 static unsigned char
@@ -263,24 +264,17 @@ static void
 add_entry(struct grep *g, struct entries *l, const char *name,
     unsigned char type)
 {
-	char *copy = strdup(name);
+	struct entry e = {(uint32_t)buf_len(&l->names), type};
 
-	if (copy != NULL && l->count == l->size) {
-		size_t size = l->size == 0 ? 64 : 2 * l->size;
-		struct entry *at = reallocarray(l->at, size, sizeof *at);
-
-		if (at == NULL) {
-			free(copy);
-			copy = NULL;
-		} else {
-			l->at = at;
-			l->size = size;
-		}
-	}
-	if (copy == NULL)
+	if (buf_add(&l->list, bytes_of(&e, sizeof e)) != 0 ||
+	    buf_add(&l->names, bytes_of(name, strlen(name) + 1)) != 0)
 		g->stop = STOP_MEMORY;
-	else
-		l->at[l->count++] = (struct entry){copy, type};
+}
+
+static size_t
+count_entries(const struct entries *l)
+{
+	return buf_len(&l->list) / sizeof(struct entry);
 }
 
 /* The files and directories in d, by name, so that one search gives what the
@@ -305,8 +299,33 @@ read_entries(struct grep *g, DIR *d, struct entries *l)
 		if (type == DT_DIR || type == DT_REG)
 			add_entry(g, l, e->d_name, type);
 	}
-	if (l->count != 0)
-		qsort(l->at, l->count, sizeof *l->at, compare_entries);
+	if (count_entries(l) != 0)
+		qsort_r(l->list.mem + l->list.head, count_entries(l),
+		    sizeof(struct entry), compare_entries,
+		    l->names.mem + l->names.head);
+}
+
+static void walk(struct grep *g, int fd, unsigned depth);
+
+/* depth UINT_MAX: not into directories. */
+static void
+search_entry(struct grep *g, int dir_fd, const char *name,
+    unsigned char type, unsigned depth)
+{
+	size_t len = strlen(g->path);
+	int below;
+
+	if (str_format(g->path + len, sizeof g->path - len, "%s%s",
+	    g->path[len - 1] == '/' ? "" : "/", name) != 0)
+		return;
+	if (type == DT_REG) {
+		open_file(g, dir_fd, name);
+	} else if (depth != UINT_MAX) {
+		below = openat(dir_fd, name, O_RDONLY | O_DIRECTORY |
+		    O_NOFOLLOW | O_CLOEXEC);
+		if (below != -1)
+			walk(g, below, depth + 1);
+	}
 }
 
 /* Owns fd.  When there are too many entries those that were read are still
@@ -315,7 +334,7 @@ static void
 walk(struct grep *g, int fd, unsigned depth)
 {
 	DIR *d = depth > DEPTH_MAX ? NULL : fdopendir(fd);
-	struct entries l = {NULL, 0, 0};
+	struct entries l;
 	size_t len = strlen(g->path);
 	bool cut;
 
@@ -323,32 +342,25 @@ walk(struct grep *g, int fd, unsigned depth)
 		close(fd);
 		return;
 	}
+	buf_init(&l.names, (size_t)ENTRIES_MAX * (NAME_MAX + 1));
+	buf_init(&l.list, ENTRIES_MAX * sizeof(struct entry));
 	read_entries(g, d, &l);
 	cut = g->stop == STOP_ENTRIES;
 	if (cut)
 		g->stop = STOP_NONE;
-	for (size_t i = 0; i < l.count && !is_over(g, 4096); i++) {
-		const char *name = l.at[i].name;
+	for (size_t i = 0; i < count_entries(&l) && !is_over(g, 4096); i++) {
+		struct entry e;
 
-		if (str_format(g->path + len, sizeof g->path - len, "%s%s",
-		    g->path[len - 1] == '/' ? "" : "/", name) != 0)
-			continue;
-		if (l.at[i].type == DT_REG) {
-			open_file(g, dirfd(d), name);
-		} else if (!cut) {
-			int below = openat(dirfd(d), name, O_RDONLY |
-			    O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-			if (below != -1)
-				walk(g, below, depth + 1);
-		}
+		memcpy(&e, buf_bytes(&l.list).ptr + i * sizeof e, sizeof e);
+		search_entry(g, dirfd(d), (const char *)
+		    buf_bytes(&l.names).ptr + e.at, e.type, cut ? UINT_MAX :
+		    depth);
+		g->path[len] = '\0';
 	}
 	if (cut && g->stop == STOP_NONE)
 		g->stop = STOP_ENTRIES;
-	g->path[len] = '\0';
-	for (size_t i = 0; i < l.count; i++)
-		free(l.at[i].name);
-	free(l.at);
+	buf_reset(&l.names);
+	buf_reset(&l.list);
 	closedir(d);
 }
 

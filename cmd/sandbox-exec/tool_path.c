@@ -288,8 +288,8 @@ step(struct walk *w, bool *end, struct tool_path *ret)
 	fd = open_name(w->fd, name, 0);
 	if (fd == -1) {
 		*end = true;
-		return errno != ENOENT && errno != ENOTDIR ? errno :
-		    end_missing(w, name, left, errno, ret);
+		return errno != ENOENT ? errno :
+		    end_missing(w, name, left, ENOENT, ret);
 	}
 	if (fstat(fd, &ret->st) != 0) {
 		r = errno;

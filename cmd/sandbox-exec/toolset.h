@@ -47,7 +47,7 @@ void tool_roots_done(struct tool_roots *r);
 struct tool {
 	const char *name, *title;
 	const char *description; /* for the model */
-	const char *schema;      /* of the input: a JSON object, draft 2020-12 */
+	const char *schema;      /* of the input, JSON Schema 2020-12 */
 	bool read_only;          /* hints of MCP tools/list */
 	bool destructive;
 	bool idempotent;

@@ -51,6 +51,7 @@ struct api_response {
 	long status;               /* 0: no answer came */
 	char content_type[128], request_id[128];
 	bool ambiguous;            /* an earlier attempt may have arrived */
+	int64_t retry_after_ms;    /* as the server wants it; 0: unsaid */
 	struct buf body;           /* freed by api_response_done */
 };
 

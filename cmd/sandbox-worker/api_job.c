@@ -118,6 +118,7 @@ end_attempt(struct api_job *j, CURLcode code)
 	int r;
 
 	remove_easy(j);
+	j->over = false;
 	r = exchange_finish(&j->x, code, j->attempt, &delay_ms, &e);
 	if (j->ended)
 		r = error_set(&e, "ended here");

@@ -220,10 +220,11 @@ accept_item(struct dispatch *d)
 /* ---- polling ---- */
 
 static void
-poll_failed(struct dispatch *d, const char *why)
+poll_failed(struct dispatch *d, const char *why, int64_t least_ms)
 {
 	int64_t ms = pace_failed(&d->pace, random_number());
 
+	ms = ms < least_ms ? least_ms : ms;
 	metrics_add(&d->metrics, METRIC_POLL_FAILURES);
 	log_line(DIAG_WARNING, "polling: %s, tried again in %lld ms", why,
 	    (long long)ms);
@@ -266,7 +267,7 @@ take_answer(struct dispatch *d, struct api_response *r)
 		accept_item(d);
 		break;
 	default:
-		poll_failed(d, e.text);
+		poll_failed(d, e.text, 0);
 		break;
 	}
 }
@@ -280,13 +281,13 @@ poll_done(void *user, struct api_response *r, const struct error *e)
 	d->poll = NULL;
 	metrics_add(&d->metrics, METRIC_POLLS);
 	if (e != NULL) {
-		poll_failed(d, e->text);
+		poll_failed(d, e->text, r->retry_after_ms);
 	} else if (api_is_success(r->status)) {
 		take_answer(d, r);
 	} else {
 		api_describe(r, &why);
 		if (!api_is_fatal(r->status)) {
-			poll_failed(d, why.text);
+			poll_failed(d, why.text, r->retry_after_ms);
 		} else {
 			error_prefix(&why, "polling");
 			fail(d, EXIT_PERMANENT, why.text);

@@ -355,6 +355,7 @@ exchange_finish(struct exchange *x, CURLcode code, int attempt,
 	long status = x->response.status;
 	uint32_t random;
 
+	x->response.retry_after_ms = x->answer.after_ms;
 	if (code != CURLE_OK && api_is_success(status))
 		return set_failure(x, code, e);
 	if (status == 0)

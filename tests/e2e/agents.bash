@@ -6,7 +6,7 @@
 # named for the scenario that it plays (tests/fakes/agents).
 
 PEERS=${PEERS:-$ROOT/build/peers}
-SCENARIO_SECONDS=${SCENARIO_SECONDS:-40}
+SCENARIO_SECONDS=${SCENARIO_SECONDS:-90}
 
 agents_setup()
 {
@@ -165,15 +165,19 @@ all_over()
 	done
 }
 
-# play_killed: at the mark the worker is killed with all that it started, and
-# another one takes over.
+# play_killed [alone]: at the mark the worker is killed, with all that it
+# started or alone; nothing is left of it, and another one takes over.
 play_killed()
 {
 	start_api worker
 	start_worker
 	wait_until scenario_marks kill
 	family worker
-	kill -KILL "${FAMILY[@]}"
+	if [[ ${1-} == alone ]]; then
+		kill -KILL "${PID[worker]}"
+	else
+		kill -KILL "${FAMILY[@]}"
+	fi
 	wait_exit worker
 	wait_until all_over "${FAMILY[@]}"
 	start_worker

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
 # shellcheck disable=SC2153,SC2154 # set by the helpers
+# shellcheck disable=SC2016 # for the shell inside
 
 # sandbox-exec --mcp: real clients, and what no client would send.
 
@@ -19,6 +20,7 @@ setup()
 {
 	sandbox_setup
 	new_workspace
+	BELOW=() # a command in front of the program
 }
 teardown()
 {
@@ -35,8 +37,9 @@ META='"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
 # mcp_open [OPTION...]: starts the server; say and hear talk to it.
 mcp_open()
 {
+	rm -f "$T/to" "$T/from"
 	mkfifo "$T/to" "$T/from"
-	"${AS[@]}" "$SX" --rw . "$@" --mcp <"$T/to" >"$T/from" 2>"$T/mcp.err" \
+	"${AS[@]}" "${BELOW[@]}" "$SX" --rw . "$@" --mcp <"$T/to" >"$T/from" 2>"$T/mcp.err" \
 		3>&- &
 	PID[mcp]=$!
 	exec {TO}>"$T/to" {FROM}<"$T/from"
@@ -132,6 +135,44 @@ client()
 
 @test "the SDK's 2.x client that shakes hands uses every tool" {
 	client legacy
+}
+
+# every_tool: one call of each, and one that must not work.
+every_tool()
+{
+	chmod 777 . # without namespaces root's tools are somebody else's
+	mcp_open
+	handshake
+	call 1 bash '{"command":"echo $((6 * 7))"}'
+	hear_is '.result.content[0].text' '"42"'
+	call 2 write '{"file_path":"d/f","content":"one\ntwo\n"}'
+	hear_is '.result.content[0].text' '"wrote 8 bytes to d/f"'
+	call 3 edit '{"file_path":"d/f","old_string":"two","new_string":"2"}'
+	hear_is '.result.content[0].text' '"edited d/f (1 replacement(s))"'
+	call 4 read '{"file_path":"d/f"}'
+	hear_is '.result.content[0].text' '"one\n2\n"'
+	call 5 glob '{"pattern":"**/f"}'
+	hear_is '.result.content[0].text' "\"$W/d/f\""
+	call 6 grep '{"pattern":"^2"}'
+	hear_is '.result.content[0].text | rtrimstr("\n")' "\"$W/d/f:2:2\""
+	call 7 read '{"file_path":"/etc/hostname"}'
+	hear_is .result.isError true
+	call 8 bash "{\"command\":\"ln -s $SX_DIR out\"}"
+	hear_is .result.isError false
+	call 9 write '{"file_path":"out/no","content":""}'
+	hear_is '.result.content[0].text | test("outside")' true
+	ends 0
+	mcp_close
+	[[ $(cat "$W/d/f") == $'one\n2' && ! -e $SX_DIR/no ]]
+}
+
+@test "every tool works for root and for an ordinary user" {
+	each every_tool
+}
+
+@test "every tool works where namespaces are refused" {
+	BELOW=("$SX_DIR/refuse")
+	each every_tool
 }
 
 @test "the tools run as an ordinary user, behind every wall" {
@@ -321,7 +362,7 @@ client()
 	mcp_open
 	handshake
 	say '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"bash",
-"_meta":{"progressToken":"t"},"arguments":{"command":"echo go; sleep 300; touch done"}}}'
+"_meta":{"progressToken":"t"},"arguments":{"command":"echo go; sleep 300; touch finished"}}}'
 	call 2 bash '{"command":"echo waits"}'
 	call 3 bash '{"command":"pgrep -x sleep; echo next"}'
 	hear_is '[.method, .params.progressToken, .params.message]' \
@@ -329,7 +370,7 @@ client()
 	say '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}'
 	say '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1.0}}'
 	hear_is '[.id, .result.content[0].text]' '[3,"next"]'
-	[[ ! -e done ]]
+	[[ ! -e finished ]]
 	ends 0
 }
 
@@ -372,8 +413,8 @@ client()
 "_meta":{"progressToken":1},"arguments":{"command":"setsid sleep 5317 & echo go; sleep 5317"}}}'
 	hear_is .params.message '"go"'
 	ends 0
-	! pgrep -f 'sleep 5317'
-	! hear
+	run ! pgrep -f 'sleep 5317'
+	run ! hear
 }
 
 @test "a signal ends it in good order" {
@@ -465,7 +506,6 @@ sleeping()
 	with=$(jq -r '.result.content[0].text' <<<"$LINE" | grep . | sort)
 	ends 0
 	mcp_close
-	rm "$T/to" "$T/from"
 	mcp_open --env PATH=/nowhere
 	handshake
 	call 2 grep '{"pattern":"needle","path":"s"}'

@@ -393,7 +393,61 @@ gone
 0'
 }
 
+@test "a live reader that does not read costs its own call only" {
+	client <<'JS'
+const h = await serve(options);
+const s = h.session(), other = h.session();
+await s.bash('true');
+h.hop.stingy = true;
+const t = s.open('bash', true);
+t.data('{"command":"yes","timeout_ms":300}');
+t.end();
+await until(() => (t.count ?? 0) >= 65536);
+say((await other.bash('echo other')).text);
+await sleep(500);
+say(t.over ?? 'holds');
+t.reset();
+say((await s.bash('echo next')).text);
+JS
+	says 'other
+holds
+next'
+}
+
 # ---- sandboxes ----
+
+rebuilds()
+{
+	client <<'JS'
+const h = await serve(options);
+const s = h.session();
+await s.bash('X=1');
+const { execFileSync } = process.getBuiltinModule('node:child_process');
+const children = (pid) => execFileSync('pgrep', ['-P', String(pid)])
+	.toString().trim().split('\n');
+for (const depth of [1, 2]) {
+	const t = s.bash('sleep 60');
+
+	await sleep(300);
+	let [pid] = children(children(h.child.pid)[0]);
+
+	if (depth === 2)
+		[pid] = children(pid);
+	process.kill(Number(pid), 'SIGKILL');
+	const r = await t;
+
+	say(r.text, r.is_error, (await s.bash('echo "[$X]"')).text);
+}
+say(s.events.map((e) => e.type));
+JS
+	says 'bash: the sandbox has ended true []
+bash: the sandbox has ended true []
+["ready","ready","ready"]'
+}
+
+@test "a sandbox that dies is built anew for the next call" {
+	each rebuilds
+}
 
 @test "a session has settings of its own, which the policy file may fix" {
 	client <<'JS'

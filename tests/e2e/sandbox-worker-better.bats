@@ -39,15 +39,7 @@ setup() { agents_setup; }
 }
 
 @test "the poller killed" {
-	start_api worker
-	start_worker
-	wait_until scenario_marks kill
-	family worker
-	kill -KILL "${PID[worker]}"
-	wait_exit worker
-	wait_until scenario_over
-	wait_until all_over "${FAMILY[@]}"
-	end_api worker
+	play_killed alone
 }
 
 @test "killed mid-tool" {

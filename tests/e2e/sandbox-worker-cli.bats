@@ -123,6 +123,29 @@ requests()
 	done
 }
 
+@test "a call that fails is made again at once, and then later" {
+	service 'if (count < 3) res.writeHead(500).end();
+		else json(res, null);'
+	poll 0 --drain
+	eq "$(requests | wc -l)" 3
+	[[ $stderr != *"tried again"* ]]
+	stop service
+	rm "$T/requests"
+	service 'if (count < 4) res.writeHead(429, {"retry-after-ms": "1234"})
+			.end();
+		else json(res, null);'
+	poll 0 --drain
+	eq "$(requests | wc -l)" 4
+	[[ $stderr == *"polling: 429, tried again in 1234 ms"* ]]
+	stop service
+	rm "$T/requests"
+	service 'if (count < 4) res.writeHead(400, {"x-should-retry": "true"})
+			.end();
+		else json(res, null);'
+	poll 3 --drain
+	eq "$(requests | wc -l)" 3
+}
+
 @test "a redirect is not followed" {
 	service 'if (count == 1) res.writeHead(302, {location: "/else"}).end();
 		else json(res, null);'

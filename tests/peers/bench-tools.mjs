@@ -6,7 +6,9 @@
 // Measures tool calls from one Node process: of `sandbox-exec --serve` and
 // --mcp, of the official SDK's tools in this process, with ripgrep and
 // ("sdk-js") without, and of a bwrap started for each call.  All of them in
-// turn in each round.  Prints samples for report.awk.
+// turn in each round.  The processor time is that of the peer: of this process
+// where the tools are in it, and not where it only asks.  Prints samples for
+// report.awk.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -117,6 +119,7 @@ class SdkPeer {
 		for (const tool of this.all)
 			await tool.close?.();
 	}
+	pids() { return [process.pid]; }
 	async oneSession() {
 		const one = new SdkPeer(true);
 		await one.start();
@@ -135,6 +138,7 @@ class BwrapPeer {
 		    '--chdir', o.dir, ...COMMANDS[name]]);
 	}
 	oneSession() { return this.call('tool_bash'); }
+	pids() { return [process.pid]; }
 }
 
 const peers = {
@@ -149,28 +153,60 @@ function record(round, metric, peer, value, unit) {
 	console.log([round, metric, peer, value, unit].join('\t'));
 }
 
-async function timed(peer, name, count) {
+async function timed(round, metric, name, count) {
 	const times = [];
+	const before = cpu(peers[name].pids());
 	for (let i = 0; i < count; i++) {
 		const start = micro();
-		await peer.call(name);
+		await peers[name].call(metric);
 		times.push(micro() - start);
 	}
-	return median(times);
+	record(round, metric, name, median(times), 'us');
+	record(round, `${metric}_cpu`, name, Math.round(
+	    (cpu(peers[name].pids()) - before) / count), 'us/op');
 }
 
-// What the processes below these hold, divided by whom they share it with.
+// The processes below these, themselves included.
+function* family(pids) {
+	for (const pid of pids) {
+		yield pid;
+		try {
+			for (const task of fs.readdirSync(`/proc/${pid}/task`))
+				yield* family(fs.readFileSync(
+				    `/proc/${pid}/task/${task}/children`, 'utf8')
+				    .split(' ').filter((word) => word !== ''));
+		} catch {
+			// It ended.
+		}
+	}
+}
+
+// Microseconds that they and the processes they have collected ran for.
+function cpu(pids) {
+	let sum = 0;
+	for (const pid of family(pids)) {
+		try {
+			for (const task of fs.readdirSync(`/proc/${pid}/task`))
+				sum += Number(fs.readFileSync(`/proc/${pid}/task/${
+				    task}/schedstat`, 'utf8').split(' ')[0]) / 1000;
+			const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
+			    .replace(/^.*\) /s, '').split(' ');
+			sum += (Number(stat[13]) + Number(stat[14])) * 10000;
+		} catch {
+			// It ended.
+		}
+	}
+	return sum;
+}
+
+// What they hold, divided by whom they share it with.
 function pss(pids) {
 	let kib = 0;
-	for (const pid of pids) {
+	for (const pid of family(pids)) {
 		try {
 			const text = fs.readFileSync(`/proc/${pid}/smaps_rollup`,
 			    'utf8');
 			kib += Number(/^Pss:\s*(\d+)/m.exec(text)?.[1] ?? 0);
-			for (const task of fs.readdirSync(`/proc/${pid}/task`))
-				kib += pss(fs.readFileSync(
-				    `/proc/${pid}/task/${task}/children`, 'utf8')
-				    .split(' ').filter((word) => word !== ''));
 		} catch {
 			// It ended.
 		}
@@ -220,9 +256,9 @@ if (new Set(Object.values(found)).size !== 1)
 	throw new Error(`not the same lines: ${JSON.stringify(found)}`);
 for (let round = 1; round <= rounds; round++) {
 	for (const metric of Object.keys(INPUTS))
-		for (const [name, peer] of Object.entries(peers))
-			record(round, metric, name, await timed(peer, metric,
-			    metric === 'tool_grep' ? 2 : calls), 'us');
+		for (const name of Object.keys(peers))
+			await timed(round, metric, name,
+			    metric === 'tool_grep' ? 2 : calls);
 	for (const [name, peer] of Object.entries(peers)) {
 		if (name === 'sdk-js')
 			continue;

@@ -99,6 +99,7 @@ static void
 check_split(void)
 {
 	static char *words[INIT_WORDS_MAX + 2];
+	static const uint8_t empty[INIT_WORDS_MAX + 1];
 	const struct bytes in = bytes_of("a\0b\0X=1\0", 8);
 
 	eq_int(commands_split(in, 2, 1, words), 0, "words are split");
@@ -115,6 +116,10 @@ check_split(void)
 	    "the last has no end");
 	eq_int(commands_split(in, INIT_WORDS_MAX + 1, 0, words), -1,
 	    "too many");
+	eq_int(commands_split(bytes_of(empty, sizeof empty), 1,
+	    INIT_WORDS_MAX, words), -1, "too many with the variables");
+	eq_int(commands_split(bytes_of(empty, INIT_WORDS_MAX), 1,
+	    INIT_WORDS_MAX - 1, words), 0, "as many as may be");
 	eq_int(commands_split(in, UINT32_MAX, 1, words), -1, "far too many");
 	eq_int(commands_split(in, 1, UINT32_MAX, words), -1,
 	    "the sum as well");

@@ -28,6 +28,8 @@ take_all(struct sse *s, struct bytes in, size_t step, struct buf *out)
 			buf_format(out, "!%.4s|", (const char *)data.ptr);
 		if (r == SSE_MORE && n != part.len)
 			ok(false, "bytes are left");
+		if (r == SSE_FAILED)
+			ok(false, "the limit was not seen in time");
 		in = bytes_after(in, n);
 	}
 }
@@ -103,6 +105,17 @@ test_limits(void)
 	str_format(in, sizeof in, "data: abcd%040d\ndata: %040d\n\ndata: 2\n\n",
 	    0, 0);
 	check(in, strlen(in), "!abcd|:2|", "so are many lines together");
+	for (int n = 22; n <= 24; n++) {
+		str_format(in, sizeof in, "data:%040d\ndata:%0*d\n\n", 7, n,
+		    7);
+		sse_init(&s, MAX);
+		buf_init(&out, 1024);
+		take_all(&s, bytes_cstr(in), sizeof in, &out);
+		ok((buf_bytes(&out).ptr[0] == '!') == (n > 23),
+		    "%d bytes in two lines", 40 + 1 + n);
+		buf_reset(&out);
+		sse_done(&s);
+	}
 	sse_init(&s, MAX);
 	buf_init(&out, 1024);
 	for (int i = 0; i < 1000; i++)
@@ -152,6 +165,8 @@ test_result(void)
 	buf_reset(&out);
 }
 
+/* The bytes of a result after it was read again; fill 0xc3: of two-byte
+ * characters behind one byte. */
 static size_t
 length_of_result(size_t len, uint8_t fill)
 {
@@ -165,6 +180,8 @@ length_of_result(size_t len, uint8_t fill)
 	if (text == NULL)
 		exit(1);
 	memset(text, fill, len);
+	for (size_t i = 0; fill == 0xc3 && i < len; i += 2)
+		text[i] = i == 0 ? 'a' : 0xa9;
 	buf_init(&out, RESULT_BODY_MAX);
 	buf_init(&plain, RESULT_BODY_MAX);
 	if (result_write(&out, "a", false, false, bytes_of(text, len)) != 0 ||
@@ -194,6 +211,8 @@ test_result_limits(void)
 	    "the limit");
 	eq_int(length_of_result(RESULT_TEXT_MAX + 1, 'a'),
 	    RESULT_TEXT_MAX + mark, "one more is cut");
+	eq_int(length_of_result(RESULT_TEXT_MAX + 1, 0xc3),
+	    RESULT_TEXT_MAX - 1 + mark, "a character is not cut");
 	eq_int(length_of_result(RESULT_TEXT_MAX, 0), 3 * RESULT_TEXT_MAX,
 	    "nothing but NUL");
 	eq_int(length_of_result(RESULT_TEXT_MAX, 1), RESULT_TEXT_MAX,

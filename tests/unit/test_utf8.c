@@ -29,10 +29,48 @@ test_lengths(void)
 	}
 }
 
+/* How a browser's decoder takes broken bytes apart, and what it makes of good
+ * ones. */
+static void
+test_taking(void)
+{
+	static const struct {
+		const char *s;
+		size_t len;
+		uint32_t c;
+	} cases[] = {
+		{"a", 1, 'a'}, {"\xc3\xa9", 2, 0xe9},
+		{"\xe2\x82\xac", 3, 0x20ac},
+		{"\xf0\x9f\x98\x80", 4, 0x1f600},
+		{"\xff" "a", 1, UTF8_INVALID}, {"\xc3" "a", 1, UTF8_INVALID},
+		{"\xe2\x82" "a", 2, UTF8_INVALID}, {"\xe2\x82", 2, UTF8_INVALID},
+		{"\xf0\x9f\x98", 3, UTF8_INVALID},
+		{"\xed\xa0\x80", 1, UTF8_INVALID},
+		{"\xf0\x80\x80\x80", 1, UTF8_INVALID},
+		{"\x80", 1, UTF8_INVALID},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct test_guard g;
+		struct bytes in = test_guard_new(&g, bytes_cstr(cases[i].s));
+		uint8_t back[4];
+		uint32_t c;
+
+		eq_int(utf8_next(in, &c), cases[i].len, "case %zu", i);
+		eq_int(c, cases[i].c, "its character");
+		ok(c == UTF8_INVALID || (utf8_put(back, c) == in.len &&
+		    memcmp(back, in.ptr, in.len) == 0), "and back");
+		test_guard_free(&g);
+	}
+	eq_int(utf8_units(bytes_cstr("a\xc3\xa9\xf0\x9f\x98\x80\xff")), 5,
+	    "UTF-16 units");
+}
+
 int
 main(void)
 {
 	test_lengths();
+	test_taking();
 	ok(utf8_is_valid(bytes_of("", 0)), "nothing is valid");
 	ok(utf8_is_valid(bytes_of("a\0b", 3)), "NUL is a character");
 	ok(utf8_is_valid(bytes_cstr("caf\xc3\xa9")), "two bytes");

@@ -97,7 +97,7 @@ export const faults = {
 	},
 
 	'heartbeat 412': {
-		options: { lapse: false },
+		options: { ttl: 2, lapse: false },
 		async play(s) {
 			await s.attached();
 			await s.slow();
@@ -108,7 +108,7 @@ export const faults = {
 	},
 
 	'heartbeat repeated 500': {
-		options: { lapse: false },
+		options: { ttl: 2, lapse: false },
 		async play(s) {
 			await s.attached();
 			await s.slow();
@@ -119,6 +119,7 @@ export const faults = {
 	},
 
 	'heartbeat stopping': {
+		options: { ttl: 2, lapse: false },
 		async play(s) {
 			await s.attached();
 			await s.slow();
@@ -130,6 +131,7 @@ export const faults = {
 	},
 
 	'heartbeat 404': {
+		options: { ttl: 2, lapse: false },
 		async play(s) {
 			await s.attached();
 			await s.slow();

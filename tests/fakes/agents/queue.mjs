@@ -21,7 +21,7 @@ export class Queue {
 		this.api = api;
 		this.mayLapse = options.lapse ?? true;
 		this.reclaim = options.reclaim ?? RECLAIM_MS;
-		this.ttl = options.ttl ?? 2;
+		this.ttl = options.ttl ?? 10;
 	}
 
 	// secret: undefined makes a good one, null none, a string is taken as it is.
