@@ -516,8 +516,10 @@ launch(struct child *c, struct error *e)
 	const struct config_stdio *s = c->route->stdio;
 	char **envp = environment_new(s);
 	int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1}, r = -1;
-	struct proc_command command = {.argv = s->argv, .envp = envp,
-	    .dir = s->dir};
+	struct proc_command command = {
+		.argv = (const char *const *)s->argv, .envp = envp,
+		.dir = s->dir, .fds = {-1, -1, -1, -1},
+		.death_signal = SIGKILL};
 
 	if (envp == NULL || open_pipes(ours, theirs) != 0) {
 		error_errno(e, "%s", s->argv[0]);
