@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/mcp-proxy/message.h"
 
+#include "common/base64.h"
 #include "common/field.h"
 #include "common/jsonw.h"
 
@@ -204,48 +205,6 @@ message_write_event_id(struct buf *out, const struct message_event_id *id)
 	    (unsigned long long)id->number);
 }
 
-static int
-base64_value(uint8_t c)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c == '\0' ? NULL : strchr(alphabet, c);
-
-	return at == NULL ? -1 : (int)(at - alphabet);
-}
-
-/* RFC 4648 section 4, with its padding. */
-static int
-decode_base64(struct bytes in, struct buf *out)
-{
-	size_t pad = 0;
-
-	if (in.len % 4 != 0)
-		return -1;
-	while (pad < 2 && pad < in.len && in.ptr[in.len - 1 - pad] == '=')
-		pad++;
-	for (size_t i = 0; i < in.len; i += 4) {
-		size_t left = in.len - pad - i;
-		uint32_t group = 0;
-		uint8_t bytes[3];
-
-		for (size_t j = 0; j < 4; j++) {
-			int v = j < left ? base64_value(in.ptr[i + j]) : 0;
-
-			if (v < 0)
-				return -1;
-			group = group << 6 | (uint32_t)v;
-		}
-		bytes[0] = (uint8_t)(group >> 16);
-		bytes[1] = (uint8_t)(group >> 8);
-		bytes[2] = (uint8_t)group;
-		if (buf_add(out, bytes_of(bytes,
-		    left >= 4 ? 3 : left - 1)) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 int
 message_decode_header(struct bytes value, struct buf *out)
 {
@@ -254,7 +213,7 @@ message_decode_header(struct bytes value, struct buf *out)
 	if (value.len >= mark.len + 2 &&
 	    bytes_eq(bytes_of(value.ptr, mark.len), mark) &&
 	    bytes_eq(bytes_after(value, value.len - 2), bytes_cstr("?=")))
-		return decode_base64(bytes_of(value.ptr + mark.len,
-		    value.len - mark.len - 2), out);
+		return base64_decode(bytes_of(value.ptr + mark.len,
+		    value.len - mark.len - 2), BASE64_PADDED, out);
 	return buf_add(out, value);
 }
