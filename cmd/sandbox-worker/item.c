@@ -23,6 +23,15 @@ enum {
 /* ---- small things ---- */
 
 void
+item_set_timer(struct item *i, ev_timer *w, int64_t ms)
+{
+	ev_timer_stop(i->ev, w);
+	ev_now_update(i->ev);
+	ev_timer_set(w, (double)ms / 1000.0, 0);
+	ev_timer_start(i->ev, w);
+}
+
+void
 item_kick(struct item *i)
 {
 	ev_timer_stop(i->ev, &i->step);
