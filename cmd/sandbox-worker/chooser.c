@@ -12,7 +12,6 @@
 
 #include "cmd/sandbox-worker/content.h"
 #include "cmd/sandbox-worker/policy.h"
-#include "cmd/sandbox-worker/spawn.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/jsonr.h"
@@ -197,15 +196,16 @@ static int
 start_process(struct chooser *c, int order_fd, struct error *e)
 {
 	static const char *const argv[] = {"sandbox-worker", "choose", NULL};
-	struct spawn spawn = {.path = "/proc/self/exe", .argv = argv,
-		.envp = environ, .stdin_fd = order_fd, .third_fd = -1,
+	struct proc_command command = {.path = "/proc/self/exe",
+		.argv = argv, .envp = environ,
+		.fds = {order_fd, -1, STDERR_FILENO, -1},
 		.death_signal = SIGKILL};
 	int out[2];
 
 	if (pipe2(out, O_CLOEXEC) != 0)
 		return error_errno(e, "pipe");
-	spawn.stdout_fd = out[1];
-	c->pid = spawn_start(&spawn, e);
+	command.fds[1] = out[1];
+	c->pid = proc_spawn(&command, e);
 	io_close(&out[1]);
 	c->out_fd = out[0];
 	return c->pid == -1 ? -1 : 0;
