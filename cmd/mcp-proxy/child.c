@@ -264,6 +264,16 @@ drop_input(struct child *c)
 	buf_reset(&c->tx);
 }
 
+/* It reads no more.  It has probably ended, which says more; else it is of no
+ * use. */
+static void
+lose_input(struct child *c)
+{
+	drop_input(c);
+	if (c->state == CHILD_RUNNING)
+		set_timer(c, CHILD_SILENT_MS);
+}
+
 static void
 flush(struct child *c)
 {
@@ -280,7 +290,7 @@ flush(struct child *c)
 		if (n == -1 && errno == EAGAIN)
 			ev_io_start(c->proxy->ev, &c->in_io);
 		else
-			drop_input(c); /* its end says more */
+			lose_input(c);
 		return;
 	}
 	ev_io_stop(c->proxy->ev, &c->in_io);
@@ -302,13 +312,13 @@ child_send(struct child *c, struct bytes text, struct rpc_edit *edits,
 {
 	bool waits = buf_len(&c->tx) != 0;
 
-	if (c->in_fd == -1 || rpc_write(&c->tx, text, edits, count) != 0)
+	/* Room for the line's end first, since half a line would spoil the
+	 * next. */
+	if (c->in_fd == -1 || buf_reserve(&c->tx, rpc_written_len(text, edits,
+	    count) + 1) == NULL ||
+	    rpc_write(&c->tx, text, edits, count) != 0)
 		return -1;
-	if (buf_add_str(&c->tx, "\n") != 0) {
-		/* Half a line would spoil the next. */
-		drop_input(c);
-		return -1;
-	}
+	buf_add_str(&c->tx, "\n");
 	if (!waits)
 		flush(c);
 	return 0;
@@ -360,7 +370,8 @@ on_timer(struct ev_loop *ev, ev_timer *t, int revents)
 	(void)revents;
 	switch (c->state) {
 	case CHILD_RUNNING:
-		child_kill(c, "closed its standard output");
+		child_kill(c, c->out_fd == -1 ? "closed its standard output"
+		    : "closed its standard input");
 		break;
 	case CHILD_ENDING:
 		c->state = CHILD_TERMED;

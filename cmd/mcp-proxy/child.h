@@ -11,7 +11,8 @@
 enum {
 	CHILD_GRACE_MS = 2000,    /* from the end of its input to SIGTERM, and
 	                           * from there to SIGKILL */
-	CHILD_SILENT_MS = 500,    /* to exit after it closed its output */
+	CHILD_SILENT_MS = 500,    /* to exit after it closed its input or
+	                           * output */
 	CHILD_LOG_LINE_MAX = 512, /* bytes shown of a line */
 	CHILD_LOG_LINES = 50,     /* shown in a second */
 	CHILD_END_READS = 64,     /* of what it left in its pipes */

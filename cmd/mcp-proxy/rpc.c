@@ -248,8 +248,8 @@ sort_edits(struct rpc_edit *edits, size_t count)
 	}
 }
 
-static size_t
-written_len(struct bytes text, const struct rpc_edit *edits, size_t count)
+size_t
+rpc_written_len(struct bytes text, const struct rpc_edit *edits, size_t count)
 {
 	size_t len = text.len;
 
@@ -266,7 +266,7 @@ rpc_write(struct buf *out, struct bytes text, struct rpc_edit *edits,
 
 	sort_edits(edits, count);
 	/* Room for all of it, so that nothing below can fail. */
-	if (buf_reserve(out, written_len(text, edits, count)) == NULL)
+	if (buf_reserve(out, rpc_written_len(text, edits, count)) == NULL)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		size_t start = (size_t)(edits[i].old.ptr - text.ptr);

@@ -73,6 +73,10 @@ struct rpc_edit {
 int rpc_write(struct buf *out, struct bytes text, struct rpc_edit *edits,
     size_t count);
 
+/* How many bytes rpc_write appends. */
+size_t rpc_written_len(struct bytes text, const struct rpc_edit *edits,
+    size_t count);
+
 /* The number of one of our ids, which are written in digits, also in
  * a string.  Returns 0, or -1 if v is none. */
 int rpc_number(struct jsonr v, uint32_t *ret);
