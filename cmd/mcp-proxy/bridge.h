@@ -108,7 +108,8 @@ struct session {
 	struct session *next, *prev; /* of the bucket */
 	struct process *owned;       /* NULL when shared */
 	size_t slot;
-	struct visit *listener;      /* its GET stream */
+	struct visit *visits;        /* of which it is the session */
+	struct visit *listener;      /* of these, its GET stream */
 	struct buf queue;            /* messages, each with a line's end */
 	struct event *events, *last_event; /* the oldest first */
 	size_t event_len;            /* of all of them */
@@ -175,6 +176,10 @@ struct session *session_new(struct bridge *b);
 
 /* Ends it and what it owns; nothing is to be answered any more. */
 void session_free(struct session *s);
+
+/* Makes it the session of v, which has none; and none again. */
+void session_join(struct session *s, struct visit *v);
+void session_leave(struct visit *v);
 
 /* NULL: there is none of that id. */
 struct session *session_find(struct bridge *b, const char *id);

@@ -140,13 +140,19 @@ process_cancel(struct call *c)
 	static const char format[] = "{\"jsonrpc\":\"2.0\",\"method\":"
 	    "\"notifications/cancelled\",\"params\":{\"requestId\":%u}}";
 	char text[sizeof format + BRIDGE_NUMBER_LEN];
+	struct session *over = NULL;
 
 	/* The handshake can not be taken back. */
 	if (c->purpose == CALL_AGENT || c->purpose == CALL_LISTEN) {
 		str_format(text, sizeof text, format, c->number);
 		process_send(c->process, bytes_cstr(text));
 	}
+	if (c->purpose == CALL_INITIALIZE)
+		over = c->session;
 	process_forget(c);
+	/* Nobody can know a session that was not agreed on. */
+	if (over != NULL)
+		session_free(over);
 }
 
 static int64_t
@@ -798,7 +804,9 @@ on_ended(struct child *c)
 {
 	struct process *p = (struct process *)c;
 	struct bridge *b = p->bridge;
-	bool probed = p->role == PROCESS_MODERN && !p->ready;
+	/* Of a command that is known to speak it, it is a failure. */
+	bool probed = p->role == PROCESS_MODERN && !p->ready &&
+	    b->era != ERA_MODERN;
 
 	if (b->shared[p->slot] == p)
 		b->shared[p->slot] = NULL;

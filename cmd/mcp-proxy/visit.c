@@ -22,6 +22,7 @@ enum {
 };
 
 #define BATCHES "2025-03-26"
+#define NOT_SHARED "not with a process that sessions share"
 
 static void run_post(struct visit *v);
 
@@ -238,13 +239,7 @@ void
 visit_free(struct visit *v)
 {
 	leave_waiting(v);
-	if (v->session != NULL && v->session->listener == v)
-		v->session->listener = NULL;
-	if (v->session != NULL && v->session->owned != NULL &&
-	    v->session->owned->slow == v) {
-		v->session->owned->slow = NULL;
-		child_resume(&v->session->owned->child);
-	}
+	session_leave(v);
 	while (v->calls != NULL) {
 		struct call *c = v->calls;
 
@@ -466,6 +461,7 @@ need_session(struct visit *v)
 {
 	struct session *s = session_find(v->bridge, v->session_id);
 
+	session_leave(v); /* it may have waited for a process */
 	if (s == NULL && v->session_id[0] == '\0') {
 		visit_refuse(v, 400, bytes_of(NULL, 0), SERVER_ERROR,
 		    "Mcp-Session-Id: missing", NULL);
@@ -483,7 +479,7 @@ need_session(struct visit *v)
 		return NULL;
 	}
 	s->used_ms = clock_ms();
-	v->session = s;
+	session_join(s, v);
 	return s;
 }
 
@@ -568,7 +564,7 @@ run_legacy(struct visit *v, const struct rpc *m)
 		visit_reply(v, 202, NULL, bytes_of(NULL, 0));
 	} else if (is_private(s, m)) {
 		visit_refuse(v, 200, m->id.text, METHOD_NOT_FOUND,
-		    "not with a process that sessions share", NULL);
+		    NOT_SHARED, NULL);
 	} else {
 		call(v, p, m, CALL_AGENT);
 	}
@@ -578,7 +574,7 @@ run_legacy(struct visit *v, const struct rpc *m)
 
 /* Checks all members.  Returns how many are requests, or -1 with a text. */
 static int
-check_batch(struct jsonr all, struct error *e)
+check_batch(const struct session *s, struct jsonr all, struct error *e)
 {
 	struct jsonr_iter i;
 	struct jsonr one;
@@ -594,6 +590,8 @@ check_batch(struct jsonr all, struct error *e)
 			return -1;
 		if (rpc_is(&m, "initialize"))
 			return error_set(e, "initialize in a batch");
+		if (m.kind == RPC_REQUEST && is_private(s, &m))
+			return error_set(e, NOT_SHARED);
 		requests += m.kind == RPC_REQUEST;
 	}
 	return count == 0 ? error_set(e, "an empty batch") : requests;
@@ -634,7 +632,8 @@ run_batch(struct visit *v, struct jsonr all)
 
 	if (s == NULL)
 		return;
-	requests = str_eq(s->version, BATCHES) ? check_batch(all, &e) : -1;
+	requests = str_eq(s->version, BATCHES) ? check_batch(s, all, &e)
+	    : -1;
 	if (requests < 0) {
 		visit_refuse(v, 400, bytes_of(NULL, 0), INVALID_REQUEST,
 		    e.text, NULL);
@@ -684,7 +683,7 @@ initialize_owned(struct visit *v, const struct rpc *m)
 		return;
 	}
 	s->owned->session = s;
-	v->session = s;
+	session_join(s, v);
 	call(v, s->owned, m, CALL_INITIALIZE);
 }
 
@@ -800,7 +799,6 @@ run_delete(struct visit *v)
 
 	if (s == NULL)
 		return;
-	v->session = NULL;
 	session_free(s);
 	visit_reply(v, 200, NULL, bytes_of(NULL, 0));
 }
