@@ -118,13 +118,54 @@ set_timer(struct child *c, int ms)
 	ev_timer_start(c->proxy->ev, &c->timer);
 }
 
+/* Skims more of a line that is too long to be kept. */
+static void
+skim(struct child *c, struct bytes in)
+{
+	skim_feed(&c->skim, in);
+	c->skimmed_len += in.len;
+	if (c->skimmed_len / CHILD_SKIP_TIMES >
+	    (size_t)c->route->stdio->message_max)
+		child_kill(c, "a message above message_size without an end");
+}
+
+static void
+end_skim(struct child *c)
+{
+	struct skim s = c->skim;
+
+	c->skim = (struct skim){0};
+	c->skimmed_len = 0;
+	if (c->state != CHILD_KILLED)
+		c->events->skipped(c, &s);
+}
+
+/* Skims what in has of such a line.  Returns how much that is. */
+static size_t
+skim_rest(struct child *c, struct bytes in)
+{
+	const uint8_t *end;
+
+	if (c->skimmed_len == 0 || in.len == 0)
+		return 0;
+	end = memchr(in.ptr, '\n', in.len);
+	if (end == NULL) {
+		skim(c, in);
+		return in.len;
+	}
+	skim(c, bytes_of(in.ptr, (size_t)(end - in.ptr)));
+	end_skim(c);
+	return (size_t)(end - in.ptr) + 1;
+}
+
 /* Gives a line to the owner.  Returns whether more can follow. */
 static bool
 take_line(struct child *c, struct bytes line)
 {
 	if (line.len > (size_t)c->route->stdio->message_max) {
-		child_kill(c, "a message above message_size");
-		return false;
+		skim(c, line);
+		end_skim(c);
+		return c->state != CHILD_KILLED;
 	}
 	if (line.len != 0 && line.ptr[line.len - 1] == '\r')
 		line.len--;
@@ -162,9 +203,10 @@ take_out(struct child *c, struct bytes in)
 	bool kept = buf_len(&c->rx) != 0;
 	size_t used;
 
+	in = bytes_after(in, skim_rest(c, in));
 	if (kept) {
 		if (buf_add(&c->rx, in) != 0) {
-			child_kill(c, "a message above message_size");
+			child_kill(c, "out of memory");
 			return;
 		}
 		in = buf_bytes(&c->rx);
@@ -178,8 +220,11 @@ take_out(struct child *c, struct bytes in)
 	c->scanned = c->paused ? 0 : buf_len(&c->rx);
 	if (buf_len(&c->rx) == 0)
 		buf_reset(&c->rx);
-	else if (c->scanned > (size_t)c->route->stdio->message_max)
-		child_kill(c, "a message above message_size");
+	if (c->scanned > (size_t)c->route->stdio->message_max) {
+		skim(c, buf_bytes(&c->rx));
+		buf_reset(&c->rx);
+		c->scanned = 0;
+	}
 }
 
 /* Takes lines that were kept while it was paused. */
@@ -238,6 +283,8 @@ on_out(struct ev_loop *ev, ev_io *io, int revents)
 void
 child_pause(struct child *c)
 {
+	if (c->ended)
+		return; /* what it said last is not kept from anybody */
 	c->paused = true;
 	ev_io_stop(c->proxy->ev, &c->out_io);
 }
@@ -430,6 +477,7 @@ on_exit_ready(struct ev_loop *ev, ev_io *io, int revents)
 
 	(void)ev;
 	(void)revents;
+	c->ended = true;
 	if (c->state != CHILD_KILLED) {
 		child_resume(c);
 		take_kept(c);

@@ -778,6 +778,46 @@ on_message(struct child *c, struct bytes line)
 }
 
 static void
+fail_call(struct call *c, const struct failure *why)
+{
+	struct visit *v = c->visit;
+
+	detach(c);
+	if (v != NULL)
+		visit_lost(v, c, why);
+	free(c);
+}
+
+static void
+on_skipped(struct child *c, const struct skim *s)
+{
+	struct process *p = (struct process *)c;
+	struct session *over = NULL;
+	struct failure why;
+	struct call *call;
+	uint32_t number = 0;
+
+	call = skim_number(s, &number) == 0 ? idmap_get(&p->numbers, number)
+	    : NULL;
+	child_log(c, "a message above message_size", bytes_cstr(call == NULL
+	    ? "skipped" : "skipped, the answer to a request"));
+	if (call == NULL)
+		return;
+	if (call->purpose == CALL_START) {
+		child_kill(c, "an answer above message_size");
+		return;
+	}
+	if (call->purpose == CALL_INITIALIZE)
+		over = call->session;
+	failure_set(&why, 502, FRAME_LIMIT, BLAME_UPSTREAM,
+	    "%s: the answer is above message_size",
+	    p->bridge->route->origin);
+	fail_call(call, &why);
+	if (over != NULL)
+		session_free(over);
+}
+
+static void
 fail_all(struct process *p)
 {
 	struct failure why;
@@ -786,15 +826,8 @@ fail_all(struct process *p)
 	failure_set(&why, 502, FRAME_ABORTED, BLAME_UPSTREAM,
 	    "%s: the process ended: %s", p->bridge->route->origin,
 	    p->child.how);
-	while (p->calls != NULL) {
-		struct call *c = p->calls;
-
-		v = c->visit;
-		detach(c);
-		if (v != NULL)
-			visit_lost(v, c, &why);
-		free(c);
-	}
+	while (p->calls != NULL)
+		fail_call(p->calls, &why);
 	while ((v = take_waiting(p)) != NULL)
 		visit_failed(v, &why);
 }
@@ -854,5 +887,5 @@ process_done(struct process *p)
 }
 
 const struct child_events process_events = {
-	.message = on_message, .ended = on_ended,
+	.message = on_message, .skipped = on_skipped, .ended = on_ended,
 };

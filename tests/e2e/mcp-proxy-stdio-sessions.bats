@@ -171,3 +171,138 @@ speaks_modern()
 	modern server/discover '{}' -H 'Mcp-Method: server/discover'
 	((CODE == 200))
 }
+
+# ---- messages that are too long
+
+@test "shared: an answer above message_size fails its request alone" {
+	local pid arguments
+
+	KEYS='mode: shared, message_size: 64k' start_bridge
+	begin
+	call 1 pid
+	pid=$(text)
+	start_ask held "$(tool 9 hold '{"key":"k"}')"
+	wait_line proxy 'holding k'
+	begin
+	for arguments in '{"count":65500}' '{"count":200000}' \
+		'{"count":200000,"first":true}'; do
+		call 2 long "$arguments"
+		eq "$CODE $(field adit-error)" '502 limit; blame=upstream'
+		[[ $BODY == *'the answer is above message_size'* ]]
+	done
+	call 3 long '{"count":200000,"method":"ping"}'
+	eq "$(text)" asked
+	call 4 pid
+	eq "$(text)" "$pid"
+	call 5 release '{"key":"k"}'
+	wait_exit held
+	[[ $(<"$T/held.out") == *'held k'* ]]
+	wait_line proxy "a message above message_size: 'skipped'"
+}
+
+@test "a message of message_size passes, one byte more does not" {
+	local line='{"result":{"id":0,"a":["\"",{"id":1}]},"jsonrpc":"2.0","id":3}'
+
+	KEYS='message_size: 64k' start_bridge
+	begin
+	call 1 long "{\"count\":$((65536 - ${#line}))}"
+	eq "$CODE" 200
+	call 1 long "{\"count\":$((65536 - ${#line} + 1))}"
+	eq "$CODE" 502
+}
+
+# ---- limits
+
+@test "a process may have 1024 unanswered requests" {
+	local i j
+
+	start_bridge "held=$T/held"
+	begin 2025-03-26
+	for i in {1..16}; do
+		# 64 in a batch that is left to itself.
+		start_ask "batch$i" "[$(for j in {1..64}; do
+			((j == 1)) || echo ,
+			tool "\"$i-$j\"" hold "{\"key\":\"$i-$j\"}"
+		done)]"
+	done
+	wait_until holds 1024
+	ask '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+	eq "$CODE $(field adit-error)" '503 limit; blame=upstream'
+	[[ $BODY == *'too many requests wait for it'* ]]
+	# One less is one more.
+	ask '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"1-1"}}'
+	ask '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+	eq "$CODE" 200
+	ask '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+	eq "$CODE" 200
+	start_ask last "$(tool 2 hold '{"key":"last"}')"
+	wait_until holds 1025
+	ask '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+	eq "$CODE" 503
+}
+
+holds()
+{
+	[[ -s $T/held ]] && (($(<"$T/held") == $1))
+}
+
+@test "a process may ask its client 64 things at a time" {
+	local count refused
+
+	start_bridge
+	for count in 63 64 65; do
+		begin 2025-03-26
+		refused=$((count > 64 ? count - 64 : 0))
+		start_ask asks "$(tool 1 asks "{\"count\":$count}")"
+		wait_until has_asked $((count - refused))
+		ask "$(sed -n 's/^data: //p' "$T/asks.out" | jq -cs \
+			'map({jsonrpc: "2.0", id, result: {roots: []}})')"
+		eq "$CODE" 202
+		wait_exit asks
+		[[ $(<"$T/asks.out") == *"\"$refused refused\""* ]]
+	done
+}
+
+has_asked()
+{
+	(($(grep -c roots/list "$T/asks.out") == $1))
+}
+
+# ---- HTTP
+
+# expecting HEAD... sends the head of a POST that waits for a 100 before its
+# body, prints the first line of what came, then sends the body and prints the
+# first line of the rest.
+expecting()
+{
+	# shellcheck disable=SC2016 # it is JavaScript
+	run_tool 0 node -e '
+		const [port, host, body, ...fields] = process.argv.slice(1);
+		const s = require("tls").connect({ port, host: "127.0.0.1",
+			rejectUnauthorized: false, servername: host });
+		s.write(["POST /mcp HTTP/1.1", `Host: ${host}`,
+			"Expect: 100-continue", `Content-Length: ${body.length}`,
+			...fields, "", ""].join("\r\n"));
+		const first = data => console.log(String(data).split("\r\n")[0]);
+		s.once("data", data => {
+			first(data);
+			if (!String(data).startsWith("HTTP/1.1 100 "))
+				return s.end();
+			s.once("data", data => { first(data); s.end(); });
+			s.write(body);
+		});
+		s.setTimeout(20000, () => process.exit(1));
+	' "$PROXY" "$NAME" "$@"
+}
+
+@test "Expect: 100-continue is answered before the body comes" {
+	start_bridge
+	begin
+	expecting "$(tool 1 pid)" 'Content-Type: application/json' \
+		"Mcp-Session-Id: $SID"
+	eq "$output" $'HTTP/1.1 100 Continue\nHTTP/1.1 200 OK'
+	expecting "$(tool 1 pid)" 'Content-Type: text/plain' \
+		"Mcp-Session-Id: $SID"
+	eq "$output" 'HTTP/1.1 415 Unsupported Media Type'
+	is_alive proxy
+}

@@ -10,18 +10,19 @@
 //         old=VERSION  the revision that it speaks
 //         modern       speaks 2026-07-28 instead
 //         once=FILE    ends at once if FILE exists, and makes it
+//         held=FILE    tells there how many calls it holds
 //         slow=MS      answers initialize so late
 //
 // Tools, by name: echo, pid, env, cwd, hold (until release of the same key),
-// release, steps (progress, once more at a release, an answer at the next), crash, garbage, twice (two answers), foreign (an answer to another
-// number), late (an answer after a notification that it was cancelled), flood
+// release, steps (progress, once more at a release, an answer at the next),
+// crash, garbage, twice (two answers), foreign (an answer to another number),
+// late (an answer after a notification that it was cancelled), flood
 // (count notifications), endless (a line without end), large (count bytes),
 // ask (a request to the client), changed (a list has changed), log (a message
 // to the client), progress, err (a line on standard error), close (its
 // output), shut (its input), hang (no answer), child (leaves a process behind),
 // long (an answer of count bytes; with method, a request), asks (count requests
-// to the client), stray (leaves one
-// behind that has left its session).
+// to the client), stray (leaves a process behind that has left its session).
 
 import { createInterface } from 'node:readline';
 import { spawn } from 'node:child_process';
@@ -65,6 +66,8 @@ const tools = {
 	hold: (id, { key }) => {
 		held.set(key, id);
 		writeSync(2, `holding ${key}\n`);
+		if (words.has('held'))
+			writeFileSync(words.get('held'), `${held.size}\n`);
 	},
 	steps: (id, { key }, meta) => {
 		const step = progress => note('notifications/progress',
