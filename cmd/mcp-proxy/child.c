@@ -530,7 +530,7 @@ is_given(char *const *given, const char *variable)
 /* Returns the environment of the command, whose words are not its own; or
  * NULL. */
 static char **
-environment_new(const struct config_stdio *s)
+environment_new(const struct config_stdio *s, char *mark)
 {
 	size_t count = 0, given = 0;
 	char **all;
@@ -539,14 +539,16 @@ environment_new(const struct config_stdio *s)
 		count++;
 	while (s->envp != NULL && s->envp[given] != NULL)
 		given++;
-	all = calloc(count + given + 1, sizeof *all);
+	all = calloc(count + given + 2, sizeof *all);
 	if (all == NULL)
 		return NULL;
+	/* The mark is first: it must be among the bytes that are looked at. */
+	all[0] = mark;
 	for (size_t i = 0; i < given; i++)
-		all[i] = s->envp[i];
+		all[i + 1] = s->envp[i];
 	for (size_t i = 0; i < count; i++) {
 		if (is_inherited(environ[i]) && !is_given(s->envp, environ[i]))
-			all[given++] = environ[i];
+			all[++given] = environ[i];
 	}
 	return all;
 }
@@ -573,7 +575,8 @@ static int
 launch(struct child *c, struct error *e)
 {
 	const struct config_stdio *s = c->route->stdio;
-	char **envp = environment_new(s);
+	char mark[STRAY_WORD_LEN];
+	char **envp = environment_new(s, mark);
 	int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1}, r = -1;
 	struct proc_command command = {.argv = s->argv, .envp = envp,
 	    .dir = s->dir};
@@ -582,6 +585,7 @@ launch(struct child *c, struct error *e)
 		error_errno(e, "%s", s->argv[0]);
 		goto out;
 	}
+	stray_format(&c->proxy->strays, c->serial, mark);
 	memcpy(command.fds, theirs, sizeof theirs);
 	c->pid = proc_spawn(&command, e);
 	if (c->pid == -1)
@@ -636,6 +640,7 @@ child_start(struct child *c, struct proxy *p,
 	c->proxy = p;
 	c->route = route;
 	c->events = events;
+	c->serial = ++p->last_serial;
 	c->pid_fd = c->in_fd = c->out_fd = c->err_fd = -1;
 	if (launch(c, e) != 0)
 		return -1;

@@ -49,6 +49,7 @@ struct child {
 	const struct child_events *events;
 	enum child_state state;
 	pid_t pid;
+	uint64_t serial;         /* of all processes of the proxy */
 	int pid_fd, in_fd, out_fd, err_fd;
 	ev_io exit_io, in_io, out_io, err_io;
 	ev_timer timer;

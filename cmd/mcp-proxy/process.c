@@ -868,6 +868,7 @@ on_ended(struct child *c)
 		p->session = NULL;
 		session_free(s);
 	}
+	stray_sweep(&b->proxy->strays);
 	process_done(p);
 	proxy_bury(b->proxy, &c->corpse);
 	if (--b->proxy->process_count == 0)

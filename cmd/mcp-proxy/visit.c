@@ -22,6 +22,7 @@ enum {
 };
 
 #define BATCHES "2025-03-26"
+#define TOO_LARGE "the message is above message_size"
 #define NOT_SHARED "not with a process that sessions share"
 
 static void run_post(struct visit *v);
@@ -209,6 +210,8 @@ visit_new(struct exchange *x)
 	buf_init(&v->body, message_max);
 	buf_init(&v->out, message_max + VISIT_SLACK);
 	take_head(v, &p->head);
+	if (x->request.framing == BODY_LENGTH && x->request.left > message_max)
+		refuse_head(v, 413, TOO_LARGE);
 	return v;
 }
 
@@ -216,7 +219,7 @@ void
 visit_take(struct visit *v, struct bytes in)
 {
 	if (v->refusal == 0 && buf_add(&v->body, in) != 0)
-		refuse_head(v, 413, "the message is above message_size");
+		refuse_head(v, 413, TOO_LARGE);
 }
 
 /* Takes v off the list of those who wait for a process. */

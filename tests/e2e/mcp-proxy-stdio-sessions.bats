@@ -172,6 +172,41 @@ speaks_modern()
 	((CODE == 200))
 }
 
+@test "what a process started survives it in no session of its own either" {
+	local left
+
+	start_bridge
+	begin
+	call 1 stray
+	left=$(text)
+	[[ -d /proc/$left ]]
+	run -0 agent_curl -X DELETE -H "Mcp-Session-Id: $SID" /mcp
+	wait_until is_over "$left"
+}
+
+@test "a daemon of a process that runs is left alone until that ends" {
+	local left
+
+	start_bridge
+	begin
+	call 1 stray '{"orphan":true}'
+	left=$(text)
+	wait_until is_child_of_proxy "$left"
+	begin
+	run -0 agent_curl -X DELETE -H "Mcp-Session-Id: $SID" /mcp
+	wait_until processes_are 2 # the first, and its daemon
+	is_child_of_proxy "$left"
+	stop proxy
+	eq "$STATUS" 0
+	run ! is_child_of_proxy "$left"
+	is_over "$left"
+}
+
+is_child_of_proxy()
+{
+	[[ $(awk '{print $4}' "/proc/$1/stat") == "${PID[proxy]}" ]]
+}
+
 # ---- messages that are too long
 
 @test "shared: an answer above message_size fails its request alone" {
@@ -296,7 +331,7 @@ expecting()
 }
 
 @test "Expect: 100-continue is answered before the body comes" {
-	start_bridge
+	KEYS='message_size: 64k' start_bridge
 	begin
 	expecting "$(tool 1 pid)" 'Content-Type: application/json' \
 		"Mcp-Session-Id: $SID"
@@ -304,5 +339,8 @@ expecting()
 	expecting "$(tool 1 pid)" 'Content-Type: text/plain' \
 		"Mcp-Session-Id: $SID"
 	eq "$output" 'HTTP/1.1 415 Unsupported Media Type'
+	expecting "$(printf '%065537d' 0)" 'Content-Type: application/json' \
+		"Mcp-Session-Id: $SID"
+	[[ $output == 'HTTP/1.1 413 '* ]]
 	is_alive proxy
 }

@@ -25,7 +25,7 @@
 // to the client), stray (leaves a process behind that has left its session).
 
 import { createInterface } from 'node:readline';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, existsSync, writeFileSync, writeSync } from 'node:fs';
 
 const words = new Map(process.argv.slice(2).map(w => {
@@ -171,7 +171,13 @@ const tools = {
 		const child = spawn('sleep', ['1000'], { stdio: 'inherit' });
 		text(id, String(child.pid));
 	},
-	stray: id => {
+	stray: (id, { orphan }) => {
+		if (orphan) {
+			text(id, execFileSync('setsid', ['sh', '-c',
+			    'sleep 1000 >/dev/null 2>&1 & echo $!'],
+			    { encoding: 'utf8' }).trim());
+			return;
+		}
 		const child = spawn('sleep', ['1000'],
 		    { stdio: 'ignore', detached: true });
 		child.unref();
