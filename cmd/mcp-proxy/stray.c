@@ -134,6 +134,12 @@ stray_sweep(const struct stray_rules *r)
 void
 stray_end_all(const struct stray_rules *r)
 {
-	for (int i = 0; i < STRAY_WAITS && stray_sweep(r) != 0; i++)
+	if (r->mark[0] == '\0')
+		return;
+	/* One that is dying has no environment, and its children come when it
+	 * is dead. */
+	for (int i = 0, quiet = 0; i < STRAY_WAITS && quiet < 2; i++) {
+		quiet = stray_sweep(r) == 0 ? quiet + 1 : 0;
 		poll(NULL, 0, STRAY_WAIT_MS);
+	}
 }

@@ -198,8 +198,7 @@ speaks_modern()
 	is_child_of_proxy "$left"
 	stop proxy
 	eq "$STATUS" 0
-	run ! is_child_of_proxy "$left"
-	is_over "$left"
+	wait_until is_over "$left"
 }
 
 is_child_of_proxy()
