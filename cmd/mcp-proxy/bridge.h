@@ -95,7 +95,8 @@ struct process {
 	struct idmap asks;          /* struct ask by number */
 	uint32_t last_number;
 	struct visit *waiting;   /* until it is ready */
-	struct buf greeting;     /* what initialize gave, shared only */
+	struct buf greeting;     /* what initialize gave, if shared; the
+	                          * revisions that it offers, if modern */
 	int64_t started_ms, used_ms;
 	uint64_t answer_count;
 	struct visit *slow;      /* why it is paused */
@@ -217,6 +218,11 @@ extern const struct child_events process_events;
 
 /* Begins the handshake of a process that nobody owns. */
 void process_greet(struct process *p);
+
+/* Whether a ready process of 2026-07-28 offers a revision, and all that it
+ * does: an array in JSON. */
+bool process_offers(const struct process *p, const char *version,
+    struct bytes *ret_offers);
 
 /* The revision that a shared process speaks, as it said. */
 void process_spoken(const struct process *p,

@@ -417,22 +417,14 @@ settle_legacy(struct process *p)
 	child_stop(&p->child, NULL);
 }
 
-static bool
-offers_modern(const struct rpc *m)
+bool
+process_offers(const struct process *p, const char *version,
+    struct bytes *ret_offers)
 {
-	struct jsonr versions, v;
-	struct jsonr_iter i;
-	struct error e;
+	struct jsonr offers = {JSONR_ARRAY, buf_bytes(&p->greeting)};
 
-	if (jsonr_get(m->result, "supportedVersions", &versions, &e) != 1 ||
-	    versions.kind != JSONR_ARRAY)
-		return false;
-	jsonr_iter_init(&i, versions);
-	while (jsonr_next(&i, NULL, &v)) {
-		if (jsonr_eq_str(v, "2026-07-28"))
-			return true;
-	}
-	return false;
+	*ret_offers = offers.text;
+	return rpc_has_str(offers, version);
 }
 
 /* Whether initialize gave what sessions can be told. */
@@ -449,9 +441,14 @@ is_greeting(const struct rpc *m)
 static void
 take_start(struct process *p, const struct rpc *m)
 {
+	struct jsonr offers;
 	struct visit *v;
+	struct error e;
 
-	if (p->role == PROCESS_MODERN && !offers_modern(m)) {
+	if (p->role == PROCESS_MODERN && (jsonr_get(m->result,
+	    "supportedVersions", &offers, &e) != 1 ||
+	    offers.kind != JSONR_ARRAY || !rpc_has_str(offers, "2026-07-28") ||
+	    buf_add(&p->greeting, offers.text) != 0)) {
 		settle_legacy(p);
 		return;
 	}

@@ -196,6 +196,20 @@ rpc_is(const struct rpc *m, const char *method)
 	return jsonr_eq_str(m->method, method);
 }
 
+bool
+rpc_has_str(struct jsonr array, const char *text)
+{
+	struct jsonr_iter i;
+	struct jsonr v;
+
+	jsonr_iter_init(&i, array);
+	while (jsonr_next(&i, NULL, &v)) {
+		if (jsonr_eq_str(v, text))
+			return true;
+	}
+	return false;
+}
+
 int64_t
 rpc_error_code(const struct rpc *m)
 {

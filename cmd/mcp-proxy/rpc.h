@@ -46,6 +46,9 @@ int rpc_take(struct jsonr v, struct rpc *ret, struct error *e);
 
 bool rpc_is(const struct rpc *m, const char *method);
 
+/* Whether an array has this string. */
+bool rpc_has_str(struct jsonr array, const char *text);
+
 /* An answer's error code, 0 if it is none or has none. */
 int64_t rpc_error_code(const struct rpc *m);
 

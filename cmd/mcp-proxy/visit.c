@@ -22,6 +22,7 @@ enum {
 };
 
 #define BATCHES "2025-03-26"
+#define WITH_SESSIONS "[\"2025-11-25\",\"2025-06-18\",\"" BATCHES "\"]"
 #define TOO_LARGE "the message is above message_size"
 #define NOT_SHARED "not with a process that sessions share"
 
@@ -400,16 +401,17 @@ check_modern(const struct visit *v, const struct rpc *m,
 	return HEADER_MISMATCH;
 }
 
-/* Says which revisions are spoken here, all of them with sessions. */
+/* Says which revisions are spoken here. */
 static void
-refuse_version(struct visit *v, const struct rpc *m)
+refuse_version(struct visit *v, const struct rpc *m, struct bytes supported)
 {
 	struct jsonw w;
 	struct buf data;
 
-	buf_init(&data, DATA_MAX);
-	buf_add_str(&data, "{\"supported\":[\"2025-11-25\",\"2025-06-18\","
-	    "\"" BATCHES "\"],\"requested\":");
+	buf_init(&data, supported.len + DATA_MAX);
+	buf_add_str(&data, "{\"supported\":");
+	buf_add(&data, supported);
+	buf_add_str(&data, ",\"requested\":");
 	jsonw_init(&w, &data);
 	jsonw_str(&w, v->version);
 	buf_add(&data, bytes_of("}", 2)); /* and its NUL */
@@ -433,6 +435,7 @@ run_modern(struct visit *v, const struct rpc *m)
 	size_t slot = bridge_pick(b, b->modern);
 	const char *text = "a response: not in this revision";
 	int code = INVALID_REQUEST;
+	struct bytes offers;
 	struct process *p;
 
 	/* This revision has no notification that a client sends. */
@@ -447,11 +450,13 @@ run_modern(struct visit *v, const struct rpc *m)
 		return;
 	}
 	if (b->era == ERA_LEGACY && !is_unknown(b)) {
-		refuse_version(v, m);
+		refuse_version(v, m, bytes_cstr(WITH_SESSIONS));
 		return;
 	}
 	p = need_process(v, PROCESS_MODERN, slot);
-	if (p != NULL)
+	if (p != NULL && !process_offers(p, v->version, &offers))
+		refuse_version(v, m, offers);
+	else if (p != NULL)
 		call(v, p, m, rpc_is(m, "subscriptions/listen") ? CALL_LISTEN
 		    : CALL_AGENT);
 }

@@ -206,6 +206,20 @@ is_child_of_proxy()
 	[[ $(awk '{print $4}' "/proc/$1/stat") == "${PID[proxy]}" ]]
 }
 
+@test "2026-07-28: a revision that the process does not offer is refused" {
+	local version
+
+	# This one would answer whatever it is asked.
+	start_bridge modern lax
+	for version in 2027-01-01 2025-11-25 1999-01-01; do
+		META_VERSION=$version VERSION=$version modern server/discover \
+			'{}' -H 'Mcp-Method: server/discover'
+		eq "$CODE" 400
+		eq "$(jq -c '[.error.code, .error.data]' <<<"$BODY")" \
+			"[-32022,{\"supported\":[\"2026-07-28\"],\"requested\":\"$version\"}]"
+	done
+}
+
 # ---- messages that are too long
 
 @test "shared: an answer above message_size fails its request alone" {

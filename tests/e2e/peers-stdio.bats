@@ -102,37 +102,3 @@ client()
 	start_path_to "$(fixture_route)"
 	client client-v2.mjs all
 }
-
-# conform REVISION KEYS...: the suite's results with the server of HTTP, and
-# with the same server on its standard input through the bridge.
-conform()
-{
-	local revision=$1
-
-	shift
-	start_ready server "$ROOT/tests/peers/run" "$PEERS" \
-		fixture-server.mjs --allow-host "$NAME" --ready-fd 9
-	make_tunnel
-	start_edge
-	make_proxy 1 127.0.0.1 evil.example.com
-	sed -i "s|http://127.0.0.1:1\$|{$*}|" "$T/proxy.yaml"
-	start_connector connector -- "$BIN/mcp-proxy" --config "$T/proxy.yaml"
-	start_originator
-	run_tool 0 "$ROOT/tests/peers/run" "$PEERS" conformance.mjs \
-		--revision "$revision" --timeout 60000 --list "$T/http" \
-		--url "http://127.0.0.1:${READY[server]}/mcp"
-	run_tool 0 "$ROOT/tests/peers/run" "$PEERS" conformance.mjs \
-		--revision "$revision" --timeout 60000 --list "$T/stdio" \
-		--url "http://127.0.0.1:$PORT/mcp"
-	[[ -s $T/http ]]
-	sed -i 's/ WARNING$/ SUCCESS/' "$T/http" "$T/stdio"
-	diff "$T/http" "$T/stdio"
-}
-
-@test "conformance 2025-11-25 is the same through the bridge" {
-	conform 2025-11-25 "$(fixture_route ', legacy')"
-}
-
-@test "conformance 2026-07-28 is the same through the bridge" {
-	conform 2026-07-28 "$(fixture_route)"
-}

@@ -129,13 +129,3 @@ zero_stream()
 		-K 00000000000000000000000000000000 \
 		-iv 00000000000000000000000000000000
 }
-
-# start_originator sets PORT to one that takes plain connections to the edge's
-# agent listener over TLS, each in a process of its own: none waits for another.
-start_originator()
-{
-	start_bg originator socat -d -d TCP-LISTEN:0,bind=127.0.0.1,fork,nodelay \
-		"OPENSSL:127.0.0.1:$AGENTS,nodelay,snihost=$NAME,commonname=$NAME,cafile=$T/certs/ca.crt"
-	wait_line originator 'listening on'
-	PORT=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$T/originator.err")
-}

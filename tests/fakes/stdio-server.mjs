@@ -9,6 +9,7 @@
 //         silent       answers no initialize
 //         old=VERSION  the revision that it speaks
 //         modern       speaks 2026-07-28 instead
+//         lax          and takes requests of any revision
 //         once=FILE    ends at once if FILE exists, and makes it
 //         held=FILE    tells there how many calls it holds
 //         slow=MS      answers initialize so late
@@ -223,7 +224,8 @@ function take(line) {
 	}
 	const asks = m.params?._meta?.[
 	    'io.modelcontextprotocol/protocolVersion'];
-	if (words.has('modern') && asks !== '2026-07-28') {
+	if (words.has('modern') && !words.has('lax') &&
+	    asks !== '2026-07-28') {
 		send({ id: m.id, error: { code: -32022, message: 'no',
 			data: { supported: ['2026-07-28'], requested: asks } } });
 		return;
