@@ -21,11 +21,6 @@ start_ask()
 		"$@" -d "$data" "https://$NAME:$PROXY/mcp"
 }
 
-has_written()
-{
-	(($(awk '/^wchar/ {print $2}' "/proc/$1/io") >= $2))
-}
-
 # ---- sessions that end early
 
 # unread_answer: an answer of 14 MiB that is in the proxy and not read.
