@@ -354,16 +354,16 @@ on_in(struct ev_loop *ev, ev_io *io, int revents)
 }
 
 int
-child_send(struct child *c, struct bytes text, struct rpc_edit *edits,
+child_send(struct child *c, struct bytes text, struct message_edit *edits,
     size_t count)
 {
 	bool waits = buf_len(&c->tx) != 0;
 
 	/* Room for the line's end first, since half a line would spoil the
 	 * next. */
-	if (c->in_fd == -1 || buf_reserve(&c->tx, rpc_written_len(text, edits,
+	if (c->in_fd == -1 || buf_reserve(&c->tx, message_written_len(text, edits,
 	    count) + 1) == NULL ||
-	    rpc_write(&c->tx, text, edits, count) != 0)
+	    message_write(&c->tx, text, edits, count) != 0)
 		return -1;
 	buf_add_str(&c->tx, "\n");
 	if (!waits)
@@ -578,8 +578,10 @@ launch(struct child *c, struct error *e)
 	char mark[STRAY_WORD_LEN];
 	char **envp = environment_new(s, mark);
 	int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1}, r = -1;
-	struct proc_command command = {.argv = s->argv, .envp = envp,
-	    .dir = s->dir};
+	struct proc_command command = {
+		.argv = (const char *const *)s->argv, .envp = envp,
+		.dir = s->dir, .fds = {-1, -1, -1, -1},
+		.death_signal = SIGKILL};
 
 	if (envp == NULL || open_pipes(ours, theirs) != 0) {
 		error_errno(e, "%s", s->argv[0]);

@@ -3,7 +3,7 @@
  * that is an answer to a number it finds the number. */
 #include <assert.h>
 
-#include "cmd/mcp-proxy/rpc.h"
+#include "cmd/mcp-proxy/message.h"
 #include "cmd/mcp-proxy/skim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -24,9 +24,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	r = skim_number(&whole, &a);
 	assert(skim_number(&parts, &b) == r && a == b);
 	/* Names with escapes are not looked into. */
-	if (memchr(data, '\\', len) == NULL && rpc_parse(in, &m, &e) == 0 &&
+	if (memchr(data, '\\', len) == NULL && message_parse(in, &m, &e) == 0 &&
 	    m.kind == RPC_RESPONSE && m.id.kind == JSONR_NUMBER &&
-	    rpc_number(m.id, &number) == 0)
+	    message_number(m.id, &number) == 0)
 		assert(r == 0 && a == number);
 	return 0;
 }
