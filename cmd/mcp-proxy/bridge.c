@@ -141,7 +141,8 @@ on_sweep(struct ev_loop *ev, ev_timer *t, int revents)
 			child_stop(&p->child, NULL);
 	}
 	session_sweep(b, now_ms);
-	if (b->processes == NULL && b->session_count == 0)
+	if (stray_sweep(&b->proxy->strays) == 0 && b->processes == NULL &&
+	    b->session_count == 0)
 		ev_timer_stop(ev, t);
 }
 
@@ -163,6 +164,36 @@ bridge_new(struct proxy *p, const struct config_route *r)
 	return b;
 }
 
+static bool
+is_process(void *user, pid_t pid)
+{
+	const struct proxy *p = user;
+
+	for (size_t i = 0; i < p->config->route_count; i++) {
+		for (const struct process *q = p->bridges[i] == NULL ? NULL
+		    : p->bridges[i]->processes; q != NULL; q = q->next) {
+			if (q->child.pid == pid)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool
+is_running(void *user, uint64_t serial)
+{
+	const struct proxy *p = user;
+
+	for (size_t i = 0; i < p->config->route_count; i++) {
+		for (const struct process *q = p->bridges[i] == NULL ? NULL
+		    : p->bridges[i]->processes; q != NULL; q = q->next) {
+			if (q->child.serial == serial)
+				return true;
+		}
+	}
+	return false;
+}
+
 int
 bridge_start_all(struct proxy *p)
 {
@@ -174,6 +205,12 @@ bridge_start_all(struct proxy *p)
 	for (size_t i = 0; i < c->route_count; i++) {
 		if (c->routes[i].kind != CONFIG_STDIO)
 			continue;
+		if (p->strays.mark[0] == '\0') {
+			p->strays = (struct stray_rules){
+			    .is_process = is_process,
+			    .is_running = is_running, .user = p};
+			stray_init(&p->strays);
+		}
 		p->bridges[i] = bridge_new(p, &c->routes[i]);
 		if (p->bridges[i] == NULL)
 			return -1;
@@ -245,6 +282,8 @@ bridge_free(struct bridge *b)
 void
 bridge_free_all(struct proxy *p)
 {
+	if (p->bridges != NULL)
+		stray_end_all(&p->strays);
 	for (size_t i = 0; p->bridges != NULL && i < p->config->route_count;
 	    i++) {
 		if (p->bridges[i] != NULL)

@@ -95,7 +95,8 @@ struct process {
 	struct idmap asks;          /* struct ask by number */
 	uint32_t last_number;
 	struct visit *waiting;   /* until it is ready */
-	struct buf greeting;     /* what initialize gave, shared only */
+	struct buf greeting;     /* what initialize gave, if shared; the
+	                          * revisions that it offers, if modern */
 	int64_t started_ms, used_ms;
 	uint64_t answer_count;
 	struct visit *slow;      /* why it is paused */
@@ -108,7 +109,8 @@ struct session {
 	struct session *next, *prev; /* of the bucket */
 	struct process *owned;       /* NULL when shared */
 	size_t slot;
-	struct visit *listener;      /* its GET stream */
+	struct visit *visits;        /* of which it is the session */
+	struct visit *listener;      /* of these, its GET stream */
 	struct buf queue;            /* messages, each with a line's end */
 	struct event *events, *last_event; /* the oldest first */
 	size_t event_len;            /* of all of them */
@@ -176,6 +178,10 @@ struct session *session_new(struct bridge *b);
 /* Ends it and what it owns; nothing is to be answered any more. */
 void session_free(struct session *s);
 
+/* Makes it the session of v, which has none; and none again. */
+void session_join(struct session *s, struct visit *v);
+void session_leave(struct visit *v);
+
 /* NULL: there is none of that id. */
 struct session *session_find(struct bridge *b, const char *id);
 
@@ -213,6 +219,11 @@ extern const struct child_events process_events;
 
 /* Begins the handshake of a process that nobody owns. */
 void process_greet(struct process *p);
+
+/* Whether a ready process of 2026-07-28 offers a revision, and all that it
+ * does: an array in JSON. */
+bool process_offers(const struct process *p, const char *version,
+    struct bytes *ret_offers);
 
 /* The revision that a shared process speaks, as it said. */
 void process_spoken(const struct process *p,

@@ -118,13 +118,54 @@ set_timer(struct child *c, int ms)
 	ev_timer_start(c->proxy->ev, &c->timer);
 }
 
+/* Skims more of a line that is too long to be kept. */
+static void
+skim(struct child *c, struct bytes in)
+{
+	skim_feed(&c->skim, in);
+	c->skimmed_len += in.len;
+	if (c->skimmed_len / CHILD_SKIP_TIMES >
+	    (size_t)c->route->stdio->message_max)
+		child_kill(c, "a message above message_size without an end");
+}
+
+static void
+end_skim(struct child *c)
+{
+	struct skim s = c->skim;
+
+	c->skim = (struct skim){0};
+	c->skimmed_len = 0;
+	if (c->state != CHILD_KILLED)
+		c->events->skipped(c, &s);
+}
+
+/* Skims what in has of such a line.  Returns how much that is. */
+static size_t
+skim_rest(struct child *c, struct bytes in)
+{
+	const uint8_t *end;
+
+	if (c->skimmed_len == 0 || in.len == 0)
+		return 0;
+	end = memchr(in.ptr, '\n', in.len);
+	if (end == NULL) {
+		skim(c, in);
+		return in.len;
+	}
+	skim(c, bytes_of(in.ptr, (size_t)(end - in.ptr)));
+	end_skim(c);
+	return (size_t)(end - in.ptr) + 1;
+}
+
 /* Gives a line to the owner.  Returns whether more can follow. */
 static bool
 take_line(struct child *c, struct bytes line)
 {
 	if (line.len > (size_t)c->route->stdio->message_max) {
-		child_kill(c, "a message above message_size");
-		return false;
+		skim(c, line);
+		end_skim(c);
+		return c->state != CHILD_KILLED;
 	}
 	if (line.len != 0 && line.ptr[line.len - 1] == '\r')
 		line.len--;
@@ -162,9 +203,10 @@ take_out(struct child *c, struct bytes in)
 	bool kept = buf_len(&c->rx) != 0;
 	size_t used;
 
+	in = bytes_after(in, skim_rest(c, in));
 	if (kept) {
 		if (buf_add(&c->rx, in) != 0) {
-			child_kill(c, "a message above message_size");
+			child_kill(c, "out of memory");
 			return;
 		}
 		in = buf_bytes(&c->rx);
@@ -178,8 +220,11 @@ take_out(struct child *c, struct bytes in)
 	c->scanned = c->paused ? 0 : buf_len(&c->rx);
 	if (buf_len(&c->rx) == 0)
 		buf_reset(&c->rx);
-	else if (c->scanned > (size_t)c->route->stdio->message_max)
-		child_kill(c, "a message above message_size");
+	if (c->scanned > (size_t)c->route->stdio->message_max) {
+		skim(c, buf_bytes(&c->rx));
+		buf_reset(&c->rx);
+		c->scanned = 0;
+	}
 }
 
 /* Takes lines that were kept while it was paused. */
@@ -238,6 +283,8 @@ on_out(struct ev_loop *ev, ev_io *io, int revents)
 void
 child_pause(struct child *c)
 {
+	if (c->ended)
+		return; /* what it said last is not kept from anybody */
 	c->paused = true;
 	ev_io_stop(c->proxy->ev, &c->out_io);
 }
@@ -264,6 +311,16 @@ drop_input(struct child *c)
 	buf_reset(&c->tx);
 }
 
+/* It reads no more.  It has probably ended, which says more; else it is of no
+ * use. */
+static void
+lose_input(struct child *c)
+{
+	drop_input(c);
+	if (c->state == CHILD_RUNNING)
+		set_timer(c, CHILD_SILENT_MS);
+}
+
 static void
 flush(struct child *c)
 {
@@ -280,7 +337,7 @@ flush(struct child *c)
 		if (n == -1 && errno == EAGAIN)
 			ev_io_start(c->proxy->ev, &c->in_io);
 		else
-			drop_input(c); /* its end says more */
+			lose_input(c);
 		return;
 	}
 	ev_io_stop(c->proxy->ev, &c->in_io);
@@ -302,13 +359,13 @@ child_send(struct child *c, struct bytes text, struct message_edit *edits,
 {
 	bool waits = buf_len(&c->tx) != 0;
 
-	if (c->in_fd == -1 || message_write(&c->tx, text, edits, count) != 0)
+	/* Room for the line's end first, since half a line would spoil the
+	 * next. */
+	if (c->in_fd == -1 || buf_reserve(&c->tx, message_written_len(text, edits,
+	    count) + 1) == NULL ||
+	    message_write(&c->tx, text, edits, count) != 0)
 		return -1;
-	if (buf_add_str(&c->tx, "\n") != 0) {
-		/* Half a line would spoil the next. */
-		drop_input(c);
-		return -1;
-	}
+	buf_add_str(&c->tx, "\n");
 	if (!waits)
 		flush(c);
 	return 0;
@@ -360,7 +417,8 @@ on_timer(struct ev_loop *ev, ev_timer *t, int revents)
 	(void)revents;
 	switch (c->state) {
 	case CHILD_RUNNING:
-		child_kill(c, "closed its standard output");
+		child_kill(c, c->out_fd == -1 ? "closed its standard output"
+		    : "closed its standard input");
 		break;
 	case CHILD_ENDING:
 		c->state = CHILD_TERMED;
@@ -419,6 +477,7 @@ on_exit_ready(struct ev_loop *ev, ev_io *io, int revents)
 
 	(void)ev;
 	(void)revents;
+	c->ended = true;
 	if (c->state != CHILD_KILLED) {
 		child_resume(c);
 		take_kept(c);
@@ -471,7 +530,7 @@ is_given(char *const *given, const char *variable)
 /* Returns the environment of the command, whose words are not its own; or
  * NULL. */
 static char **
-environment_new(const struct config_stdio *s)
+environment_new(const struct config_stdio *s, char *mark)
 {
 	size_t count = 0, given = 0;
 	char **all;
@@ -480,14 +539,16 @@ environment_new(const struct config_stdio *s)
 		count++;
 	while (s->envp != NULL && s->envp[given] != NULL)
 		given++;
-	all = calloc(count + given + 1, sizeof *all);
+	all = calloc(count + given + 2, sizeof *all);
 	if (all == NULL)
 		return NULL;
+	/* The mark is first: it must be among the bytes that are looked at. */
+	all[0] = mark;
 	for (size_t i = 0; i < given; i++)
-		all[i] = s->envp[i];
+		all[i + 1] = s->envp[i];
 	for (size_t i = 0; i < count; i++) {
 		if (is_inherited(environ[i]) && !is_given(s->envp, environ[i]))
-			all[given++] = environ[i];
+			all[++given] = environ[i];
 	}
 	return all;
 }
@@ -514,7 +575,8 @@ static int
 launch(struct child *c, struct error *e)
 {
 	const struct config_stdio *s = c->route->stdio;
-	char **envp = environment_new(s);
+	char mark[STRAY_WORD_LEN];
+	char **envp = environment_new(s, mark);
 	int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1}, r = -1;
 	struct proc_command command = {
 		.argv = (const char *const *)s->argv, .envp = envp,
@@ -525,6 +587,7 @@ launch(struct child *c, struct error *e)
 		error_errno(e, "%s", s->argv[0]);
 		goto out;
 	}
+	stray_format(&c->proxy->strays, c->serial, mark);
 	memcpy(command.fds, theirs, sizeof theirs);
 	c->pid = proc_spawn(&command, e);
 	if (c->pid == -1)
@@ -579,6 +642,7 @@ child_start(struct child *c, struct proxy *p,
 	c->proxy = p;
 	c->route = route;
 	c->events = events;
+	c->serial = ++p->last_serial;
 	c->pid_fd = c->in_fd = c->out_fd = c->err_fd = -1;
 	if (launch(c, e) != 0)
 		return -1;

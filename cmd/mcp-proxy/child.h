@@ -7,14 +7,17 @@
 
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/message.h"
+#include "cmd/mcp-proxy/skim.h"
 
 enum {
 	CHILD_GRACE_MS = 2000,    /* from the end of its input to SIGTERM, and
 	                           * from there to SIGKILL */
-	CHILD_SILENT_MS = 500,    /* to exit after it closed its output */
+	CHILD_SILENT_MS = 500,    /* to exit after it closed its input or
+	                           * output */
 	CHILD_LOG_LINE_MAX = 512, /* bytes shown of a line */
 	CHILD_LOG_LINES = 50,     /* shown in a second */
 	CHILD_END_READS = 64,     /* of what it left in its pipes */
+	CHILD_SKIP_TIMES = 8,     /* message_size: what is longer has no end */
 	CHILD_HOW_LEN = 80,
 };
 
@@ -32,6 +35,8 @@ struct child;
 struct child_events {
 	/* A line without its end; not empty. */
 	void (*message)(struct child *c, struct bytes line);
+	/* A message above message_size, which was not kept. */
+	void (*skipped)(struct child *c, const struct skim *s);
 	/* All of it is gone, why says how: "exit 1", "signal 9".  c may be
 	 * freed with proxy_bury. */
 	void (*ended)(struct child *c);
@@ -44,12 +49,16 @@ struct child {
 	const struct child_events *events;
 	enum child_state state;
 	pid_t pid;
+	uint64_t serial;         /* of all processes of the proxy */
 	int pid_fd, in_fd, out_fd, err_fd;
 	ev_io exit_io, in_io, out_io, err_io;
 	ev_timer timer;
 	bool paused;
+	bool ended;              /* as a process; its pipes may hold more */
 	struct buf tx, rx, err;
 	size_t scanned;          /* bytes of rx without a line's end */
+	struct skim skim;        /* of a line that is not kept, */
+	size_t skimmed_len;      /* and how much it was so far; 0: none */
 	bool err_cut;            /* the rest of the line is not shown */
 	int64_t log_second;
 	int log_count;           /* lines in that second */

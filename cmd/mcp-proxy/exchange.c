@@ -210,9 +210,37 @@ rewrite(struct proxy *p, const struct config_route *route)
 	return 0;
 }
 
+static bool
+expects_continue(const struct http_head *h)
+{
+	for (size_t i = 0; i < h->field_count; i++) {
+		if (field_eq_str(h->fields[i].name, "expect"))
+			return field_eq_str(h->fields[i].value,
+			    "100-continue");
+	}
+	return false;
+}
+
+/* The agent waits for a word before it sends the body (RFC 9110 section
+ * 10.1.1): that it may, or why it need not. */
+static void
+answer_expectation(struct exchange *x)
+{
+	if (x->visit->refusal == 0) {
+		downstream_send(x->downstream,
+		    bytes_cstr("HTTP/1.1 100 Continue\r\n\r\n"));
+		return;
+	}
+	x->head_sent = true;
+	x->client_closes = true; /* what follows may be the body, or not */
+	visit_run(x->visit);
+}
+
 static void
 start_visit(struct exchange *x)
 {
+	const struct http_head *h = &exchange_proxy(x)->head;
+
 	x->visit = visit_new(x);
 	if (x->visit == NULL || (diag_shows(DIAG_INFO) &&
 	    http_write_request(&x->head, &exchange_proxy(x)->head) != 0)) {
@@ -220,6 +248,9 @@ start_visit(struct exchange *x)
 		return;
 	}
 	downstream_watch(x->downstream, exchange_proxy(x)->config->idle_ms);
+	if (x->request.state != BODY_DONE && !x->client_is_old &&
+	    expects_continue(h))
+		answer_expectation(x);
 }
 
 void

@@ -19,6 +19,20 @@ message_take(struct jsonr v, struct rpc *ret, struct error *e)
 	return rpc_take(v, ret, e) != 0 ? -1 : rpc_look(ret, e);
 }
 
+bool
+message_has_str(struct jsonr array, const char *text)
+{
+	struct jsonr_iter i;
+	struct jsonr v;
+
+	jsonr_iter_init(&i, array);
+	while (jsonr_next(&i, NULL, &v)) {
+		if (jsonr_eq_str(v, text))
+			return true;
+	}
+	return false;
+}
+
 int64_t
 message_error_code(const struct rpc *m)
 {
@@ -71,8 +85,9 @@ sort_edits(struct message_edit *edits, size_t count)
 	}
 }
 
-static size_t
-written_len(struct bytes text, const struct message_edit *edits, size_t count)
+size_t
+message_written_len(struct bytes text, const struct message_edit *edits,
+    size_t count)
 {
 	size_t len = text.len;
 
@@ -89,7 +104,7 @@ message_write(struct buf *out, struct bytes text, struct message_edit *edits,
 
 	sort_edits(edits, count);
 	/* Room for all of it, so that nothing below can fail. */
-	if (buf_reserve(out, written_len(text, edits, count)) == NULL)
+	if (buf_reserve(out, message_written_len(text, edits, count)) == NULL)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		size_t start = (size_t)(edits[i].old.ptr - text.ptr);

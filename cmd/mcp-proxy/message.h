@@ -16,6 +16,9 @@ enum {
 int message_parse(struct bytes in, struct rpc *ret, struct error *e);
 int message_take(struct jsonr v, struct rpc *ret, struct error *e);
 
+/* Whether an array has this string. */
+bool message_has_str(struct jsonr array, const char *text);
+
 /* An answer's error code, 0 if it is none or has none. */
 int64_t message_error_code(const struct rpc *m);
 
@@ -42,6 +45,10 @@ struct message_edit {
  * ENOMEM and out unchanged. */
 int message_write(struct buf *out, struct bytes text,
     struct message_edit *edits, size_t count);
+
+/* How many bytes message_write appends. */
+size_t message_written_len(struct bytes text,
+    const struct message_edit *edits, size_t count);
 
 /* The number of one of our ids, which are written in digits, also in
  * a string.  Returns 0, or -1 if v is none. */

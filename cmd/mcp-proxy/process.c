@@ -133,13 +133,19 @@ process_cancel(struct call *c)
 	static const char format[] = "{\"jsonrpc\":\"2.0\",\"method\":"
 	    "\"notifications/cancelled\",\"params\":{\"requestId\":%u}}";
 	char text[sizeof format + BRIDGE_NUMBER_LEN];
+	struct session *over = NULL;
 
 	/* The handshake can not be taken back. */
 	if (c->purpose == CALL_AGENT || c->purpose == CALL_LISTEN) {
 		str_format(text, sizeof text, format, c->number);
 		process_send(c->process, bytes_cstr(text));
 	}
+	if (c->purpose == CALL_INITIALIZE)
+		over = c->session;
 	process_forget(c);
+	/* Nobody can know a session that was not agreed on. */
+	if (over != NULL)
+		session_free(over);
 }
 
 static int64_t
@@ -404,22 +410,14 @@ settle_legacy(struct process *p)
 	child_stop(&p->child, NULL);
 }
 
-static bool
-offers_modern(const struct rpc *m)
+bool
+process_offers(const struct process *p, const char *version,
+    struct bytes *ret_offers)
 {
-	struct jsonr versions, v;
-	struct jsonr_iter i;
-	struct error e;
+	struct jsonr offers = {JSONR_ARRAY, buf_bytes(&p->greeting)};
 
-	if (jsonr_get(m->result, "supportedVersions", &versions, &e) != 1 ||
-	    versions.kind != JSONR_ARRAY)
-		return false;
-	jsonr_iter_init(&i, versions);
-	while (jsonr_next(&i, NULL, &v)) {
-		if (jsonr_eq_str(v, "2026-07-28"))
-			return true;
-	}
-	return false;
+	*ret_offers = offers.text;
+	return message_has_str(offers, version);
 }
 
 /* Whether initialize gave what sessions can be told. */
@@ -436,9 +434,14 @@ is_greeting(const struct rpc *m)
 static void
 take_start(struct process *p, const struct rpc *m)
 {
+	struct jsonr offers;
 	struct visit *v;
+	struct error e;
 
-	if (p->role == PROCESS_MODERN && !offers_modern(m)) {
+	if (p->role == PROCESS_MODERN && (jsonr_get(m->result,
+	    "supportedVersions", &offers, &e) != 1 ||
+	    offers.kind != JSONR_ARRAY || !message_has_str(offers, "2026-07-28") ||
+	    buf_add(&p->greeting, offers.text) != 0)) {
 		settle_legacy(p);
 		return;
 	}
@@ -768,6 +771,46 @@ on_message(struct child *c, struct bytes line)
 }
 
 static void
+fail_call(struct call *c, const struct failure *why)
+{
+	struct visit *v = c->visit;
+
+	detach(c);
+	if (v != NULL)
+		visit_lost(v, c, why);
+	free(c);
+}
+
+static void
+on_skipped(struct child *c, const struct skim *s)
+{
+	struct process *p = (struct process *)c;
+	struct session *over = NULL;
+	struct failure why;
+	struct call *call;
+	uint32_t number = 0;
+
+	call = skim_number(s, &number) == 0 ? idmap_get(&p->numbers, number)
+	    : NULL;
+	child_log(c, "a message above message_size", bytes_cstr(call == NULL
+	    ? "skipped" : "skipped, the answer to a request"));
+	if (call == NULL)
+		return;
+	if (call->purpose == CALL_START) {
+		child_kill(c, "an answer above message_size");
+		return;
+	}
+	if (call->purpose == CALL_INITIALIZE)
+		over = call->session;
+	failure_set(&why, 502, FRAME_LIMIT, BLAME_UPSTREAM,
+	    "%s: the answer is above message_size",
+	    p->bridge->route->origin);
+	fail_call(call, &why);
+	if (over != NULL)
+		session_free(over);
+}
+
+static void
 fail_all(struct process *p)
 {
 	struct failure why;
@@ -776,15 +819,8 @@ fail_all(struct process *p)
 	failure_set(&why, 502, FRAME_ABORTED, BLAME_UPSTREAM,
 	    "%s: the process ended: %s", p->bridge->route->origin,
 	    p->child.how);
-	while (p->calls != NULL) {
-		struct call *c = p->calls;
-
-		v = c->visit;
-		detach(c);
-		if (v != NULL)
-			visit_lost(v, c, &why);
-		free(c);
-	}
+	while (p->calls != NULL)
+		fail_call(p->calls, &why);
 	while ((v = take_waiting(p)) != NULL)
 		visit_failed(v, &why);
 }
@@ -794,7 +830,9 @@ on_ended(struct child *c)
 {
 	struct process *p = (struct process *)c;
 	struct bridge *b = p->bridge;
-	bool probed = p->role == PROCESS_MODERN && !p->ready;
+	/* Of a command that is known to speak it, it is a failure. */
+	bool probed = p->role == PROCESS_MODERN && !p->ready &&
+	    b->era != ERA_MODERN;
 
 	if (b->shared[p->slot] == p)
 		b->shared[p->slot] = NULL;
@@ -823,6 +861,7 @@ on_ended(struct child *c)
 		p->session = NULL;
 		session_free(s);
 	}
+	stray_sweep(&b->proxy->strays);
 	process_done(p);
 	proxy_bury(b->proxy, &c->corpse);
 	if (--b->proxy->process_count == 0)
@@ -842,5 +881,5 @@ process_done(struct process *p)
 }
 
 const struct child_events process_events = {
-	.message = on_message, .ended = on_ended,
+	.message = on_message, .skipped = on_skipped, .ended = on_ended,
 };

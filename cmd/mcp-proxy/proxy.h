@@ -7,6 +7,7 @@
 #include "cmd/mcp-proxy/leaving.h"
 #include "common/http.h"
 #include "common/hop.h"
+#include "cmd/mcp-proxy/stray.h"
 #include "common/tls.h"
 
 enum {
@@ -43,6 +44,8 @@ struct proxy {
 	struct idle_pool *pools;        /* one per route of config */
 	struct bridge **bridges;        /* the same, NULL if not stdio */
 	size_t process_count;           /* of all bridges */
+	struct stray_rules strays;
+	uint64_t last_serial;           /* of a process */
 	struct downstream *downstreams;
 	size_t downstream_count;
 	size_t downstream_peak;         /* since memory was given back */

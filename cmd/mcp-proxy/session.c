@@ -87,18 +87,52 @@ leave_calls(struct session *s)
 			if (c->session != s)
 				continue;
 			c->session = NULL;
-			if (c->visit != NULL)
-				c->visit->session = NULL;
-			else
+			if (c->visit == NULL)
 				process_cancel(c);
 		}
 	}
 }
 
 void
+session_join(struct session *s, struct visit *v)
+{
+	v->session = s;
+	v->session_prev = NULL;
+	v->session_next = s->visits;
+	if (v->session_next != NULL)
+		v->session_next->session_prev = v;
+	s->visits = v;
+}
+
+void
+session_leave(struct visit *v)
+{
+	struct session *s = v->session;
+
+	if (s == NULL)
+		return;
+	if (s->listener == v)
+		s->listener = NULL;
+	if (s->owned != NULL && s->owned->slow == v) {
+		s->owned->slow = NULL;
+		child_resume(&s->owned->child);
+	}
+	if (v->session_prev != NULL)
+		v->session_prev->session_next = v->session_next;
+	else
+		s->visits = v->session_next;
+	if (v->session_next != NULL)
+		v->session_next->session_prev = v->session_prev;
+	v->session_next = v->session_prev = NULL;
+	v->session = NULL;
+	s->used_ms = clock_ms();
+}
+
+void
 session_free(struct session *s)
 {
 	struct bridge *b = s->bridge;
+	struct visit *listener = s->listener;
 
 	if (s->prev != NULL)
 		s->prev->next = s->next;
@@ -108,17 +142,14 @@ session_free(struct session *s)
 		s->next->prev = s->prev;
 	b->session_count--;
 	leave_calls(s);
+	while (s->visits != NULL)
+		session_leave(s->visits);
 	if (s->owned != NULL) {
 		s->owned->session = NULL;
 		child_stop(&s->owned->child, NULL);
 	}
-	if (s->listener != NULL) {
-		struct visit *v = s->listener;
-
-		s->listener = NULL;
-		v->session = NULL;
-		visit_end(v);
-	}
+	if (listener != NULL)
+		visit_end(listener);
 	while (s->events != NULL)
 		drop_event(s);
 	buf_reset(&s->queue);
@@ -260,26 +291,23 @@ session_replay(const struct session *s, const struct message_event_id *after,
 void
 session_flush(struct session *s)
 {
-	struct buf queue = s->queue;
-	struct visit *v = s->listener;
-
-	buf_init(&s->queue, BRIDGE_QUEUE_MAX);
-	while (buf_len(&queue) != 0 && s->listener == v && v != NULL) {
-		struct bytes in = buf_bytes(&queue);
+	/* The listener may go with an event; the rest waits for the next. */
+	while (buf_len(&s->queue) != 0 && s->listener != NULL) {
+		struct bytes in = buf_bytes(&s->queue);
 		const uint8_t *end = memchr(in.ptr, '\n', in.len);
 		size_t len = (size_t)(end - in.ptr);
 
-		/* v may go with the event, and s stays. */
-		visit_event(v, bytes_of(in.ptr, len), NULL, 0);
-		buf_drop(&queue, len + 1);
+		visit_event(s->listener, bytes_of(in.ptr, len), NULL, 0);
+		buf_drop(&s->queue, len + 1);
 	}
-	buf_reset(&queue);
+	if (buf_len(&s->queue) == 0)
+		buf_reset(&s->queue);
 }
 
 static bool
 is_idle(const struct session *s, int64_t now_ms)
 {
-	if (s->listener != NULL ||
+	if (s->visits != NULL ||
 	    now_ms - s->used_ms < s->bridge->route->stdio->idle_ms)
 		return false;
 	return s->owned == NULL || s->owned->call_count == 0;

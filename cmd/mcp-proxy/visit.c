@@ -16,6 +16,9 @@ enum {
 };
 
 #define BATCHES "2025-03-26"
+#define WITH_SESSIONS "[\"2025-11-25\",\"2025-06-18\",\"" BATCHES "\"]"
+#define TOO_LARGE "the message is above message_size"
+#define NOT_SHARED "not with a process that sessions share"
 
 static void run_post(struct visit *v);
 
@@ -202,6 +205,8 @@ visit_new(struct exchange *x)
 	buf_init(&v->body, message_max);
 	buf_init(&v->out, message_max + VISIT_SLACK);
 	take_head(v, &p->head);
+	if (x->request.framing == BODY_LENGTH && x->request.left > message_max)
+		refuse_head(v, 413, TOO_LARGE);
 	return v;
 }
 
@@ -209,7 +214,7 @@ void
 visit_take(struct visit *v, struct bytes in)
 {
 	if (v->refusal == 0 && buf_add(&v->body, in) != 0)
-		refuse_head(v, 413, "the message is above message_size");
+		refuse_head(v, 413, TOO_LARGE);
 }
 
 /* Takes v off the list of those who wait for a process. */
@@ -232,13 +237,7 @@ void
 visit_free(struct visit *v)
 {
 	leave_waiting(v);
-	if (v->session != NULL && v->session->listener == v)
-		v->session->listener = NULL;
-	if (v->session != NULL && v->session->owned != NULL &&
-	    v->session->owned->slow == v) {
-		v->session->owned->slow = NULL;
-		child_resume(&v->session->owned->child);
-	}
+	session_leave(v);
 	while (v->calls != NULL) {
 		struct call *c = v->calls;
 
@@ -396,16 +395,17 @@ check_modern(const struct visit *v, const struct rpc *m,
 	return RPC_HEADER_MISMATCH;
 }
 
-/* Says which revisions are spoken here, all of them with sessions. */
+/* Says which revisions are spoken here. */
 static void
-refuse_version(struct visit *v, const struct rpc *m)
+refuse_version(struct visit *v, const struct rpc *m, struct bytes supported)
 {
 	struct jsonw w;
 	struct buf data;
 
-	buf_init(&data, DATA_MAX);
-	buf_add_str(&data, "{\"supported\":[\"2025-11-25\",\"2025-06-18\","
-	    "\"" BATCHES "\"],\"requested\":");
+	buf_init(&data, supported.len + DATA_MAX);
+	buf_add_str(&data, "{\"supported\":");
+	buf_add(&data, supported);
+	buf_add_str(&data, ",\"requested\":");
 	jsonw_init(&w, &data);
 	jsonw_str(&w, v->version);
 	buf_add(&data, bytes_of("}", 2)); /* and its NUL */
@@ -429,6 +429,7 @@ run_modern(struct visit *v, const struct rpc *m)
 	size_t slot = bridge_pick(b, b->modern);
 	const char *text = "a response: not in this revision";
 	int code = RPC_INVALID_REQUEST;
+	struct bytes offers;
 	struct process *p;
 
 	/* This revision has no notification that a client sends. */
@@ -443,11 +444,13 @@ run_modern(struct visit *v, const struct rpc *m)
 		return;
 	}
 	if (b->era == ERA_LEGACY && !is_unknown(b)) {
-		refuse_version(v, m);
+		refuse_version(v, m, bytes_cstr(WITH_SESSIONS));
 		return;
 	}
 	p = need_process(v, PROCESS_MODERN, slot);
-	if (p != NULL)
+	if (p != NULL && !process_offers(p, v->version, &offers))
+		refuse_version(v, m, offers);
+	else if (p != NULL)
 		call(v, p, m, rpc_is(m, "subscriptions/listen") ? CALL_LISTEN
 		    : CALL_AGENT);
 }
@@ -460,6 +463,7 @@ need_session(struct visit *v)
 {
 	struct session *s = session_find(v->bridge, v->session_id);
 
+	session_leave(v); /* it may have waited for a process */
 	if (s == NULL && v->session_id[0] == '\0') {
 		visit_refuse(v, 400, bytes_of(NULL, 0), RPC_SERVER_ERROR,
 		    "Mcp-Session-Id: missing", NULL);
@@ -477,7 +481,7 @@ need_session(struct visit *v)
 		return NULL;
 	}
 	s->used_ms = clock_ms();
-	v->session = s;
+	session_join(s, v);
 	return s;
 }
 
@@ -562,7 +566,7 @@ run_legacy(struct visit *v, const struct rpc *m)
 		visit_reply(v, 202, NULL, bytes_of(NULL, 0));
 	} else if (is_private(s, m)) {
 		visit_refuse(v, 200, m->id.text, RPC_METHOD_NOT_FOUND,
-		    "not with a process that sessions share", NULL);
+		    NOT_SHARED, NULL);
 	} else {
 		call(v, p, m, CALL_AGENT);
 	}
@@ -572,7 +576,7 @@ run_legacy(struct visit *v, const struct rpc *m)
 
 /* Checks all members.  Returns how many are requests, or -1 with a text. */
 static int
-check_batch(struct jsonr all, struct error *e)
+check_batch(const struct session *s, struct jsonr all, struct error *e)
 {
 	struct jsonr_iter i;
 	struct jsonr one;
@@ -588,6 +592,8 @@ check_batch(struct jsonr all, struct error *e)
 			return -1;
 		if (rpc_is(&m, "initialize"))
 			return error_set(e, "initialize in a batch");
+		if (m.kind == RPC_REQUEST && is_private(s, &m))
+			return error_set(e, NOT_SHARED);
 		requests += m.kind == RPC_REQUEST;
 	}
 	return count == 0 ? error_set(e, "an empty batch") : requests;
@@ -628,7 +634,8 @@ run_batch(struct visit *v, struct jsonr all)
 
 	if (s == NULL)
 		return;
-	requests = str_eq(s->version, BATCHES) ? check_batch(all, &e) : -1;
+	requests = str_eq(s->version, BATCHES) ? check_batch(s, all, &e)
+	    : -1;
 	if (requests < 0) {
 		visit_refuse(v, 400, bytes_of(NULL, 0), RPC_INVALID_REQUEST,
 		    e.text, NULL);
@@ -678,7 +685,7 @@ initialize_owned(struct visit *v, const struct rpc *m)
 		return;
 	}
 	s->owned->session = s;
-	v->session = s;
+	session_join(s, v);
 	call(v, s->owned, m, CALL_INITIALIZE);
 }
 
@@ -794,7 +801,6 @@ run_delete(struct visit *v)
 
 	if (s == NULL)
 		return;
-	v->session = NULL;
 	session_free(s);
 	visit_reply(v, 200, NULL, bytes_of(NULL, 0));
 }

@@ -42,7 +42,8 @@ struct visit {
 
 	/* What it waits for. */
 	bool modern;
-	struct session *session;
+	struct session *session;   /* NULL: none, or it has ended */
+	struct visit *session_next, *session_prev;
 	struct process *process;   /* in whose list of waiting it is */
 	struct visit *next, *prev; /* there */
 	struct call *calls;

@@ -121,6 +121,11 @@ begin_stream(struct visit *v)
 	struct session *s = v->session;
 	struct message_event_id id;
 
+	/* The head is the only place to announce a session, which begins if
+	 * the answer agrees. */
+	if (s != NULL && v->calls != NULL &&
+	    v->calls->purpose == CALL_INITIALIZE)
+		v->new_session = s->id;
 	begin_events(v);
 	if (s == NULL || s->version[0] == '\0')
 		return;
@@ -152,16 +157,16 @@ visit_resume(struct visit *v, struct process *p)
 	struct session *s = v->session;
 
 	v->stream = v->resume.stream;
+	/* The old stream ends before the head is written, for which there is
+	 * one scratch buffer. */
+	if (v->resume.kind == 'p' && p != NULL)
+		process_adopt(p, s, v->stream, v);
 	begin_events(v);
 	if (session_replay(s, &v->resume, &v->out) != 0) {
 		exchange_fail_internal(v->exchange);
 		return false;
 	}
-	if (v->resume.kind == 'p') {
-		if (p != NULL)
-			process_adopt(p, s, v->stream, v);
-		v->ending = v->left == 0;
-	}
+	v->ending = v->resume.kind == 'p' && v->left == 0;
 	if (!pump(v))
 		return false;
 	visit_watch(v);
@@ -203,10 +208,23 @@ visit_refuse(struct visit *v, int status, struct bytes id, int code,
 		reply_out(v, status, JSON);
 }
 
+/* Sends the answers of a batch that get no more company. */
+static void
+end_array(struct visit *v)
+{
+	if (buf_add_str(&v->out, "]") == 0)
+		reply_out(v, 200, JSON);
+	else
+		exchange_fail_internal(v->exchange);
+}
+
 void
 visit_end(struct visit *v)
 {
-	if (!v->begun && v->takes_sse) {
+	if (!v->begun && v->batch && buf_len(&v->out) != 0) {
+		end_array(v);
+		return;
+	} else if (!v->begun && v->takes_sse) {
 		begin_stream(v);
 	} else if (!v->begun) {
 		visit_refuse(v, 200, bytes_of(NULL, 0), CANCELLED,
@@ -292,7 +310,8 @@ add_member(struct visit *v, struct bytes text, struct message_edit *edits,
 	return v->left == 0 ? buf_add_str(&v->out, "]") : 0;
 }
 
-static void
+/* Returns whether v is still there, with answers to come. */
+static bool
 take_answer(struct visit *v, int status, struct bytes text,
     struct message_edit *edits, size_t count)
 {
@@ -311,15 +330,19 @@ take_answer(struct visit *v, int status, struct bytes text,
 		r = message_write(&v->out, text, edits, count);
 	if (r != 0) {
 		exchange_fail_internal(v->exchange);
-		return;
+		return false;
 	}
 	if (!stream && v->left == 0) {
 		reply_out(v, status, JSON);
-		return;
+		return false;
 	}
 	v->ending = v->left == 0;
-	if (stream && pump(v))
-		visit_watch(v);
+	if (!stream)
+		return true;
+	if (!pump(v))
+		return false;
+	visit_watch(v);
+	return !v->ending;
 }
 
 void
@@ -329,18 +352,21 @@ visit_answer(struct visit *v, const struct rpc *m, struct message_edit *edits,
 	take_answer(v, status_of(v, m), m->text, edits, count);
 }
 
-/* Answers a call with an error of ours, in a response that has begun. */
-static void
+/* Answers a call with an error of ours, in a response that has begun.
+ * Returns as take_answer. */
+static bool
 answer_error(struct visit *v, struct bytes id, int code, const char *text)
 {
 	struct buf error;
+	bool more = false;
 
 	buf_init(&error, RPC_ID_MAX + PIECE_LEN);
 	if (message_write_error(&error, id, code, text, NULL) == 0)
-		take_answer(v, 200, buf_bytes(&error), NULL, 0);
+		more = take_answer(v, 200, buf_bytes(&error), NULL, 0);
 	else
 		exchange_fail_internal(v->exchange);
 	buf_reset(&error);
+	return more;
 }
 
 void
@@ -401,12 +427,10 @@ time_out(struct visit *v)
 		struct call *c = v->calls;
 		uint8_t id[RPC_ID_MAX];
 		size_t len = c->id.len;
-		bool last = v->left == 1;
 
 		memcpy(id, c->id.ptr, len);
 		process_cancel(c);
-		answer_error(v, bytes_of(id, len), why.status, why.text);
-		if (last)
+		if (!answer_error(v, bytes_of(id, len), why.status, why.text))
 			return;
 	}
 }

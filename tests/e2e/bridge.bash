@@ -120,3 +120,9 @@ processes_are()
 {
 	(($(process_count) == $1))
 }
+
+# has_written PID COUNT: it has, at least so many bytes.
+has_written()
+{
+	(($(awk '/^wchar/ {print $2}' "/proc/$1/io") >= $2))
+}

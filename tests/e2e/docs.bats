@@ -102,6 +102,23 @@ variables()
 	done < <(tools)
 }
 
+@test "the examples of mcp-proxy.yaml(5) are valid" {
+	local file
+
+	"$BIN/mcp-proxy" cert make --dir "$T/c" --domain t.example \
+		--name localhost >"$T/made"
+	awk -v dir="$T" '/^\.Sh / {on = $2 == "EXAMPLES"}
+		/^\.Ed/ {inside = 0}
+		on && inside {print >(dir "/" n ".yaml")}
+		on && /^\.Bd/ {inside = 1; n++}' "$ROOT/man/mcp-proxy.yaml.5"
+	sed -i "s,/etc/adit/internal-ca,$T/c/ca,; s,/etc/adit/,$T/c/,
+		s,_file: tls,_file: $T/c/tls," "$T"/[1-9].yaml
+	[[ -f $T/3.yaml ]]
+	for file in "$T"/[1-9].yaml; do
+		run_tool 0 "$BIN/mcp-proxy" --check --config "$file"
+	done
+}
+
 @test "every page that a manual refers to exists" {
 	sed -n 's/^\.Xr \([^ ]*\) \([1-8]\).*/\1.\2/p' "$ROOT"/man/* | sort -u |
 		while read -r page; do

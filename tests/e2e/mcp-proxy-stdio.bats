@@ -524,6 +524,7 @@ release()
 	(($(rss_kib proxy) < 40000))
 	stop slow
 	# What is left has nowhere to go.
+	wait_until has_written "$(processes)" 32600000
 	call 2 echo '{"message":"m"}'
 	eq "$(text)" m
 }

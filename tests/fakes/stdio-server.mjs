@@ -9,18 +9,25 @@
 //         silent       answers no initialize
 //         old=VERSION  the revision that it speaks
 //         modern       speaks 2026-07-28 instead
+//         lax          and takes requests of any revision
+//         once=FILE    ends at once if FILE exists, and makes it
+//         held=FILE    tells there how many calls it holds
+//         slow=MS      answers initialize so late
 //
 // Tools, by name: echo, pid, env, cwd, hold (until release of the same key),
-// release, steps (progress, once more at a release, an answer at the next), crash, garbage, twice (two answers), foreign (an answer to another
-// number), late (an answer after a notification that it was cancelled), flood
+// release, steps (progress, once more at a release, an answer at the next),
+// crash, garbage, twice (two answers), foreign (an answer to another number),
+// late (an answer after a notification that it was cancelled), flood
 // (count notifications), endless (a line without end), large (count bytes),
 // ask (a request to the client), changed (a list has changed), log (a message
 // to the client), progress, err (a line on standard error), close (its
-// output), hang (no answer), child (leaves a process behind).
+// output), shut (its input), hang (no answer), child (leaves a process behind),
+// long (an answer of count bytes; with method, a request), asks (count requests
+// to the client), stray (leaves a process behind that has left its session).
 
 import { createInterface } from 'node:readline';
-import { spawn } from 'node:child_process';
-import { closeSync, writeSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, existsSync, writeFileSync, writeSync } from 'node:fs';
 
 const words = new Map(process.argv.slice(2).map(w => {
 	const at = w.indexOf('=');
@@ -60,6 +67,8 @@ const tools = {
 	hold: (id, { key }) => {
 		held.set(key, id);
 		writeSync(2, `holding ${key}\n`);
+		if (words.has('held'))
+			writeFileSync(words.get('held'), `${held.size}\n`);
 	},
 	steps: (id, { key }, meta) => {
 		const step = progress => note('notifications/progress',
@@ -130,9 +139,49 @@ const tools = {
 		text(id, 'said');
 	},
 	close: () => closeSync(1),
+	shut: id => {
+		text(id, 'shut');
+		closeSync(0);
+		setInterval(() => {}, 1000);
+	},
+	long: (id, { count, method, first }) => {
+		const filler = 'z'.repeat(count);
+		if (method)
+			send({ id, method, params: { filler } });
+		else if (first)
+			send({ id, result: { filler } });
+		else
+			raw(`{"result":{"id":0,"a":["${filler}\\"",{"id":1}]},` +
+			    `"jsonrpc":"2.0","id":${id}}\n`);
+		if (method)
+			text(id, 'asked');
+	},
+	asks: (id, { count }) => {
+		let refused = 0, left = count;
+		for (let i = 0; i < count; i++)
+			asked.set(`many-${i}`, reply => {
+				refused += reply.code !== undefined;
+				if (--left === 0)
+					text(id, `${refused} refused`);
+			});
+		for (let i = 0; i < count; i++)
+			send({ id: `many-${i}`, method: 'roots/list' });
+	},
 	hang: () => writeSync(2, 'hanging\n'),
 	child: id => {
 		const child = spawn('sleep', ['1000'], { stdio: 'inherit' });
+		text(id, String(child.pid));
+	},
+	stray: (id, { orphan }) => {
+		if (orphan) {
+			text(id, execFileSync('setsid', ['sh', '-c',
+			    'sleep 1000 >/dev/null 2>&1 & echo $!'],
+			    { encoding: 'utf8' }).trim());
+			return;
+		}
+		const child = spawn('sleep', ['1000'],
+		    { stdio: 'ignore', detached: true });
+		child.unref();
 		text(id, String(child.pid));
 	},
 };
@@ -140,14 +189,15 @@ const tools = {
 const cancelled = [];
 
 const methods = {
-	initialize: (id, params) => words.has('silent') || send({ id, result: {
+	initialize: (id, params) => words.has('silent') || setTimeout(() => send(
+	    { id, result: {
 		protocolVersion: words.get('old') ?? params.protocolVersion,
 		capabilities: {
 			tools: { listChanged: true }, logging: {},
 			resources: { subscribe: true, listChanged: true },
 		},
 		serverInfo: { name: 'fake', version: '1' },
-	} }),
+	} }), words.get('slow') ?? 0),
 	'server/discover': id => words.has('modern') ? send({ id, result: {
 		resultType: 'complete', supportedVersions: ['2026-07-28'],
 		capabilities: { tools: {} },
@@ -174,7 +224,8 @@ function take(line) {
 	}
 	const asks = m.params?._meta?.[
 	    'io.modelcontextprotocol/protocolVersion'];
-	if (words.has('modern') && asks !== '2026-07-28') {
+	if (words.has('modern') && !words.has('lax') &&
+	    asks !== '2026-07-28') {
 		send({ id: m.id, error: { code: -32022, message: 'no',
 			data: { supported: ['2026-07-28'], requested: asks } } });
 		return;
@@ -186,6 +237,11 @@ function take(line) {
 		method(m.id, m.params ?? {});
 }
 
+if (words.has('once')) {
+	if (existsSync(words.get('once')))
+		process.exit(1);
+	writeFileSync(words.get('once'), '');
+}
 if (words.has('exit'))
 	process.exit(Number(words.get('exit')));
 if (words.has('stubborn')) {
