@@ -56,6 +56,63 @@ JS
 	eq "$output" "$(<"$BATS_TEST_DIRNAME/sandbox-serve.results")"
 }
 
+@test "no function, alias, option or error hides the end of a command" {
+	client <<'JS'
+const s = (await serve(options)).session();
+for (const c of ['printf() { exit 5; }; command() { exit 6; }',
+	'builtin() { exit 7; }', 'shopt -s expand_aliases',
+	'alias eval="exit 8" builtin="exit 9" command="exit 10"',
+	'set -eu', 'false || true', 'set -o posix; (exit 9) || true',
+	'trap "exit 11" ERR; set +e', 'BASH_ARGV0=x',
+	'trap - ERR; set +o posix', "echo 'x",
+	'echo $(', 'if', 'echo `', 'cat <<X', '{', 'a() {', '((', '[[ a',
+	'echo ${', 'true', 'echo )', 'echo \\']) {
+	const r = await s.bash(c, { timeout_ms: 10000 });
+
+	say(c, r.exit ?? r.text, r.is_error);
+}
+JS
+	says 'printf() { exit 5; }; command() { exit 6; } 0 false
+builtin() { exit 7; } 0 false
+shopt -s expand_aliases 0 false
+alias eval="exit 8" builtin="exit 9" command="exit 10" 0 false
+set -eu 0 false
+false || true 0 false
+set -o posix; (exit 9) || true 0 false
+trap "exit 11" ERR; set +e 0 false
+BASH_ARGV0=x 0 false
+trap - ERR; set +o posix 0 false
+echo '"'"'x 2 true
+echo $( 2 true
+if 2 true
+echo ` 2 true
+cat <<X 0 false
+{ 2 true
+a() { 2 true
+(( 2 true
+[[ a 2 true
+echo ${ 2 true
+true 0 false
+echo ) 2 true
+echo \ 0 false'
+}
+
+@test "builtins that are turned off do not either" {
+	client <<'JS'
+const s = (await serve(options)).session();
+for (const c of ['enable -n printf builtin command echo test true', '(exit 3)',
+	'eval() { exit 9; }'])
+	say((await s.bash(c, { timeout_ms: 10000 })).exit);
+say((await s.bash('exit 1', { timeout_ms: 10000 })).text);
+say((await s.bash('echo anew', { timeout_ms: 10000 })).text);
+JS
+	says '0
+3
+0
+bash: bash session terminated
+anew'
+}
+
 @test "a command that is not complete is an error at once" {
 	client <<'JS'
 const s = (await serve(options)).session();
