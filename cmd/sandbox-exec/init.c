@@ -198,6 +198,17 @@ allow_stdio(struct landlock *l, const struct confine_io *io)
 	return 0;
 }
 
+/* What the file tools' process is executed from; to a copy in memory the
+ * rules do not apply. */
+static int
+allow_exe(struct landlock *l, const struct confine_io *io)
+{
+	bool wanted = io->argv == NULL && io->probe == NULL &&
+	    fcntl(io->exe_fd, F_GET_SEALS) == -1;
+
+	return wanted ? landlock_allow_read(l, io->exe_fd) : 0;
+}
+
 static const char *
 home_of(const struct policy *p)
 {
@@ -307,6 +318,8 @@ build(struct init_args *a, struct landlock *l)
 	check_required(a, l);
 	if (allow_stdio(l, a->io) != 0)
 		fail_errno(a, STAGE_POLICY, "standard descriptors");
+	if (allow_exe(l, a->io) != 0)
+		fail_errno(a, STAGE_POLICY, "this program's file");
 	if (enter_workdir(a) != 0)
 		fail_errno(a, STAGE_POLICY, a->policy->workdir);
 }

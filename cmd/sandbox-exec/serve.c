@@ -304,6 +304,20 @@ on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 	drain(s, s->draining);
 }
 
+/* What stands can go on. */
+static void
+on_zygote_gone(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct server *s = w->data;
+
+	(void)revents;
+	ev_io_stop(loop, w);
+	diag_error(ZYGOTE_GONE);
+	s->status = EXIT_SANDBOX;
+	if (!s->draining)
+		drain(s, false);
+}
+
 static void
 on_drain_end(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -351,7 +365,10 @@ watch_signals(struct server *s)
 	ev_signal_init(&s->interrupt, on_signal, SIGINT);
 	ev_timer_init(&s->drain, on_drain_end, SERVE_DRAIN_MS / 1000.0, 0.0);
 	ev_timer_init(&s->drained, on_drained, 0.0, 0.0);
+	ev_io_init(&s->zygote_gone, on_zygote_gone, s->zygote.fd, EV_READ);
 	s->term.data = s->interrupt.data = s->drain.data = s->drained.data = s;
+	s->zygote_gone.data = s;
+	ev_io_start(s->loop, &s->zygote_gone);
 	ev_signal_start(s->loop, &s->term);
 	ev_signal_start(s->loop, &s->interrupt);
 }

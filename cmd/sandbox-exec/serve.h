@@ -29,6 +29,7 @@ struct server {
 	int status;           /* of the program */
 	ev_io listener;       /* active unless stdio */
 	ev_signal term, interrupt;
+	ev_io zygote_gone;
 	ev_timer drain;
 	ev_timer drained; /* never started: fed when work has ended */
 };

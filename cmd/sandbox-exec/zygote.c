@@ -37,7 +37,10 @@ make_memfd(void)
 }
 
 /* A copy of this program that nobody can change, of which nothing leads back
- * to the file.  Returns it, or -1 with errno. */
+ * to the file.  Where nothing in memory may be executed (vm.memfd_noexec=2)
+ * it is the file itself, to read: a sandbox can then look it up through
+ * /proc, and may write to it no more than anybody while we run (ETXTBSY).
+ * Returns it, or -1 with errno. */
 static int
 copy_self(void)
 {
@@ -46,6 +49,8 @@ copy_self(void)
 	struct stat st;
 	off_t at = 0;
 
+	if (fd == -1 && errno == EACCES)
+		return self;
 	if (self == -1 || fd == -1 || fstat(self, &st) != 0)
 		goto fail;
 	while (at < st.st_size) {

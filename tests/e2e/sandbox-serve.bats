@@ -715,6 +715,22 @@ JS
 done 0'
 }
 
+@test "without the process that builds sandboxes what runs ends, and no more" {
+	client <<'JS'
+const { execSync } = process.getBuiltinModule('node:child_process');
+const h = await serve(options);
+const s = h.session();
+await s.until('ready');
+const t = s.bash('sleep 0.5; echo done');
+await sleep(200);
+execSync(`kill -KILL $(pgrep -P ${h.child.pid} -x sandbox-zygote)`);
+await until(() => h.gone !== undefined);
+say(h.gone.code, (await t).text, await h.exited);
+JS
+	says 'draining done 125'
+	[[ $stderr == *'the process that builds sandboxes was killed'* ]]
+}
+
 @test "bytes that are no frames end the hop with status 3" {
 	run -3 --separate-stderr "$SX" --serve < <(printf 'GET / HTTP/1.1\r\n\r\n')
 	[[ $stderr == 'sandbox-exec: warning: hop: '* ]]
