@@ -450,6 +450,37 @@ gone
 0'
 }
 
+@test "calls whose answers are not read hold up their session, not memory" {
+	{
+		echo "const A = '$T/audit';"
+		cat <<'JS'
+const h = await serve([...options, '--audit', A]);
+const s = h.session(), other = h.session();
+const calls = () => fs.readFileSync(A, 'utf8').split('\n')
+	.filter((line) => line.includes('"tool":"read"')).length;
+await s.bash('head -c 250000 /dev/zero | tr "\\0" x >long');
+h.hop.stingy = true;
+const reads = [];
+for (let i = 0; i < 8; i++) {
+	reads.push(s.open('read'));
+	reads[i].data('{"file_path":"long"}');
+	reads[i].end();
+}
+await until(() => calls() === 4);
+say((await other.bash('echo other')).text, calls());
+reads[0].reset();
+await until(() => calls() === 5);
+reads[6].reset();
+reads[1].reset();
+await until(() => calls() === 6);
+say((await other.bash('echo other')).text, calls());
+JS
+	} >"$T/script"
+	client <"$T/script"
+	says 'other 4
+other 6'
+}
+
 @test "a live reader that does not read costs its own call only" {
 	client <<'JS'
 const h = await serve(options);
