@@ -797,6 +797,31 @@ still b'
 	[[ ! -e $W.s ]]
 }
 
+@test "without descriptors a connection waits, and the server does not spin" {
+	start_ready server "$SX" --rw "$W" --workdir "$W" --listen "$W.s" \
+		--ready-fd 9 --serve
+	{
+		echo "const P = ${PID[server]};"
+		cat <<'JS'
+const { execSync } = process.getBuiltinModule('node:child_process');
+const limit = (n) => execSync(`prlimit --pid ${P} --nofile=${n}:4096`);
+const ticks = () => fs.readFileSync(`/proc/${P}/stat`, 'utf8')
+	.split(' ').slice(13, 15).reduce((a, b) => a + Number(b), 0);
+execSync(`prlimit --pid ${P} --nofile=4096`);
+limit(Math.max(...fs.readdirSync(`/proc/${P}/fd`).map(Number)) + 1);
+const a = dial(`${W}.s`), before = ticks();
+await sleep(1000);
+say(ticks() - before < 30);
+limit(4096);
+say((await (await a).session().bash('echo served')).text);
+JS
+	} >"$T/script"
+	client <"$T/script"
+	says 'true
+served'
+	stop server TERM
+}
+
 # ---- what is written down ----
 
 @test "the audit tells of calls and commands, of what they were only if asked" {
