@@ -69,6 +69,7 @@ check_status(void)
 		{NONCE " 255\n", 255},
 		{NONCE " 256\n", -1},
 		{NONCE " -1\n", -1},
+		{NONCE "-1\n", -1},
 		{NONCE " 0", -1},
 		{NONCE "  0\n", -1},
 		{NONCE " 0 \n", 0},
