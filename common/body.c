@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/field.h"
+#include "common/str.h"
 
 enum { CHUNK_DIGITS_MAX = 15 }; /* sizes stay below 2^60 */
 
@@ -25,18 +26,6 @@ take_line(struct bytes in, size_t max, struct bytes *ret)
 	return (ssize_t)len + 1;
 }
 
-static int
-hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Parses chunk-size [chunk-ext]; extensions are dropped. */
 static int
 parse_size(struct bytes line, uint64_t *ret)
@@ -45,7 +34,7 @@ parse_size(struct bytes line, uint64_t *ret)
 	uint64_t v = 0;
 	int digit;
 
-	while (n < line.len && (digit = hex_digit(line.ptr[n])) >= 0) {
+	while (n < line.len && (digit = ascii_hex(line.ptr[n])) >= 0) {
 		if (++n > CHUNK_DIGITS_MAX)
 			return -1;
 		v = v << 4 | (uint64_t)digit;

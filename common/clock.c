@@ -6,6 +6,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "common/str.h"
+
 static int64_t
 clock_ns(clockid_t id)
 {
@@ -31,6 +33,21 @@ int64_t
 clock_wall_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);
+}
+
+const char *
+clock_stamp(char out[static CLOCK_STAMP_CAP])
+{
+	int64_t ns = clock_wall_ns();
+	time_t s = (time_t)(ns / 1000000000);
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&s, &tm);
+	n = strftime(out, CLOCK_STAMP_CAP - 8, "%Y-%m-%dT%H:%M:%S", &tm);
+	str_format(out + n, CLOCK_STAMP_CAP - n, ".%03lldZ",
+	    (long long)(ns / 1000000 % 1000));
+	return out;
 }
 
 void

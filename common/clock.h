@@ -12,6 +12,11 @@ int64_t clock_us(void);
 /* CLOCK_REALTIME in nanoseconds, for people and captures. */
 int64_t clock_wall_ns(void);
 
+enum { CLOCK_STAMP_CAP = 40 };
+
+/* The time of day, as 2026-01-31T12:00:00.000Z.  Returns out. */
+const char *clock_stamp(char out[static CLOCK_STAMP_CAP]);
+
 /* Exponential back-off with full jitter. */
 struct backoff {
 	int64_t min_ms, max_ms;

@@ -39,15 +39,6 @@ is_digit(uint8_t b)
 	return b >= '0' && b <= '9';
 }
 
-static int
-hex_value(uint8_t b)
-{
-	if (is_digit(b))
-		return b - '0';
-	b |= 0x20;
-	return b >= 'a' && b <= 'f' ? b - 'a' + 10 : -1;
-}
-
 /* The four digits after \u, or -1. */
 static int32_t
 get_hex4(const struct cursor *c, size_t at)
@@ -57,7 +48,7 @@ get_hex4(const struct cursor *c, size_t at)
 	if (c->len < 4 || at > c->len - 4)
 		return -1;
 	for (size_t i = 0; i < 4; i++) {
-		int digit = hex_value(c->s[at + i]);
+		int digit = ascii_hex(c->s[at + i]);
 
 		if (digit == -1)
 			return -1;

@@ -370,6 +370,36 @@ opt_usage_error(const struct opt_command *command, const struct error *e)
 	return EXIT_USAGE;
 }
 
+static int
+bare_error(const char *program, const char *text, const char *word)
+{
+	char quoted[80];
+
+	if (word == NULL)
+		diag_error("%s", text);
+	else
+		diag_error("%s %s", text,
+		    diag_quote(quoted, sizeof quoted, bytes_cstr(word)));
+	fprintf(stderr, "Try '%s --help'.\n", program);
+	return EXIT_USAGE;
+}
+
+int
+opt_run_bare(const char *program, const char *purpose,
+    const struct opt_command *const *commands, const char *word)
+{
+	if (word == NULL)
+		return bare_error(program, "a command is required", NULL);
+	if (str_eq(word, "-h") || str_eq(word, "--help"))
+		opt_print_commands(program, purpose, commands);
+	else if (str_eq(word, "-V") || str_eq(word, "--version"))
+		printf("%s %s\n", program, ADIT_VERSION_STRING);
+	else
+		return bare_error(program, word[0] == '-' ?
+		    "option: unknown" : "no such command", word);
+	return opt_close_stdout();
+}
+
 int
 opt_close_stdout(void)
 {

@@ -71,6 +71,12 @@ int opt_usage_error(const struct opt_command *command, const struct error *e);
 void opt_print_commands(const char *program, const char *purpose,
     const struct opt_command *const *commands);
 
+/* Of a program made of subcommands: takes its first word, NULL if there is
+ * none, that names none of them: -h, -V, or what is an error.  Returns the exit
+ * status.  commands ends with NULL. */
+int opt_run_bare(const char *program, const char *purpose,
+    const struct opt_command *const *commands, const char *word);
+
 /* Flushes stdout.  Returns EXIT_OK, or EXIT_FAILED after printing why the
  * output could not be written.  Every program's last call. */
 int opt_close_stdout(void);

@@ -30,28 +30,40 @@ reset_signals(void)
 struct launch {
 	struct proc_command command; /* envp NULL: as it is */
 	bool own_session;
-	int death_signal;
+	pid_t parent;
 };
 
-/* Puts the descriptors where they belong, out of each other's way first. */
-static bool
-place_fds(const int fds[3])
+/* A descriptor above those that are placed. */
+static int
+lift(int fd, int standard)
 {
-	int moved[3];
+	if (fd == -1)
+		fd = open("/dev/null", (standard == STDIN_FILENO ? O_RDONLY :
+		    O_WRONLY) | O_CLOEXEC);
+	return fd == -1 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, PROC_FDS);
+}
 
-	for (int i = 0; i < 3; i++) {
-		moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+/* Puts the descriptors where they belong, out of each other's way first.
+ * Returns how many are placed, or -1. */
+static int
+place_fds(const int fds[static PROC_FDS])
+{
+	int count = fds[PROC_FDS - 1] == -1 ? PROC_FDS - 1 : PROC_FDS;
+	int moved[PROC_FDS];
+
+	for (int i = 0; i < count; i++) {
+		moved[i] = lift(fds[i], i);
 		if (moved[i] == -1)
-			return false;
+			return -1;
 	}
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < count; i++) {
 		if (dup2(moved[i], i) == -1)
-			return false;
+			return -1;
 		/* A shared standard error stays as others want it. */
 		if (i != STDERR_FILENO || fds[i] != i)
 			io_set_nonblock(i, false);
 	}
-	return true;
+	return count;
 }
 
 /* In the child: never returns.  A failure is told through report_fd, which
@@ -60,17 +72,25 @@ static void
 child_exec(const struct launch *l, int report_fd)
 {
 	const struct proc_command *c = &l->command;
-	int report = fcntl(report_fd, F_DUPFD_CLOEXEC, 3);
+	const char *path = c->path != NULL ? c->path : c->argv[0];
+	int report = fcntl(report_fd, F_DUPFD_CLOEXEC, PROC_FDS);
+	int placed = -1;
+	char *const *argv;
 
+	/* execve(2) does not write to them, whatever its prototype says. */
+	memcpy(&argv, &c->argv, sizeof argv);
 	reset_signals();
-	prctl(PR_SET_PDEATHSIG, l->death_signal);
-	if (report != -1 && (!l->own_session || setsid() != -1) &&
-	    place_fds(c->fds) && (c->dir == NULL || chdir(c->dir) == 0)) {
-		close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	prctl(PR_SET_PDEATHSIG, (unsigned long)c->death_signal);
+	if (getppid() != l->parent)
+		_exit(EXIT_TEMPORARY);
+	if (report != -1 && (!l->own_session || setsid() != -1))
+		placed = place_fds(c->fds);
+	if (placed != -1 && (c->dir == NULL || chdir(c->dir) == 0)) {
+		close_range((unsigned)placed, ~0U, CLOSE_RANGE_CLOEXEC);
 		if (c->envp == NULL)
-			execvp(c->argv[0], c->argv);
+			execvp(path, argv);
 		else
-			execvpe(c->argv[0], c->argv, c->envp);
+			execvpe(path, argv, c->envp);
 	}
 	io_write_all(report, bytes_of(&errno, sizeof errno));
 	_exit(EXIT_NOT_FOUND);
@@ -126,9 +146,10 @@ proc_start(char *const argv[], int stdin_fd, int stdout_fd,
     const char *const drop_env[], struct error *e)
 {
 	struct launch l = {
-		.command = {.argv = argv, .fds = {stdin_fd, stdout_fd,
-		    STDERR_FILENO}},
-		.death_signal = SIGTERM,
+		.command = {.argv = (const char *const *)argv,
+		    .fds = {stdin_fd, stdout_fd, STDERR_FILENO, -1},
+		    .death_signal = SIGTERM},
+		.parent = getpid(),
 	};
 
 	return launch(&l, drop_env, e);
@@ -139,7 +160,7 @@ proc_spawn(const struct proc_command *c, struct error *e)
 {
 	static const char *const nothing[] = {NULL};
 	struct launch l = {
-		.command = *c, .own_session = true, .death_signal = SIGKILL,
+		.command = *c, .own_session = true, .parent = getpid(),
 	};
 
 	return launch(&l, nothing, e);

@@ -17,18 +17,23 @@
 pid_t proc_start(char *const argv[], int stdin_fd, int stdout_fd,
     const char *const drop_env[], struct error *e);
 
+enum { PROC_FDS = 4 };
+
 /* A command that inherits nothing that is not named here. */
 struct proc_command {
-	char *const *argv; /* argv[0] is found through the caller's PATH */
+	const char *path;  /* NULL: argv[0]; without a slash it is found
+	                    * through the caller's PATH */
+	const char *const *argv;
 	char *const *envp; /* all of the environment */
 	const char *dir;   /* to start in, NULL: the caller's */
-	int fds[3];        /* standard input, output, error; kept by the
-	                    * caller */
+	int fds[PROC_FDS]; /* standard input, output, error, and what becomes
+	                    * 3; kept by the caller.  -1: /dev/null, for 3
+	                    * none */
+	int death_signal;  /* it gets when the caller dies */
 };
 
 /* Starts it as the leader of a session and process group of its own, so that
- * kill(-pid) reaches all of it; otherwise like proc_start.  It gets SIGKILL if
- * the caller dies. */
+ * kill(-pid) reaches all of it; otherwise like proc_start. */
 pid_t proc_spawn(const struct proc_command *c, struct error *e);
 
 /* A descriptor that can be read once the child pid has ended, and before it

@@ -52,6 +52,15 @@ ascii_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+int
+ascii_hex(uint32_t c)
+{
+	if (c >= '0' && c <= '9')
+		return (int)(c - '0');
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? (int)(c - 'a') + 10 : -1;
+}
+
 bool
 str_eq_nocase(const char *a, const char *b)
 {

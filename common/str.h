@@ -24,6 +24,9 @@ bool str_ends(const char *s, const char *suffix);
 
 char ascii_lower(char c);
 
+/* What a hexadecimal digit of either case is, or -1. */
+int ascii_hex(uint32_t c);
+
 /* Whether name is a DNS host name of LDH labels (RFC 1123 section 2.1), at
  * most 253 bytes, no trailing dot, not an address in numbers. */
 bool str_is_hostname(const char *name);

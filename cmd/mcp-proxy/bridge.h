@@ -70,7 +70,7 @@ struct ask {
 /* An event that was sent, or would have been, as it is sent. */
 struct event {
 	struct event *next;
-	struct rpc_event_id id;
+	struct message_event_id id;
 	size_t len;
 	uint8_t text[];
 };
@@ -103,7 +103,7 @@ struct process {
 
 struct session {
 	char id[BRIDGE_SESSION_LEN + 1];
-	char version[RPC_VERSION_LEN + 1];
+	char version[MESSAGE_VERSION_LEN + 1];
 	struct bridge *bridge;
 	struct session *next, *prev; /* of the bucket */
 	struct process *owned;       /* NULL when shared */
@@ -185,20 +185,21 @@ size_t session_slot(const struct bridge *b);
 /* Passes a message of the process on to the client, or keeps it.  Returns 0,
  * or -1 when it can not be delivered. */
 int session_deliver(struct session *s, struct bytes text,
-    struct rpc_edit *edits, size_t count);
+    struct message_edit *edits, size_t count);
 
 /* Appends a message to out as an event of a stream, and keeps it.  Returns 0,
  * or -1 with out unchanged. */
 int session_add_event(struct session *s, char kind, uint32_t stream,
-    struct buf *out, struct bytes text, struct rpc_edit *edits, size_t count);
+    struct buf *out, struct bytes text, struct message_edit *edits,
+    size_t count);
 
 /* Keeps an event of a call whose stream is broken. */
-void session_keep(struct call *c, struct bytes text, struct rpc_edit *edits,
+void session_keep(struct call *c, struct bytes text, struct message_edit *edits,
     size_t count);
 
 /* Appends the events of a stream that came after one.  Returns 0, or -1. */
-int session_replay(const struct session *s, const struct rpc_event_id *after,
-    struct buf *out);
+int session_replay(const struct session *s,
+    const struct message_event_id *after, struct buf *out);
 
 /* Sends what was kept on the stream that has come. */
 void session_flush(struct session *s);
@@ -215,7 +216,7 @@ void process_greet(struct process *p);
 
 /* The revision that a shared process speaks, as it said. */
 void process_spoken(const struct process *p,
-    char out[static RPC_VERSION_LEN + 1]);
+    char out[static MESSAGE_VERSION_LEN + 1]);
 
 /* Appends an answer to initialize: what the process said, with another
  * revision and without what its sessions could do to each other.  Returns 0,

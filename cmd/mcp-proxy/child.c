@@ -297,12 +297,12 @@ on_in(struct ev_loop *ev, ev_io *io, int revents)
 }
 
 int
-child_send(struct child *c, struct bytes text, struct rpc_edit *edits,
+child_send(struct child *c, struct bytes text, struct message_edit *edits,
     size_t count)
 {
 	bool waits = buf_len(&c->tx) != 0;
 
-	if (c->in_fd == -1 || rpc_write(&c->tx, text, edits, count) != 0)
+	if (c->in_fd == -1 || message_write(&c->tx, text, edits, count) != 0)
 		return -1;
 	if (buf_add_str(&c->tx, "\n") != 0) {
 		/* Half a line would spoil the next. */
@@ -516,8 +516,10 @@ launch(struct child *c, struct error *e)
 	const struct config_stdio *s = c->route->stdio;
 	char **envp = environment_new(s);
 	int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1}, r = -1;
-	struct proc_command command = {.argv = s->argv, .envp = envp,
-	    .dir = s->dir};
+	struct proc_command command = {
+		.argv = (const char *const *)s->argv, .envp = envp,
+		.dir = s->dir, .fds = {-1, -1, -1, -1},
+		.death_signal = SIGKILL};
 
 	if (envp == NULL || open_pipes(ours, theirs) != 0) {
 		error_errno(e, "%s", s->argv[0]);

@@ -6,7 +6,7 @@
 #define ADIT_MCP_PROXY_CHILD_H
 
 #include "cmd/mcp-proxy/proxy.h"
-#include "cmd/mcp-proxy/rpc.h"
+#include "cmd/mcp-proxy/message.h"
 
 enum {
 	CHILD_GRACE_MS = 2000,    /* from the end of its input to SIGTERM, and
@@ -65,7 +65,7 @@ int child_start(struct child *c, struct proxy *p,
 
 /* Sends a message, with edits, as one line.  Returns 0, or -1 when it takes
  * no more. */
-int child_send(struct child *c, struct bytes text, struct rpc_edit *edits,
+int child_send(struct child *c, struct bytes text, struct message_edit *edits,
     size_t count);
 
 /* Stops and resumes calls of message. */

@@ -8,14 +8,7 @@
 #include "common/opt.h"
 #include "common/str.h"
 
-enum {
-	METHOD_NOT_FOUND = -32601,
-	HEADER_MISMATCH = -32020, /* to UNSUPPORTED_VERSION: what HTTP */
-	UNSUPPORTED_VERSION = -32022, /* clients look for in a 400 */
-	OWN_ID = 1,               /* of the first request, which is ours */
-};
-
-#define META "io.modelcontextprotocol/"
+enum { OWN_ID = 1 }; /* of the first request, which is ours */
 
 /* What we say of ourselves to a process that many share: no client's
  * abilities are promised, so it has nothing to ask for. */
@@ -28,9 +21,9 @@ enum {
 	"\"method\":\"notifications/initialized\"}"
 #define DISCOVER "{\"jsonrpc\":\"2.0\",\"id\":0," \
 	"\"method\":\"server/discover\",\"params\":{\"_meta\":{" \
-	"\"" META "protocolVersion\":\"2026-07-28\"," \
-	"\"" META "clientCapabilities\":{}," \
-	"\"" META "clientInfo\":" CLIENT_INFO "}}}"
+	"\"" RPC_META "protocolVersion\":\"2026-07-28\"," \
+	"\"" RPC_META "clientCapabilities\":{}," \
+	"\"" RPC_META "clientInfo\":" CLIENT_INFO "}}}"
 
 /* ---- calls ---- */
 
@@ -165,7 +158,7 @@ struct call *
 process_call(struct process *p, const struct rpc *m,
     enum call_purpose purpose, struct visit *v, struct failure *ret_why)
 {
-	struct rpc_edit edits[2];
+	struct message_edit edits[2];
 	char digits[BRIDGE_NUMBER_LEN];
 	const char *text = "out of memory";
 	struct call *c = NULL;
@@ -180,9 +173,9 @@ process_call(struct process *p, const struct rpc *m,
 	c->purpose = purpose;
 	c->deadline_ms = deadline_of(p, purpose);
 	process_number(c->number, digits);
-	edits[count++] = (struct rpc_edit){m->id.text, bytes_cstr(digits)};
+	edits[count++] = (struct message_edit){m->id.text, bytes_cstr(digits)};
 	if (m->token.kind != JSONR_ABSENT)
-		edits[count++] = (struct rpc_edit){m->token.text,
+		edits[count++] = (struct message_edit){m->token.text,
 		    bytes_cstr(digits)};
 	if (child_send(&p->child, m->text, edits, count) == 0) {
 		if (v != NULL) {
@@ -299,14 +292,14 @@ ask_find(struct process *p, struct bytes id)
 bool
 process_answer(struct process *p, const struct rpc *m)
 {
-	struct rpc_edit edit;
+	struct message_edit edit;
 	uint32_t number;
 	struct ask *a;
 
-	if (rpc_number(m->id, &number) != 0 ||
+	if (message_number(m->id, &number) != 0 ||
 	    (a = idmap_get(&p->asks, number)) == NULL)
 		return false;
-	edit = (struct rpc_edit){m->id.text, bytes_of(a->id, a->id_len)};
+	edit = (struct message_edit){m->id.text, bytes_of(a->id, a->id_len)};
 	child_send(&p->child, m->text, &edit, 1);
 	ask_free(p, a);
 	return true;
@@ -321,7 +314,7 @@ answer_process(struct process *p, const struct rpc *m, const char *refusal)
 
 	buf_clear(out);
 	if (refusal != NULL)
-		r = rpc_write_error(out, m->id.text, METHOD_NOT_FOUND,
+		r = message_write_error(out, m->id.text, RPC_METHOD_NOT_FOUND,
 		    refusal, NULL);
 	else
 		r = buf_add_str(out, "{\"jsonrpc\":\"2.0\",\"id\":") != 0 ||
@@ -335,7 +328,7 @@ static void
 take_request(struct process *p, const struct rpc *m)
 {
 	char digits[BRIDGE_NUMBER_LEN];
-	struct rpc_edit edit;
+	struct message_edit edit;
 	struct ask *a;
 
 	if (rpc_is(m, "ping")) {
@@ -351,7 +344,7 @@ take_request(struct process *p, const struct rpc *m)
 		answer_process(p, m, "too many requests to the client");
 		return;
 	}
-	edit = (struct rpc_edit){m->id.text, process_number(a->number,
+	edit = (struct message_edit){m->id.text, process_number(a->number,
 	    digits)};
 	if (session_deliver(p->session, m->text, &edit, 1) != 0) {
 		ask_free(p, a);
@@ -369,7 +362,7 @@ process_greet(struct process *p)
 	struct error e;
 	struct rpc m;
 
-	if (rpc_parse(bytes_cstr(text), &m, &e) == 0 &&
+	if (message_parse(bytes_cstr(text), &m, &e) == 0 &&
 	    process_call(p, &m, CALL_START, NULL, &why) == NULL)
 		child_kill(&p->child, "does not read its input");
 }
@@ -433,11 +426,11 @@ offers_modern(const struct rpc *m)
 static bool
 is_greeting(const struct rpc *m)
 {
-	char version[RPC_VERSION_LEN + 1];
+	char version[MESSAGE_VERSION_LEN + 1];
 	struct error e;
 
 	return jsonr_get_str(m->result, "protocolVersion", version,
-	    sizeof version, &e) == 1 && rpc_is_legacy(bytes_cstr(version));
+	    sizeof version, &e) == 1 && message_is_legacy(bytes_cstr(version));
 }
 
 static void
@@ -464,12 +457,14 @@ take_start(struct process *p, const struct rpc *m)
 }
 
 void
-process_spoken(const struct process *p, char out[static RPC_VERSION_LEN + 1])
+process_spoken(const struct process *p,
+    char out[static MESSAGE_VERSION_LEN + 1])
 {
 	struct jsonr result = {JSONR_OBJECT, buf_bytes(&p->greeting)};
 	struct error e;
 
-	jsonr_get_str(result, "protocolVersion", out, RPC_VERSION_LEN + 1, &e);
+	jsonr_get_str(result, "protocolVersion", out,
+	    MESSAGE_VERSION_LEN + 1, &e);
 }
 
 /* Whether an ability stays out of what shared sessions are told: one that
@@ -515,27 +510,27 @@ process_welcome(const struct process *p, struct bytes id,
 {
 	struct jsonr result = {JSONR_OBJECT, buf_bytes(&p->greeting)};
 	struct jsonr spoken, abilities;
-	struct rpc_edit edits[2];
+	struct message_edit edits[2];
 	struct buf fewer, chosen;
 	struct error e;
 	size_t count = 0;
 	int r = -1;
 
 	buf_init(&fewer, result.text.len + 2);
-	buf_init(&chosen, RPC_VERSION_LEN + 2);
+	buf_init(&chosen, MESSAGE_VERSION_LEN + 2);
 	if (jsonr_get(result, "protocolVersion", &spoken, &e) != 1 ||
 	    buf_format(&chosen, "\"%s\"", version) != 0)
 		goto out;
-	edits[count++] = (struct rpc_edit){spoken.text, buf_bytes(&chosen)};
+	edits[count++] = (struct message_edit){spoken.text, buf_bytes(&chosen)};
 	if (jsonr_get(result, "capabilities", &abilities, &e) == 1) {
 		if (add_abilities(&fewer, abilities, false) != 0)
 			goto out;
-		edits[count++] = (struct rpc_edit){abilities.text,
+		edits[count++] = (struct message_edit){abilities.text,
 		    buf_bytes(&fewer)};
 	}
 	if (buf_add_str(out, "{\"jsonrpc\":\"2.0\",\"id\":") == 0 &&
 	    buf_add(out, id) == 0 && buf_add_str(out, ",\"result\":") == 0 &&
-	    rpc_write(out, result.text, edits, count) == 0)
+	    message_write(out, result.text, edits, count) == 0)
 		r = buf_add_str(out, "}");
 out:
 	buf_reset(&fewer);
@@ -551,7 +546,7 @@ static bool
 begin_session(struct call *c, const struct rpc *m)
 {
 	struct session *s = c->session;
-	char version[RPC_VERSION_LEN + 1];
+	char version[MESSAGE_VERSION_LEN + 1];
 	struct error e;
 
 	if (s == NULL || c->visit == NULL || jsonr_get_str(m->result,
@@ -565,7 +560,7 @@ begin_session(struct call *c, const struct rpc *m)
 static void
 pass_answer(struct call *c, const struct rpc *m)
 {
-	struct rpc_edit edits[2] = {{m->id.text, c->id}};
+	struct message_edit edits[2] = {{m->id.text, c->id}};
 	struct visit *v = c->visit;
 	struct session *over = NULL;
 	size_t count = 1;
@@ -574,8 +569,9 @@ pass_answer(struct call *c, const struct rpc *m)
 	if (c->purpose == CALL_INITIALIZE && !begin_session(c, m))
 		over = c->session;
 	if (m->subscription.kind != JSONR_ABSENT &&
-	    rpc_number(m->subscription, &number) == 0 && number == c->number)
-		edits[count++] = (struct rpc_edit){m->subscription.text,
+	    message_number(m->subscription, &number) == 0 &&
+	    number == c->number)
+		edits[count++] = (struct message_edit){m->subscription.text,
 		    c->id};
 	if (v == NULL)
 		session_keep(c, m->text, edits, count);
@@ -593,9 +589,9 @@ take_answer(struct process *p, const struct rpc *m)
 	uint32_t number;
 	struct call *c;
 
-	if (rpc_number(m->id, &number) != 0 || m->id.kind != JSONR_NUMBER ||
+	if (message_number(m->id, &number) != 0 || m->id.kind != JSONR_NUMBER ||
 	    (c = idmap_get(&p->numbers, number)) == NULL) {
-		if (rpc_number(m->id, &number) == 0 &&
+		if (message_number(m->id, &number) == 0 &&
 		    number <= p->last_number)
 			diag_info("%s: an answer to %u came late: dropped",
 			    p->child.tag, number);
@@ -619,15 +615,15 @@ take_answer(struct process *p, const struct rpc *m)
 static void
 take_progress(struct process *p, const struct rpc *m)
 {
-	struct rpc_edit edit;
+	struct message_edit edit;
 	uint32_t number;
 	struct call *c;
 
-	if (rpc_number(m->token, &number) != 0 ||
+	if (message_number(m->token, &number) != 0 ||
 	    (c = idmap_get(&p->numbers, number)) == NULL ||
 	    c->token.len == 0)
 		return;
-	edit = (struct rpc_edit){m->token.text, c->token};
+	edit = (struct message_edit){m->token.text, c->token};
 	if (c->visit != NULL)
 		visit_event(c->visit, m->text, &edit, 1);
 	else
@@ -638,15 +634,15 @@ take_progress(struct process *p, const struct rpc *m)
 static void
 take_subscribed(struct process *p, const struct rpc *m)
 {
-	struct rpc_edit edit;
+	struct message_edit edit;
 	uint32_t number;
 	struct call *c;
 
-	if (rpc_number(m->subscription, &number) != 0 ||
+	if (message_number(m->subscription, &number) != 0 ||
 	    (c = idmap_get(&p->numbers, number)) == NULL ||
 	    c->visit == NULL || c->purpose != CALL_LISTEN)
 		return;
-	edit = (struct rpc_edit){m->subscription.text, c->id};
+	edit = (struct message_edit){m->subscription.text, c->id};
 	visit_event(c->visit, m->text, &edit, 1);
 }
 
@@ -655,19 +651,19 @@ static void
 take_cancelled(struct process *p, const struct rpc *m)
 {
 	char digits[BRIDGE_NUMBER_LEN];
-	struct rpc_edit edit;
+	struct message_edit edit;
 	uint32_t number;
 	struct call *c;
 	struct ask *a = ask_find(p, m->request_id.text);
 
 	if (a != NULL && p->session != NULL) {
-		edit = (struct rpc_edit){m->request_id.text,
+		edit = (struct message_edit){m->request_id.text,
 		    process_number(a->number, digits)};
 		session_deliver(p->session, m->text, &edit, 1);
 		ask_free(p, a);
 		return;
 	}
-	if (rpc_number(m->request_id, &number) == 0 &&
+	if (message_number(m->request_id, &number) == 0 &&
 	    (c = idmap_get(&p->numbers, number)) != NULL &&
 	    c->purpose == CALL_LISTEN && c->visit != NULL) {
 		struct visit *v = c->visit;
@@ -749,7 +745,7 @@ take_batch(struct process *p, struct bytes text)
 
 	jsonr_iter_init(&i, all);
 	while (jsonr_next(&i, NULL, &v)) {
-		if (rpc_take(v, &m, &e) == 0)
+		if (message_take(v, &m, &e) == 0)
 			take_message(p, &m);
 		else
 			child_log(&p->child, e.text, v.text);
@@ -763,7 +759,7 @@ on_message(struct child *c, struct bytes line)
 	struct error e;
 	struct rpc m;
 
-	if (rpc_parse(line, &m, &e) != 0)
+	if (message_parse(line, &m, &e) != 0)
 		child_log(c, e.text, line);
 	else if (m.kind == RPC_BATCH)
 		take_batch(p, m.text);

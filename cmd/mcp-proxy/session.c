@@ -169,8 +169,8 @@ choose_stream(const struct session *s)
 }
 
 int
-session_deliver(struct session *s, struct bytes text, struct rpc_edit *edits,
-    size_t count)
+session_deliver(struct session *s, struct bytes text,
+    struct message_edit *edits, size_t count)
 {
 	struct visit *v = choose_stream(s);
 
@@ -178,8 +178,8 @@ session_deliver(struct session *s, struct bytes text, struct rpc_edit *edits,
 		return visit_event(v, text, edits, count);
 	/* Room for the edits and for the line's end, so that no part of
 	 * a message stays when it does not fit. */
-	if (buf_reserve(&s->queue, text.len + RPC_EDITS_MAX * RPC_ID_MAX +
-	    1) == NULL || rpc_write(&s->queue, text, edits, count) != 0)
+	if (buf_reserve(&s->queue, text.len + MESSAGE_EDITS_MAX * RPC_ID_MAX +
+	    1) == NULL || message_write(&s->queue, text, edits, count) != 0)
 		return -1;
 	return buf_add_str(&s->queue, "\n");
 }
@@ -188,7 +188,7 @@ session_deliver(struct session *s, struct bytes text, struct rpc_edit *edits,
 
 /* Keeps an event, and fewer of the older ones if need be. */
 static void
-keep_event(struct session *s, const struct rpc_event_id *id,
+keep_event(struct session *s, const struct message_event_id *id,
     struct bytes text)
 {
 	struct event *e = text.len > BRIDGE_LOG_MAX ? NULL
@@ -212,17 +212,18 @@ keep_event(struct session *s, const struct rpc_event_id *id,
 
 int
 session_add_event(struct session *s, char kind, uint32_t stream,
-    struct buf *out, struct bytes text, struct rpc_edit *edits, size_t count)
+    struct buf *out, struct bytes text, struct message_edit *edits,
+    size_t count)
 {
-	struct rpc_event_id id = {kind, stream, s->last_event_number + 1};
+	struct message_event_id id = {kind, stream, s->last_event_number + 1};
 	size_t before = buf_len(out);
 
 	/* Room for all of it first, so that no half of it stays. */
-	if (buf_reserve(out, text.len + RPC_EDITS_MAX * RPC_ID_MAX +
+	if (buf_reserve(out, text.len + MESSAGE_EDITS_MAX * RPC_ID_MAX +
 	    BRIDGE_EVENT_SLACK) == NULL || buf_add_str(out, "id: ") != 0 ||
-	    rpc_write_event_id(out, &id) != 0 ||
+	    message_write_event_id(out, &id) != 0 ||
 	    buf_add_str(out, "\ndata: ") != 0 ||
-	    rpc_write(out, text, edits, count) != 0 ||
+	    message_write(out, text, edits, count) != 0 ||
 	    buf_add_str(out, "\n\n") != 0)
 		return -1;
 	s->last_event_number++;
@@ -231,7 +232,7 @@ session_add_event(struct session *s, char kind, uint32_t stream,
 }
 
 void
-session_keep(struct call *c, struct bytes text, struct rpc_edit *edits,
+session_keep(struct call *c, struct bytes text, struct message_edit *edits,
     size_t count)
 {
 	struct buf *out = &c->process->child.proxy->out;
@@ -244,7 +245,7 @@ session_keep(struct call *c, struct bytes text, struct rpc_edit *edits,
 }
 
 int
-session_replay(const struct session *s, const struct rpc_event_id *after,
+session_replay(const struct session *s, const struct message_event_id *after,
     struct buf *out)
 {
 	for (const struct event *e = s->events; e != NULL; e = e->next) {

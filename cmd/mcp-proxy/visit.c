@@ -11,12 +11,6 @@
 #include "common/str.h"
 
 enum {
-	INVALID_REQUEST = -32600,
-	METHOD_NOT_FOUND = -32601,
-	INVALID_PARAMS = -32602,
-	HEADER_MISMATCH = -32020,
-	UNSUPPORTED_VERSION = -32022,
-	SERVER_ERROR = -32000, /* as servers of 2025 say it */
 	MIRROR_MAX = 16 << 10, /* bytes of Mcp-Name */
 	DATA_MAX = 512,
 };
@@ -145,7 +139,7 @@ take_field(struct visit *v, const struct http_field *f, struct bytes host,
 	} else if (field_eq_str(f->name, "mcp-name")) {
 		take_mirror(v, &v->has_name, &v->mirror_name, f->value);
 	} else if (field_eq_str(f->name, "last-event-id")) {
-		rpc_parse_event_id(f->value, &v->resume);
+		message_parse_event_id(f->value, &v->resume);
 	} else if (field_eq_str(f->name, "origin") &&
 	    !is_own_origin(f->value, host)) {
 		refuse_head(v, 403, "Origin: of another host");
@@ -355,7 +349,7 @@ is_mirrored(struct bytes header, struct jsonr in_body)
 	buf_init(&said, MIRROR_MAX);
 	buf_init(&meant, MIRROR_MAX);
 	equal = in_body.kind == JSONR_STRING &&
-	    rpc_decode_header(header, &said) == 0 &&
+	    message_decode_header(header, &said) == 0 &&
 	    jsonr_add_str(in_body, &meant) == 0 &&
 	    bytes_eq(buf_bytes(&said), buf_bytes(&meant));
 	buf_reset(&said);
@@ -386,7 +380,7 @@ check_modern(const struct visit *v, const struct rpc *m,
 	    m->capabilities.kind != JSONR_OBJECT) {
 		*ret_text = "_meta: no io.modelcontextprotocol/"
 		    "protocolVersion or clientCapabilities";
-		return INVALID_PARAMS;
+		return RPC_INVALID_PARAMS;
 	}
 	if (v->version[0] == '\0' ||
 	    !jsonr_eq_str(m->version, v->version))
@@ -399,7 +393,7 @@ check_modern(const struct visit *v, const struct rpc *m,
 		*ret_text = "Mcp-Name: not what params says";
 	else
 		return 0;
-	return HEADER_MISMATCH;
+	return RPC_HEADER_MISMATCH;
 }
 
 /* Says which revisions are spoken here, all of them with sessions. */
@@ -415,7 +409,7 @@ refuse_version(struct visit *v, const struct rpc *m)
 	jsonw_init(&w, &data);
 	jsonw_str(&w, v->version);
 	buf_add(&data, bytes_of("}", 2)); /* and its NUL */
-	visit_refuse(v, 400, m->id.text, UNSUPPORTED_VERSION,
+	visit_refuse(v, 400, m->id.text, RPC_UNSUPPORTED_VERSION,
 	    "Unsupported protocol version", (const char *)data.mem);
 	buf_reset(&data);
 }
@@ -434,7 +428,7 @@ run_modern(struct visit *v, const struct rpc *m)
 	struct bridge *b = v->bridge;
 	size_t slot = bridge_pick(b, b->modern);
 	const char *text = "a response: not in this revision";
-	int code = INVALID_REQUEST;
+	int code = RPC_INVALID_REQUEST;
 	struct process *p;
 
 	/* This revision has no notification that a client sends. */
@@ -467,18 +461,18 @@ need_session(struct visit *v)
 	struct session *s = session_find(v->bridge, v->session_id);
 
 	if (s == NULL && v->session_id[0] == '\0') {
-		visit_refuse(v, 400, bytes_of(NULL, 0), SERVER_ERROR,
+		visit_refuse(v, 400, bytes_of(NULL, 0), RPC_SERVER_ERROR,
 		    "Mcp-Session-Id: missing", NULL);
 		return NULL;
 	}
 	if (s == NULL) {
-		visit_refuse(v, 404, bytes_of(NULL, 0), SERVER_ERROR,
+		visit_refuse(v, 404, bytes_of(NULL, 0), RPC_SERVER_ERROR,
 		    "no such session", NULL);
 		return NULL;
 	}
 	if (v->version[0] != '\0' &&
-	    !rpc_is_legacy(bytes_cstr(v->version))) {
-		visit_refuse(v, 400, bytes_of(NULL, 0), SERVER_ERROR,
+	    !message_is_legacy(bytes_cstr(v->version))) {
+		visit_refuse(v, 400, bytes_of(NULL, 0), RPC_SERVER_ERROR,
 		    "MCP-Protocol-Version: not one that has sessions", NULL);
 		return NULL;
 	}
@@ -526,13 +520,13 @@ take_back(struct session *s, struct process *p, const struct rpc *m)
 {
 	struct call *c = process_find(p, s, m->request_id.text);
 	char digits[BRIDGE_NUMBER_LEN];
-	struct rpc_edit edit;
+	struct message_edit edit;
 	struct visit *v;
 
 	if (c == NULL)
 		return;
 	process_number(c->number, digits);
-	edit = (struct rpc_edit){m->request_id.text, bytes_cstr(digits)};
+	edit = (struct message_edit){m->request_id.text, bytes_cstr(digits)};
 	child_send(&p->child, m->text, &edit, 1);
 	v = c->visit;
 	process_forget(c);
@@ -567,7 +561,7 @@ run_legacy(struct visit *v, const struct rpc *m)
 		take_quiet(s, p, m);
 		visit_reply(v, 202, NULL, bytes_of(NULL, 0));
 	} else if (is_private(s, m)) {
-		visit_refuse(v, 200, m->id.text, METHOD_NOT_FOUND,
+		visit_refuse(v, 200, m->id.text, RPC_METHOD_NOT_FOUND,
 		    "not with a process that sessions share", NULL);
 	} else {
 		call(v, p, m, CALL_AGENT);
@@ -587,10 +581,10 @@ check_batch(struct jsonr all, struct error *e)
 
 	jsonr_iter_init(&i, all);
 	while (jsonr_next(&i, NULL, &one)) {
-		if (++count > RPC_BATCH_MAX)
+		if (++count > MESSAGE_BATCH_MAX)
 			return error_set(e, "more than %d messages",
-			    RPC_BATCH_MAX);
-		if (rpc_take(one, &m, e) != 0)
+			    MESSAGE_BATCH_MAX);
+		if (message_take(one, &m, e) != 0)
 			return -1;
 		if (rpc_is(&m, "initialize"))
 			return error_set(e, "initialize in a batch");
@@ -610,7 +604,7 @@ call_batch(struct visit *v, struct process *p, struct jsonr all)
 
 	jsonr_iter_init(&i, all);
 	while (jsonr_next(&i, NULL, &one)) {
-		rpc_take(one, &m, &e);
+		message_take(one, &m, &e);
 		if (m.kind != RPC_REQUEST) {
 			/* To cancel what is in the same batch would end
 			 * what is being made. */
@@ -636,7 +630,7 @@ run_batch(struct visit *v, struct jsonr all)
 		return;
 	requests = str_eq(s->version, BATCHES) ? check_batch(all, &e) : -1;
 	if (requests < 0) {
-		visit_refuse(v, 400, bytes_of(NULL, 0), INVALID_REQUEST,
+		visit_refuse(v, 400, bytes_of(NULL, 0), RPC_INVALID_REQUEST,
 		    e.text, NULL);
 		return;
 	}
@@ -693,12 +687,12 @@ initialize_owned(struct visit *v, const struct rpc *m)
 static void
 choose_version(struct session *s, const struct rpc *m, const char *spoken)
 {
-	char asked[RPC_VERSION_LEN + 1];
+	char asked[MESSAGE_VERSION_LEN + 1];
 	struct error e;
 
 	str_format(s->version, sizeof s->version, "%s", spoken);
 	if (jsonr_get_str(m->params, "protocolVersion", asked, sizeof asked,
-	    &e) == 1 && rpc_is_legacy(bytes_cstr(asked)) &&
+	    &e) == 1 && message_is_legacy(bytes_cstr(asked)) &&
 	    strcmp(asked, spoken) < 0)
 		memcpy(s->version, asked, sizeof asked);
 }
@@ -709,7 +703,7 @@ initialize_shared(struct visit *v, const struct rpc *m)
 	size_t slot = session_slot(v->bridge);
 	struct process *p = need_process(v, PROCESS_SHARED, slot);
 	struct session *s;
-	char spoken[RPC_VERSION_LEN + 1];
+	char spoken[MESSAGE_VERSION_LEN + 1];
 	struct buf body;
 
 	if (p == NULL)
@@ -739,7 +733,7 @@ run_post(struct visit *v)
 	struct error e;
 	struct rpc m;
 
-	if (rpc_parse(buf_bytes(&v->body), &m, &e) != 0) {
+	if (message_parse(buf_bytes(&v->body), &m, &e) != 0) {
 		visit_refuse(v, 400, m.id.text, e.code, e.text, NULL);
 		return;
 	}
@@ -756,7 +750,7 @@ run_post(struct visit *v)
 		return;
 	}
 	v->modern = m.version.kind != JSONR_ABSENT ||
-	    rpc_is_modern(bytes_cstr(v->version));
+	    message_is_modern(bytes_cstr(v->version));
 	if (v->modern)
 		run_modern(v, &m);
 	else
@@ -809,10 +803,10 @@ void
 visit_run(struct visit *v)
 {
 	if (v->refusal == 0 && v->method != VISIT_POST &&
-	    rpc_is_modern(bytes_cstr(v->version)))
+	    message_is_modern(bytes_cstr(v->version)))
 		refuse_head(v, 405, "only POST in this revision");
 	if (v->refusal != 0) {
-		visit_refuse(v, v->refusal, bytes_of(NULL, 0), SERVER_ERROR,
+		visit_refuse(v, v->refusal, bytes_of(NULL, 0), RPC_SERVER_ERROR,
 		    v->refusal_text, NULL);
 		return;
 	}

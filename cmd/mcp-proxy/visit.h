@@ -37,7 +37,7 @@ struct visit {
 	char version[VISIT_VERSION_LEN];         /* "": none */
 	bool has_method, has_name;
 	struct buf mirror_method, mirror_name;   /* Mcp-Method, Mcp-Name */
-	struct rpc_event_id resume;              /* Last-Event-ID */
+	struct message_event_id resume;              /* Last-Event-ID */
 	struct buf body;
 
 	/* What it waits for. */
@@ -86,11 +86,11 @@ void visit_failed(struct visit *v, const struct failure *why);
 
 /* Passes on the answer to a call, which is forgotten already. */
 void visit_answer(struct visit *v, const struct rpc *m,
-    struct rpc_edit *edits, size_t count);
+    struct message_edit *edits, size_t count);
 
 /* Passes on a message that is no answer.  Returns 0, or -1 when this response
  * can not carry it. */
-int visit_event(struct visit *v, struct bytes text, struct rpc_edit *edits,
+int visit_event(struct visit *v, struct bytes text, struct message_edit *edits,
     size_t count);
 
 /* Whether it could. */

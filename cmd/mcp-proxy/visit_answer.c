@@ -119,7 +119,7 @@ static void
 begin_stream(struct visit *v)
 {
 	struct session *s = v->session;
-	struct rpc_event_id id;
+	struct message_event_id id;
 
 	begin_events(v);
 	if (s == NULL || s->version[0] == '\0')
@@ -127,11 +127,11 @@ begin_stream(struct visit *v)
 	v->stream = ++s->last_stream;
 	for (struct call *c = v->calls; c != NULL; c = c->visit_next)
 		c->stream = v->stream;
-	id = (struct rpc_event_id){stream_kind(v), v->stream,
+	id = (struct message_event_id){stream_kind(v), v->stream,
 	    s->last_event_number};
 	if (strcmp(s->version, "2025-11-25") >= 0 &&
 	    (buf_add_str(&v->out, "id: ") != 0 ||
-	    rpc_write_event_id(&v->out, &id) != 0 ||
+	    message_write_event_id(&v->out, &id) != 0 ||
 	    buf_add_str(&v->out, "\ndata: \n\n") != 0))
 		diag_debug("%s: no first event", v->bridge->route->origin);
 }
@@ -197,7 +197,7 @@ void
 visit_refuse(struct visit *v, int status, struct bytes id, int code,
     const char *text, const char *data)
 {
-	if (rpc_write_error(&v->out, id, code, text, data) != 0)
+	if (message_write_error(&v->out, id, code, text, data) != 0)
 		exchange_fail_internal(v->exchange);
 	else
 		reply_out(v, status, JSON);
@@ -227,12 +227,12 @@ visit_is_open(const struct visit *v)
 }
 
 static int
-add_event(struct visit *v, struct bytes text, struct rpc_edit *edits,
+add_event(struct visit *v, struct bytes text, struct message_edit *edits,
     size_t count)
 {
 	static const char before[] = "data: ", after[] = "\n\n";
-	size_t room = text.len + RPC_EDITS_MAX * RPC_ID_MAX + sizeof before +
-	    sizeof after;
+	size_t room = text.len + MESSAGE_EDITS_MAX * RPC_ID_MAX +
+	    sizeof before + sizeof after;
 
 	if (v->stream != 0 && v->session != NULL)
 		return session_add_event(v->session, stream_kind(v),
@@ -240,13 +240,13 @@ add_event(struct visit *v, struct bytes text, struct rpc_edit *edits,
 	/* Room for all of it first, so that no half of it stays. */
 	if (buf_reserve(&v->out, room) == NULL ||
 	    buf_add_str(&v->out, before) != 0 ||
-	    rpc_write(&v->out, text, edits, count) != 0)
+	    message_write(&v->out, text, edits, count) != 0)
 		return -1;
 	return buf_add_str(&v->out, after);
 }
 
 int
-visit_event(struct visit *v, struct bytes text, struct rpc_edit *edits,
+visit_event(struct visit *v, struct bytes text, struct message_edit *edits,
     size_t count)
 {
 	if (!visit_is_open(v))
@@ -273,27 +273,28 @@ visit_event(struct visit *v, struct bytes text, struct rpc_edit *edits,
 static int
 status_of(const struct visit *v, const struct rpc *m)
 {
-	int64_t code = v->modern ? rpc_error_code(m) : 0;
+	int64_t code = v->modern ? message_error_code(m) : 0;
 
-	if (code == -32601)
+	if (code == RPC_METHOD_NOT_FOUND)
 		return 404;
-	return code <= -32020 && code >= -32022 ? 400 : 200;
+	return code <= RPC_HEADER_MISMATCH &&
+	    code >= RPC_UNSUPPORTED_VERSION ? 400 : 200;
 }
 
 /* Adds an answer to the array of those who take no stream. */
 static int
-add_member(struct visit *v, struct bytes text, struct rpc_edit *edits,
+add_member(struct visit *v, struct bytes text, struct message_edit *edits,
     size_t count)
 {
 	if (buf_add_str(&v->out, buf_len(&v->out) == 0 ? "[" : ",") != 0 ||
-	    rpc_write(&v->out, text, edits, count) != 0)
+	    message_write(&v->out, text, edits, count) != 0)
 		return -1;
 	return v->left == 0 ? buf_add_str(&v->out, "]") : 0;
 }
 
 static void
 take_answer(struct visit *v, int status, struct bytes text,
-    struct rpc_edit *edits, size_t count)
+    struct message_edit *edits, size_t count)
 {
 	bool stream = v->begun || !v->takes_json ||
 	    (v->batch && v->takes_sse);
@@ -307,7 +308,7 @@ take_answer(struct visit *v, int status, struct bytes text,
 	else if (v->batch)
 		r = add_member(v, text, edits, count);
 	else
-		r = rpc_write(&v->out, text, edits, count);
+		r = message_write(&v->out, text, edits, count);
 	if (r != 0) {
 		exchange_fail_internal(v->exchange);
 		return;
@@ -322,7 +323,7 @@ take_answer(struct visit *v, int status, struct bytes text,
 }
 
 void
-visit_answer(struct visit *v, const struct rpc *m, struct rpc_edit *edits,
+visit_answer(struct visit *v, const struct rpc *m, struct message_edit *edits,
     size_t count)
 {
 	take_answer(v, status_of(v, m), m->text, edits, count);
@@ -335,7 +336,7 @@ answer_error(struct visit *v, struct bytes id, int code, const char *text)
 	struct buf error;
 
 	buf_init(&error, RPC_ID_MAX + PIECE_LEN);
-	if (rpc_write_error(&error, id, code, text, NULL) == 0)
+	if (message_write_error(&error, id, code, text, NULL) == 0)
 		take_answer(v, 200, buf_bytes(&error), NULL, 0);
 	else
 		exchange_fail_internal(v->exchange);

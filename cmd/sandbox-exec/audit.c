@@ -4,25 +4,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/path.h"
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/str.h"
 
 enum { LINE_MAX_BYTES = 16384, ID_BYTES = 8 };
-
-static bool
-is_below(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	return strncmp(path, dir, n) == 0 && (n == 1 || path[n] == '/' ||
-	    path[n] == '\0');
-}
 
 static int
 refuse_reachable(const char *path, const struct policy *p, struct error *e)
@@ -33,7 +22,7 @@ refuse_reachable(const char *path, const struct policy *p, struct error *e)
 		return error_errno(e, "%s", path);
 	for (size_t i = 0; i < p->path_count; i++) {
 		if (p->paths[i].access == POLICY_RW &&
-		    is_below(real, p->paths[i].host))
+		    path_is_below(real, p->paths[i].host))
 			return error_set(e, "%s: the audit file is in a "
 			    "directory that the command can write", path);
 	}
@@ -63,32 +52,17 @@ audit_open(struct audit *a, const char *path, const struct policy *p,
 	return 0;
 }
 
-static const char *
-format_time(char out[static 40])
-{
-	int64_t ns = clock_wall_ns();
-	time_t s = (time_t)(ns / 1000000000);
-	struct tm tm;
-	size_t n;
-
-	gmtime_r(&s, &tm);
-	n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-	str_format(out + n, 40 - n, ".%03lldZ",
-	    (long long)(ns / 1000000 % 1000));
-	return out;
-}
-
 void
 audit_begin(struct audit *a, const char *event)
 {
-	char now[40];
+	char now[CLOCK_STAMP_CAP];
 
 	if (a->fd == -1)
 		return;
 	buf_clear(&a->line);
 	jsonw_init(&a->w, &a->line);
 	jsonw_open(&a->w, '{');
-	jsonw_key_str(&a->w, "time", format_time(now));
+	jsonw_key_str(&a->w, "time", clock_stamp(now));
 	jsonw_key_str(&a->w, "run", a->id);
 	jsonw_key_str(&a->w, "event", event);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/lines.h"
 #include "cmd/sandbox-exec/mcp_text.h"
 #include "cmd/sandbox-exec/toolset.h"
 #include "common/clock.h"
@@ -21,6 +22,7 @@ enum {
 	LINE_MAX_LEN = 512, /* of output that progress shows the end of */
 	LAST_MS = 10000,    /* to take what is left when the input has ended */
 	VERSION_MAX = 32,
+	TOOL_NAME_MAX = 64,
 };
 
 /* A tool call that was asked for and not answered. */
@@ -49,7 +51,7 @@ struct server {
 	ev_timer progress, patience;
 	ev_signal term, interrupt;
 	ev_io zygote;            /* readable when it is gone */
-	struct rpc_reader lines;
+	struct lines lines;
 	struct buf out;
 	bool initialized;        /* by a legacy client */
 	bool ended;              /* the input; what is in out still goes */
@@ -317,33 +319,29 @@ add_waiting(struct server *s, const struct rpc *m, struct waiting from,
 
 /* Reads the parameters of tools/call.  Returns NULL or what is wrong. */
 static const char *
-take_call(struct server *s, const struct rpc *m, struct jsonr meta,
-    struct waiting *w, enum rpc_code *ret_code)
+take_call(struct server *s, const struct rpc *m, struct waiting *w,
+    enum rpc_code *ret_code)
 {
-	struct jsonr arguments, token, name;
+	struct jsonr arguments;
 	struct error e;
 	const struct tool *tool;
-	char text[RPC_METHOD_MAX];
+	char name[TOOL_NAME_MAX];
 	struct bytes input = bytes_cstr("{}");
 	const char *problem;
 
 	*ret_code = RPC_INVALID_PARAMS;
-	if (jsonr_get(m->params, "name", &name, &e) == -1 ||
-	    jsonr_get(m->params, "arguments", &arguments, &e) == -1 ||
-	    jsonr_get(meta, "progressToken", &token, &e) == -1)
+	if (jsonr_get(m->params, "arguments", &arguments, &e) == -1)
 		return "a parameter is given twice";
-	if (name.kind != JSONR_STRING)
+	if (m->name.kind != JSONR_STRING)
 		return "name: no string";
-	tool = jsonr_get_str(m->params, "name", text, sizeof text, &e) == 1 ?
-	    tool_find(text) : NULL;
+	tool = jsonr_get_str(m->params, "name", name, sizeof name, &e) == 1 ?
+	    tool_find(name) : NULL;
 	if (tool == NULL)
 		return "unknown tool";
 	if (arguments.kind == JSONR_OBJECT)
 		input = arguments.text;
 	else if (arguments.kind != JSONR_ABSENT)
 		return "arguments: no object";
-	if (token.kind != JSONR_ABSENT && !rpc_is_id(token))
-		return "progressToken: no string or number, or too long";
 	for (struct waiting *o = s->first; o != NULL; o = o->next) {
 		struct jsonr id = {o->id[0] == '"' ? JSONR_STRING :
 		    JSONR_NUMBER, bytes_cstr(o->id)};
@@ -352,8 +350,8 @@ take_call(struct server *s, const struct rpc *m, struct jsonr meta,
 			return "the id is in use";
 	}
 	w->tool = tool->name;
-	if (token.kind != JSONR_ABSENT &&
-	    (w->token = copy_text(token.text)) == NULL)
+	if (m->token.kind != JSONR_ABSENT &&
+	    (w->token = copy_text(m->token.text)) == NULL)
 		return "out of memory";
 	problem = add_waiting(s, m, *w, input, ret_code);
 	if (problem != NULL)
@@ -362,12 +360,11 @@ take_call(struct server *s, const struct rpc *m, struct jsonr meta,
 }
 
 static void
-on_call(struct server *s, const struct rpc *m, struct jsonr meta,
-    enum mcp_era era)
+on_call(struct server *s, const struct rpc *m, enum mcp_era era)
 {
 	struct waiting w = {.era = era};
 	enum rpc_code code;
-	const char *problem = take_call(s, m, meta, &w, &code);
+	const char *problem = take_call(s, m, &w, &code);
 
 	if (problem != NULL)
 		send_error(s, m->id.text, code, problem);
@@ -380,18 +377,13 @@ on_call(struct server *s, const struct rpc *m, struct jsonr meta,
 static void
 on_cancelled(struct server *s, const struct rpc *m)
 {
-	struct jsonr wanted;
-	struct error e;
-
-	if (jsonr_get(m->params, "requestId", &wanted, &e) != 1)
-		return;
 	for (struct waiting **link = &s->first; *link != NULL;
 	    link = &(*link)->next) {
 		struct bytes text = bytes_cstr((*link)->id);
 		struct jsonr id = {text.ptr[0] == '"' ? JSONR_STRING :
 		    JSONR_NUMBER, text};
 
-		if (!rpc_id_eq(id, wanted))
+		if (!rpc_id_eq(id, m->request_id))
 			continue;
 		if (link == &s->first && s->call != NULL) {
 			call_cancel(s->call);
@@ -410,11 +402,9 @@ static void
 on_initialize(struct server *s, const struct rpc *m)
 {
 	char version[VERSION_MAX];
-	struct jsonr v;
 	struct error e;
 
-	if (jsonr_get(m->params, "protocolVersion", &v, &e) != 1 ||
-	    v.kind != JSONR_STRING) {
+	if (m->asked.kind != JSONR_STRING) {
 		send_error(s, m->id.text, RPC_INVALID_PARAMS,
 		    "protocolVersion: no string");
 		return;
@@ -430,35 +420,27 @@ on_initialize(struct server *s, const struct rpc *m)
 /* Which era a request is of.  Returns NULL, or what is wrong, with its
  * code. */
 static const char *
-find_era(struct server *s, const struct rpc *m, struct jsonr *ret_meta,
-    struct jsonr *ret_version, enum mcp_era *ret_era, enum rpc_code *ret_code)
+find_era(struct server *s, const struct rpc *m, enum mcp_era *ret_era,
+    enum rpc_code *ret_code)
 {
-	struct jsonr capabilities;
-	struct error e;
-
 	*ret_code = RPC_INVALID_PARAMS;
 	*ret_era = MCP_LEGACY;
-	if (jsonr_get(m->params, "_meta", ret_meta, &e) == -1 ||
-	    jsonr_get(*ret_meta, MCP_META "protocolVersion", ret_version,
-	    &e) == -1 || jsonr_get(*ret_meta, MCP_META "clientCapabilities",
-	    &capabilities, &e) == -1)
-		return "a parameter is given twice";
-	if (ret_meta->kind != JSONR_ABSENT && ret_meta->kind != JSONR_OBJECT)
+	if (m->meta.kind != JSONR_ABSENT && m->meta.kind != JSONR_OBJECT)
 		return "_meta: no object";
-	if (ret_version->kind == JSONR_ABSENT && (s->initialized ||
-	    str_eq(m->method, "initialize") || str_eq(m->method, "ping")) &&
-	    !str_eq(m->method, "server/discover"))
+	if (m->version.kind == JSONR_ABSENT && (s->initialized ||
+	    rpc_is(m, "initialize") || rpc_is(m, "ping")) &&
+	    !rpc_is(m, "server/discover"))
 		return NULL;
 	*ret_era = MCP_MODERN;
-	if (ret_version->kind != JSONR_STRING)
-		return "_meta: no " MCP_META "protocolVersion, and no "
+	if (m->version.kind != JSONR_STRING)
+		return "_meta: no " RPC_META "protocolVersion, and no "
 		    "initialize before";
-	if (!jsonr_eq_str(*ret_version, MCP_MODERN_VERSION)) {
+	if (!jsonr_eq_str(m->version, MCP_MODERN_VERSION)) {
 		*ret_code = RPC_UNSUPPORTED_VERSION;
 		return "unsupported protocol version";
 	}
-	return capabilities.kind == JSONR_OBJECT ? NULL :
-	    "_meta: no " MCP_META "clientCapabilities";
+	return m->capabilities.kind == JSONR_OBJECT ? NULL :
+	    "_meta: no " RPC_META "clientCapabilities";
 }
 
 static void
@@ -476,25 +458,26 @@ on_list(struct server *s, const struct rpc *m, enum mcp_era era)
 }
 
 static void
-on_request(struct server *s, const struct rpc *m)
+on_request(struct server *s, struct rpc *m)
 {
-	struct jsonr meta, version;
-	enum mcp_era era;
-	enum rpc_code code;
-	const char *problem = find_era(s, m, &meta, &version, &era, &code);
+	struct error e;
+	enum mcp_era era = MCP_LEGACY;
+	enum rpc_code code = RPC_INVALID_PARAMS;
+	const char *problem = rpc_look(m, &e) != 0 ? e.text :
+	    find_era(s, m, &era, &code);
 
 	if (problem != NULL)
 		send(s, mcp_add_error(&s->out, m->id.text, code, problem,
-		    version));
-	else if (str_eq(m->method, "tools/call"))
-		on_call(s, m, meta, era);
-	else if (str_eq(m->method, "tools/list"))
+		    m->version));
+	else if (rpc_is(m, "tools/call"))
+		on_call(s, m, era);
+	else if (rpc_is(m, "tools/list"))
 		on_list(s, m, era);
-	else if (era == MCP_MODERN && str_eq(m->method, "server/discover"))
+	else if (era == MCP_MODERN && rpc_is(m, "server/discover"))
 		send(s, mcp_add_discover(&s->out, m->id.text));
-	else if (era == MCP_LEGACY && str_eq(m->method, "initialize"))
+	else if (era == MCP_LEGACY && rpc_is(m, "initialize"))
 		on_initialize(s, m);
-	else if (era == MCP_LEGACY && str_eq(m->method, "ping"))
+	else if (era == MCP_LEGACY && rpc_is(m, "ping"))
 		send(s, mcp_add_empty(&s->out, m->id.text, era));
 	else
 		send_error(s, m->id.text, RPC_METHOD_NOT_FOUND,
@@ -511,10 +494,13 @@ on_line(struct server *s, struct bytes line)
 		return;
 	if (rpc_parse(line, &m, &e) != 0)
 		send_error(s, m.id.text, (enum rpc_code)e.code, e.text);
+	else if (m.kind == RPC_BATCH)
+		send_error(s, m.id.text, RPC_INVALID_REQUEST,
+		    "batches are not supported");
 	else if (m.kind == RPC_REQUEST)
 		on_request(s, &m);
 	else if (m.kind == RPC_NOTIFICATION &&
-	    str_eq(m.method, "notifications/cancelled"))
+	    rpc_is(&m, "notifications/cancelled") && rpc_look(&m, &e) == 0)
 		on_cancelled(s, &m);
 }
 
@@ -526,7 +512,7 @@ take_lines(struct server *s)
 	int r;
 
 	while (!s->ended && !is_full(s) &&
-	    (r = rpc_reader_next(&s->lines, &line)) != 0) {
+	    (r = lines_next(&s->lines, &line)) != 0) {
 		if (r == 1)
 			on_line(s, line);
 		else
@@ -569,7 +555,7 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 		end_input(s);
 		return;
 	}
-	send(s, rpc_reader_add(&s->lines, bytes_of(chunk, (size_t)n)));
+	send(s, lines_add(&s->lines, bytes_of(chunk, (size_t)n)));
 	take_lines(s);
 }
 
@@ -672,7 +658,7 @@ finish(struct server *s)
 	io_set_nonblock(s->out_fd, false);
 	io_close(&s->in_fd);
 	io_close(&s->out_fd);
-	rpc_reader_done(&s->lines);
+	lines_done(&s->lines);
 	buf_reset(&s->out);
 }
 
@@ -689,7 +675,7 @@ mcp_run(const struct options *o, struct audit *audit, struct zygote *zygote)
 
 	settings.loop = s.loop = ev_default_loop(EVFLAG_NOENV);
 	s.last = &s.first;
-	rpc_reader_init(&s.lines);
+	lines_init(&s.lines);
 	buf_init(&s.out, OUT_MAX);
 	if (take_stdio(&s, &e) != 0) {
 		diag_error("%s", e.text);

@@ -72,7 +72,7 @@ begin_result(struct jsonw *w, struct buf *out, struct bytes id,
 	jsonw_key_str(w, "resultType", "complete");
 	jsonw_key(w, "_meta");
 	jsonw_open(w, '{');
-	add_program(w, MCP_META "serverInfo");
+	add_program(w, RPC_META "serverInfo");
 	jsonw_close(w, '}');
 }
 

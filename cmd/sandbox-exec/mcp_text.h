@@ -4,8 +4,8 @@
 #ifndef ADIT_SANDBOX_MCP_TEXT_H
 #define ADIT_SANDBOX_MCP_TEXT_H
 
-#include "cmd/sandbox-exec/rpc.h"
 #include "cmd/sandbox-exec/session.h"
+#include "common/rpc.h"
 
 /* Revisions with a handshake are legacy; the others are modern: each request
  * says what it speaks. */
@@ -15,7 +15,6 @@ enum mcp_era {
 };
 
 #define MCP_MODERN_VERSION "2026-07-28"
-#define MCP_META "io.modelcontextprotocol/"
 
 /* The legacy revision to answer a client with that asks for this one. */
 const char *mcp_negotiate(const char *version);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cmd/sandbox-exec/regex.h"
+#include "common/str.h"
 #include "common/utf8.h"
 
 enum {
@@ -141,15 +142,6 @@ new_char(struct parser *p, uint32_t c)
 	return new_set(p, &set);
 }
 
-static int
-hex_value(uint32_t c)
-{
-	if (c >= '0' && c <= '9')
-		return (int)(c - '0');
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? (int)(c - 'a') + 10 : -1;
-}
-
 /* Takes count hexadecimal digits, or with count 0 some in braces.  Returns
  * NONE and takes nothing if they are not there. */
 static uint32_t
@@ -160,9 +152,9 @@ take_hex(struct parser *p, unsigned count)
 	uint32_t c = 0;
 	unsigned n = 0;
 
-	for (; (braces || n < count) && hex_value(peek(p)) != -1 &&
+	for (; (braces || n < count) && ascii_hex(peek(p)) != -1 &&
 	    c <= REGEX_CHAR_MAX; n++)
-		c = c << 4 | (uint32_t)hex_value(take(p));
+		c = c << 4 | (uint32_t)ascii_hex(take(p));
 	if (n != 0 && c <= REGEX_CHAR_MAX &&
 	    (braces ? take_text(p, "}") : n == count))
 		return c;

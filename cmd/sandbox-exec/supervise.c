@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/sandbox-exec/memory.h"
 #include "cmd/sandbox-exec/output.h"
+#include "cmd/sandbox-exec/resident.h"
 #include "cmd/sandbox-exec/status.h"
 #include "common/clock.h"
 #include "common/exit.h"
@@ -207,15 +207,15 @@ look_at_memory(struct run *r)
 
 	if (r->proc_fd == -1 || now < r->memory_ms || r->killed)
 		return;
-	if (memory_used(r->proc_fd, r->result->confine.init_pid) >
+	if (resident_bytes(r->proc_fd, r->result->confine.init_pid) >
 	    r->s->policy->limits.mem) {
 		r->killed = true;
 		r->result->hit |= 1U << LIMIT_MEM;
 		audit_kill(r, "KILL", "memory limit");
 	}
 	took = clock_ms() - now;
-	r->memory_ms = now + took + (took * MEMORY_SHARE > MEMORY_PERIOD_MS ?
-	    took * MEMORY_SHARE : MEMORY_PERIOD_MS);
+	r->memory_ms = now + took + (took * RESIDENT_SHARE >
+	    RESIDENT_PERIOD_MS ? took * RESIDENT_SHARE : RESIDENT_PERIOD_MS);
 }
 
 static void
@@ -224,7 +224,7 @@ open_memory(struct run *r)
 	if (r->result->confine.limits.state[LIMIT_MEM] != LIMIT_ADVISORY)
 		return;
 	r->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r->memory_ms = clock_ms() + MEMORY_PERIOD_MS;
+	r->memory_ms = clock_ms() + RESIDENT_PERIOD_MS;
 }
 
 static int

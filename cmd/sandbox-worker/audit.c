@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/sandbox-worker/log.h"
+#include "common/clock.h"
 #include "common/io.h"
 #include "common/jsonw.h"
 #include "common/sha256.h"
@@ -85,7 +85,7 @@ write_call(struct jsonw *w, const struct audit_call *c)
 int
 audit_write(struct audit *a, const struct audit_call *c)
 {
-	char stamp[LOG_STAMP_CAP];
+	char stamp[CLOCK_STAMP_CAP];
 	struct buf line;
 	struct jsonw w;
 	int r = -1;
@@ -95,7 +95,7 @@ audit_write(struct audit *a, const struct audit_call *c)
 	buf_init(&line, LINE_MAX_BYTES);
 	jsonw_init(&w, &line);
 	jsonw_open(&w, '{');
-	jsonw_key_str(&w, "time", log_stamp(stamp));
+	jsonw_key_str(&w, "time", clock_stamp(stamp));
 	jsonw_key_str(&w, "event", "tool");
 	jsonw_key_str(&w, "environment_id", a->environment_id);
 	jsonw_key_str(&w, "work_id", a->work_id);

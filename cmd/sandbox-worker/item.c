@@ -4,10 +4,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/policy.h"
-#include "cmd/sandbox-worker/spawn.h"
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/str.h"
@@ -20,6 +21,15 @@ enum {
 };
 
 /* ---- small things ---- */
+
+void
+item_set_timer(struct item *i, ev_timer *w, int64_t ms)
+{
+	ev_timer_stop(i->ev, w);
+	ev_now_update(i->ev);
+	ev_timer_set(w, (double)ms / 1000.0, 0);
+	ev_timer_start(i->ev, w);
+}
 
 void
 item_kick(struct item *i)
@@ -326,6 +336,23 @@ write_policy(struct item *i, struct error *e)
 	return r;
 }
 
+/* The path of a program that stands beside this one, or name alone, to be
+ * found through PATH, if there is none.  Returns out. */
+static const char *
+find_beside(const char *name, char *out, size_t cap)
+{
+	ssize_t n = readlink("/proc/self/exe", out, cap - 1);
+	char *slash;
+
+	out[n > 0 ? n : 0] = '\0';
+	slash = strrchr(out, '/');
+	if (slash != NULL && str_format(slash + 1, cap - (size_t)(slash + 1 -
+	    out), "%s", name) == 0 && access(out, X_OK) == 0)
+		return out;
+	str_format(out, cap, "%s", name);
+	return out;
+}
+
 static void
 build_sandbox(struct item *i)
 {
@@ -338,7 +365,7 @@ build_sandbox(struct item *i)
 		str_format(program, sizeof program, "%s",
 		    i->settings->sandbox_exec);
 	else
-		spawn_find_beside("sandbox-exec", program, sizeof program);
+		find_beside("sandbox-exec", program, sizeof program);
 	fill_arguments(i->settings, program, call_time, args);
 	set_phase(i, ITEM_BUILDING);
 	if (write_policy(i, &e) != 0) {

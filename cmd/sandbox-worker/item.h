@@ -120,6 +120,9 @@ void item_fail(struct item *i, const char *format, ...)
 void item_kick(struct item *i);
 void item_progress(struct item *i);
 
+/* Starts a timer of the item, or starts it again, to fire in ms. */
+void item_set_timer(struct item *i, ev_timer *w, int64_t ms);
+
 /* Starts a call of the API with the usual settings for this item. */
 struct api_job *item_request(struct item *i, const struct api_request *r,
     const struct api_events *events);

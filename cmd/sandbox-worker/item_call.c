@@ -30,15 +30,6 @@ item_owns_tool(const char *name)
 	return false;
 }
 
-static void
-set_timer(struct item *i, ev_timer *w, int64_t ms)
-{
-	ev_timer_stop(i->ev, w);
-	ev_now_update(i->ev);
-	ev_timer_set(w, (double)ms / 1000.0, 0);
-	ev_timer_start(i->ev, w);
-}
-
 /* ---- posting ---- */
 
 static void
@@ -85,7 +76,7 @@ post_failed(struct item *i, const char *why)
 	ms = ms < left ? ms : left;
 	log_tool(DIAG_WARNING, c->name, c->id, "posting the result: %s, "
 	    "tried again in %lld ms", why, (long long)ms);
-	set_timer(i, &i->post_timer, ms);
+	item_set_timer(i, &i->post_timer, ms);
 }
 
 /* A result that may have arrived before is refused because it is there: the
@@ -276,7 +267,7 @@ run_tool(struct item *i, struct ledger_call *c)
 		error_prefix(&e, "Error");
 		take_error(i, e.text);
 	} else {
-		set_timer(i, &i->tool_timer, i->settings->tool_ms +
+		item_set_timer(i, &i->tool_timer, i->settings->tool_ms +
 		    TOOL_GRACE_MS);
 	}
 }

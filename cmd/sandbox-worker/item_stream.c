@@ -22,15 +22,6 @@ enum {
 static const char oversize[] =
     "Error: the tool call is too large for this worker";
 
-static void
-set_timer(struct item *i, ev_timer *w, int64_t ms)
-{
-	ev_timer_stop(i->ev, w);
-	ev_now_update(i->ev);
-	ev_timer_set(w, (double)ms / 1000.0, 0);
-	ev_timer_start(i->ev, w);
-}
-
 static uint32_t
 random_number(void)
 {
@@ -81,7 +72,7 @@ list_failed(struct item *i, const char *why)
 	    "%lld ms", why, (long long)ms);
 	report_event(&i->report, "list-failed");
 	i->list_again = false;
-	set_timer(i, &i->list_timer, ms);
+	item_set_timer(i, &i->list_timer, ms);
 	end_list(i, false);
 }
 
@@ -253,7 +244,7 @@ reopen_later(struct item *i, const char *why)
 	log_line(DIAG_WARNING, "the event stream: %s, opened again in %lld "
 	    "ms", why, (long long)ms);
 	report_event(&i->report, "stream-lost");
-	set_timer(i, &i->stream_timer, ms);
+	item_set_timer(i, &i->stream_timer, ms);
 	item_kick(i);
 }
 

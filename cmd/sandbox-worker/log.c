@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -33,21 +32,6 @@ log_set_item(const char *environment_id, const char *work_id,
 	state.session_id = session_id;
 }
 
-const char *
-log_stamp(char out[static LOG_STAMP_CAP])
-{
-	int64_t ns = clock_wall_ns();
-	time_t s = (time_t)(ns / 1000000000);
-	struct tm tm;
-	size_t n;
-
-	gmtime_r(&s, &tm);
-	n = strftime(out, LOG_STAMP_CAP - 8, "%Y-%m-%dT%H:%M:%S", &tm);
-	str_format(out + n, LOG_STAMP_CAP - n, ".%03lldZ",
-	    (long long)(ns / 1000000 % 1000));
-	return out;
-}
-
 static void
 write_member(struct jsonw *w, const char *key, const char *value)
 {
@@ -63,14 +47,14 @@ write_json(enum diag_level level, const char *tool, const char *id,
 {
 	static const char *const names[] = {
 		"error", "warning", "notice", "info", "debug"};
-	char stamp[LOG_STAMP_CAP];
+	char stamp[CLOCK_STAMP_CAP];
 	struct buf line;
 	struct jsonw w;
 
 	buf_init(&line, LINE_MAX_BYTES);
 	jsonw_init(&w, &line);
 	jsonw_open(&w, '{');
-	jsonw_key_str(&w, "time", log_stamp(stamp));
+	jsonw_key_str(&w, "time", clock_stamp(stamp));
 	jsonw_key_str(&w, "level", names[level]);
 	jsonw_key_str(&w, "component", "sandbox-worker");
 	write_member(&w, "msg", text);

@@ -6,8 +6,6 @@
 
 #include "common/diag.h"
 
-enum { LOG_STAMP_CAP = 40 };
-
 /* json: objects instead of text. */
 void log_init(bool json);
 
@@ -21,8 +19,5 @@ void log_line(enum diag_level level, const char *format, ...)
 /* About a call of a tool. */
 void log_tool(enum diag_level level, const char *tool, const char *id,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-/* The time of day, as 2026-01-31T12:00:00.000Z.  Returns out. */
-const char *log_stamp(char out[static LOG_STAMP_CAP]);
 
 #endif

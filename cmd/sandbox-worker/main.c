@@ -2,7 +2,6 @@
 /* sandbox-worker: runs the tool calls of managed agents in sandboxes on this
  * machine.  See sandbox-worker(8). */
 #include <curl/curl.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 
 #include "cmd/sandbox-worker/command.h"
@@ -33,35 +32,13 @@ static const struct command commands[] = {
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static int
-print_commands(void)
+run_bare(const char *word)
 {
 	const struct opt_command *list[COMMAND_COUNT + 1] = {NULL};
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		list[i] = commands[i].options;
-	opt_print_commands(program, purpose, list);
-	return opt_close_stdout();
-}
-
-static int
-print_version(void)
-{
-	printf("%s %s\n", program, ADIT_VERSION_STRING);
-	return opt_close_stdout();
-}
-
-static int
-usage_error(const char *text, const char *word)
-{
-	char quoted[80];
-
-	if (word == NULL)
-		diag_error("%s", text);
-	else
-		diag_error("%s %s", text,
-		    diag_quote(quoted, sizeof quoted, bytes_cstr(word)));
-	fprintf(stderr, "Try '%s --help'.\n", program);
-	return EXIT_USAGE;
+	return opt_run_bare(program, purpose, list, word);
 }
 
 /* The processes that this program starts of itself. */
@@ -93,7 +70,7 @@ main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (argc < 2)
-		return usage_error("a command is required", NULL);
+		return run_bare(NULL);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (str_eq(argv[1], commands[i].options->name))
@@ -101,10 +78,5 @@ main(int argc, char **argv)
 	}
 	if (run_inner(argv[1], &status) == 1)
 		return status;
-	if (str_eq(argv[1], "-h") || str_eq(argv[1], "--help"))
-		return print_commands();
-	if (str_eq(argv[1], "-V") || str_eq(argv[1], "--version"))
-		return print_version();
-	return usage_error(argv[1][0] == '-' ? "option: unknown"
-	    : "no such command", argv[1]);
+	return run_bare(argv[1]);
 }

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "cmd/sandbox-worker/log.h"
+#include "common/clock.h"
 #include "common/io.h"
 
 void
@@ -36,12 +36,12 @@ write_member(struct jsonw *w, const char *key, const char *value)
 void
 report_begin(struct report *r, const char *event)
 {
-	char stamp[LOG_STAMP_CAP];
+	char stamp[CLOCK_STAMP_CAP];
 
 	buf_clear(&r->line);
 	jsonw_init(&r->w, &r->line);
 	jsonw_open(&r->w, '{');
-	jsonw_key_str(&r->w, "time", log_stamp(stamp));
+	jsonw_key_str(&r->w, "time", clock_stamp(stamp));
 	jsonw_key_str(&r->w, "event", event);
 	write_member(&r->w, "work_id", r->work_id);
 	write_member(&r->w, "session_id", r->session_id);

@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/sandbox-worker/spawn.h"
 #include "common/exit.h"
 #include "common/hop.h"
 #include "common/io.h"
@@ -414,17 +413,17 @@ start_hop(struct sandbox *s, int fd, struct error *e)
 static int
 start(struct sandbox *s, struct error *e)
 {
-	struct spawn spawn = {
-		.argv = s->settings.argv, .envp = environ, .third_fd = -1,
-		.death_signal = SIGTERM};
+	struct proc_command command = {
+		.argv = s->settings.argv, .envp = environ,
+		.fds = {-1, -1, STDERR_FILENO, -1}, .death_signal = SIGTERM};
 	int pair[2];
 
 	s->greeted = s->ready = false;
 	s->why.text[0] = '\0';
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return error_errno(e, "socketpair");
-	spawn.stdin_fd = spawn.stdout_fd = pair[1];
-	s->pid = spawn_start(&spawn, e);
+	command.fds[0] = command.fds[1] = pair[1];
+	s->pid = proc_spawn(&command, e);
 	close(pair[1]);
 	if (s->pid == -1) {
 		s->pid = 0;

@@ -12,7 +12,6 @@
 #include "cmd/sandbox-worker/dispatch.h"
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/secret.h"
-#include "cmd/sandbox-worker/spawn.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/proc.h"
@@ -297,22 +296,23 @@ start_item(struct worker *w, struct error *e)
 	struct arguments args;
 	/* If this process is killed, so are they: the lease lapses, and the
 	 * next worker finds the session as it was. */
-	struct spawn spawn = {.path = "/proc/self/exe", .argv = args.at,
-		.envp = environ, .stdout_fd = STDERR_FILENO,
+	struct proc_command command = {.path = "/proc/self/exe",
+		.argv = args.at, .envp = environ,
+		.fds = {-1, STDERR_FILENO, STDERR_FILENO, -1},
 		.death_signal = SIGKILL};
 	int pipe_fds[2];
 
 	fill_arguments(&args, d->settings);
-	spawn.stdin_fd = open_item(d, e);
-	if (spawn.stdin_fd == -1)
+	command.fds[0] = open_item(d, e);
+	if (command.fds[0] == -1)
 		return -1;
 	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) != 0) {
-		close(spawn.stdin_fd);
+		close(command.fds[0]);
 		return error_errno(e, "pipe");
 	}
-	spawn.third_fd = pipe_fds[1];
-	w->pid = spawn_start(&spawn, e);
-	close(spawn.stdin_fd);
+	command.fds[3] = pipe_fds[1];
+	w->pid = proc_spawn(&command, e);
+	close(command.fds[0]);
 	close(pipe_fds[1]);
 	w->report_fd = pipe_fds[0];
 	ev_io_init(&w->reader, report_readable, w->report_fd, EV_READ);
@@ -401,15 +401,15 @@ start_script(struct worker *w, struct error *e)
 	const struct settings *s = w->dispatch->settings;
 	const char *const argv[] = {s->on_work, NULL};
 	struct variables v = {.count = 0};
-	struct spawn spawn = {.argv = argv, .envp = v.at,
-		.stdout_fd = STDERR_FILENO, .third_fd = -1,
+	struct proc_command command = {.argv = argv, .envp = v.at,
+		.fds = {-1, STDERR_FILENO, STDERR_FILENO, -1},
 		.death_signal = SIGTERM};
 
 	borrow(&v, environ);
 	borrow(&v, settings_variables());
 	w->script = true;
-	spawn.stdin_fd = open_script_input(w->dispatch, e);
-	if (spawn.stdin_fd == -1)
+	command.fds[0] = open_script_input(w->dispatch, e);
+	if (command.fds[0] == -1)
 		return -1;
 	if (set(&v, "ANTHROPIC_ENVIRONMENT_ID", w->work.environment_id) != 0
 	    || set(&v, "ANTHROPIC_ENVIRONMENT_KEY", s->key) != 0 ||
@@ -418,9 +418,9 @@ start_script(struct worker *w, struct error *e)
 	    set(&v, "ANTHROPIC_BASE_URL", s->base) != 0)
 		w->pid = error_set(e, "out of memory");
 	else
-		w->pid = spawn_start(&spawn, e);
+		w->pid = proc_spawn(&command, e);
 	free_variables(&v);
-	close(spawn.stdin_fd);
+	close(command.fds[0]);
 	return w->pid == -1 ? -1 : 0;
 }
 

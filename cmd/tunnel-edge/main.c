@@ -2,8 +2,6 @@
 /* tunnel-edge: the public end of tunnels.  It takes links from connectors
  * and TLS connections from agents, and routes the latter to the former by
  * server name without decrypting them.  See tunnel-edge(8). */
-#include <stdio.h>
-
 #include "cmd/tunnel-edge/command.h"
 #include "common/exit.h"
 #include "common/str.h"
@@ -59,35 +57,13 @@ command_parse(const struct opt_command *c, int argc, char **argv,
 }
 
 static int
-print_commands(void)
+run_bare(const char *word)
 {
 	const struct opt_command *list[COMMAND_COUNT + 1] = {NULL};
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		list[i] = commands[i].options;
-	opt_print_commands(program, purpose, list);
-	return opt_close_stdout();
-}
-
-static int
-print_version(void)
-{
-	printf("%s %s\n", program, ADIT_VERSION_STRING);
-	return opt_close_stdout();
-}
-
-static int
-usage_error(const char *text, const char *word)
-{
-	char quoted[80];
-
-	if (word == NULL)
-		diag_error("%s", text);
-	else
-		diag_error("%s %s", text,
-		    diag_quote(quoted, sizeof quoted, bytes_cstr(word)));
-	fprintf(stderr, "Try '%s --help'.\n", program);
-	return EXIT_USAGE;
+	return opt_run_bare(program, purpose, list, word);
 }
 
 int
@@ -95,15 +71,10 @@ main(int argc, char **argv)
 {
 	diag_init(program);
 	if (argc < 2)
-		return usage_error("a command is required", NULL);
+		return run_bare(NULL);
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (str_eq(argv[1], commands[i].options->name))
 			return commands[i].run(argc, argv);
 	}
-	if (str_eq(argv[1], "-h") || str_eq(argv[1], "--help"))
-		return print_commands();
-	if (str_eq(argv[1], "-V") || str_eq(argv[1], "--version"))
-		return print_version();
-	return usage_error(argv[1][0] == '-' ? "option: unknown"
-	    : "no such command", argv[1]);
+	return run_bare(argv[1]);
 }

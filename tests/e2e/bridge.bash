@@ -90,7 +90,7 @@ call()
 # text prints the text of the tool's result in BODY, JSON or one event.
 text()
 {
-	tail -n 1 <<<"${BODY#data: }" | sed 's/^data: //' |
+	printf '%s\n' "$BODY" | tail -n 1 | sed 's/^data: //' |
 		jq -r '.result.content[0].text'
 }
 

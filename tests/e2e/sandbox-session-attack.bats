@@ -113,10 +113,10 @@ drive()
 	check('killing all', r.text, 'on');
 	r = await s.tool('write', {file_path: `${WS}/a`, content: 'x'});
 	check('the tools after that', r.is_error, 'false');
-	await s.bash(`ln -s /etc/passwd ${WS}/l; ln -s / ${WS}/root`);
+	await s.bash(`ln -s /etc/passwd ${WS}/l; ln -s / ${WS}/top`);
 	r = await s.tool('write', {file_path: `${WS}/l`, content: 'x'});
 	check('writing through a link', r.is_error, 'true');
-	r = await s.tool('read', {file_path: `${WS}/root/etc/shadow`});
+	r = await s.tool('read', {file_path: `${WS}/top/etc/shadow`});
 	check('reading through a link', r.is_error, 'true');
 	r = await s.tool('read', {file_path: '/proc/1/environ'});
 	check('reading of init', r.is_error, 'true');

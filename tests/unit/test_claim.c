@@ -96,8 +96,8 @@ test_secret(void)
 		"eyJzZXNzaW9uc190b2tlbiI6ImEgYiJ9",
 		"eyJzZXNzaW9uc190b2tlbiI6ImFcbiJ9",
 		/* a good one, and six bits more */
-		"eyJzZXNzaW9uc190b2tlbiI6"
-		    "InNrLWFudC1yZXEtMTIzPyJ9A",
+		("eyJzZXNzaW9uc190b2tlbiI6"
+		    "InNrLWFudC1yZXEtMTIzPyJ9A"),
 	};
 	static char longer[SECRET_MAX + 2];
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/mcp-proxy/rpc.h"
+/* What a message may be, and which ids are the same. */
+#include "common/rpc.h"
+
 #include "tests/unit/test.h"
 
 static struct rpc m;
@@ -41,12 +43,18 @@ test_kinds(void)
 		{"{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"x\"}", -1,
 		    -32600},
 		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":1}", -1, -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\","
-		    "\"params\":{\"_meta\":{\"progressToken\":[]}}}", -1,
+		{"{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"a/b\","
+		    "\"params\":{}}", RPC_REQUEST, 0},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{}}",
+		    RPC_RESPONSE, 0},
+		{"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"n\"}", -1,
 		    -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\","
-		    "\"params\":{\"name\":\"a\",\"na\\u006de\":\"b\"}}", -1,
+		{"{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"n\"}", -1,
 		    -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"n\","
+		    "\"params\":null}", -1, -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":1,"
+		    "\"method\":\"n\"}", -1, -32600},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -60,6 +68,65 @@ test_kinds(void)
 			    rows[i].text);
 			eq_int(m.kind, rows[i].kind, "its kind");
 		}
+	}
+}
+
+static void
+test_prefixes(void)
+{
+	struct test_guard g;
+	struct bytes text = test_guard_new(&g, bytes_cstr("{\"jsonrpc\":"
+	    "\"2.0\",\"id\":1,\"method\":\"a\",\"params\":{}}"));
+
+	for (size_t n = 0; n < text.len; n++) {
+		eq_int(rpc_parse(bytes_of(text.ptr, n), &m, &e), -1,
+		    "%zu bytes are no message", n);
+		eq_int(e.code, RPC_PARSE_ERROR, "its code");
+	}
+	eq_int(rpc_parse(text, &m, &e), 0, "all are");
+	ok(rpc_is(&m, "a") && !rpc_is(&m, "b"), "its method");
+	test_guard_free(&g);
+}
+
+/* What is refused is answered with its id, if that is one and the only
+ * one. */
+static void
+test_ids_of_errors(void)
+{
+	static const struct {
+		const char *text, *id;
+	} rows[] = {
+		{"{\"id\":1,\"method\":\"n\"}", "1"},
+		{"{\"jsonrpc\":\"2.0\",\"method\":\"n\",\"method\":\"n\","
+		    "\"id\":\"x\"}", "\"x\""},
+		{"{\"id\":1,\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"n\"}",
+		    ""},
+		{"{\"id\":[],\"method\":\"n\"}", ""},
+		{"{\"id\":null,\"jsonrpc\":\"2.0\",\"method\":\"n\"}", ""},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		eq_int(parse(rows[i].text), -1, "refused: %s", rows[i].text);
+		ok(bytes_eq(m.id.text, bytes_cstr(rows[i].id)), "its id");
+	}
+}
+
+static void
+test_look(void)
+{
+	static const char *const wrong[] = {
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\","
+		    "\"params\":{\"_meta\":{\"progressToken\":[]}}}",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\","
+		    "\"params\":{\"name\":\"a\",\"na\\u006de\":\"b\"}}",
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		e.code = 0;
+		eq_int(parse(wrong[i]) == 0 ?
+		    rpc_look(&m, &e) : 0, -1, "refused: %s", wrong[i]);
+		eq_int(e.code, -32600, "its code");
+		ok(m.id.kind == JSONR_NUMBER, "with the id to answer with");
 	}
 }
 
@@ -80,153 +147,50 @@ test_limits(void)
 	}
 }
 
-static void
-test_write(void)
+static struct jsonr
+json(const char *text)
 {
-	static const char text[] = "{\"jsonrpc\":\"2.0\",\r\n\"params\":{"
-	    "\"_meta\":{\"progressToken\":\"to\\nken\"}},\"id\":\"a\","
-	    "\"method\":\"x\"}";
-	struct rpc_edit edits[2];
-	struct buf out;
+	struct jsonr v;
+	struct error ignored;
 
-	eq_int(parse(text), 0, "a message in two lines");
-	edits[0] = (struct rpc_edit){m.id.text, bytes_cstr("12")};
-	edits[1] = (struct rpc_edit){m.token.text, bytes_cstr("3")};
-	buf_init(&out, sizeof text);
-	eq_int(rpc_write(&out, m.text, edits, 2), 0, "is written again");
-	eq_bytes(buf_bytes(&out), bytes_cstr("{\"jsonrpc\":\"2.0\",  "
-	    "\"params\":{\"_meta\":{\"progressToken\":3}},\"id\":12,"
-	    "\"method\":\"x\"}"), "in one, with the edits in any order");
-	buf_reset(&out);
-	buf_init(&out, 40);
-	eq_int(rpc_write(&out, m.text, edits, 2), -1, "no room");
-	eq_int(errno, ENOBUFS, "is told");
-	eq_int(buf_len(&out), 0, "and nothing is left of it");
-	buf_reset(&out);
+	jsonr_parse(bytes_cstr(text), &v, &ignored);
+	return v;
 }
 
 static void
-test_number(void)
+test_ids(void)
 {
 	static const struct {
-		const char *text;
-		enum jsonr_kind kind;
-		int64_t number; /* -1: none */
-	} rows[] = {
-		{"1", JSONR_NUMBER, 1}, {"4294967295", JSONR_NUMBER,
-		    4294967295}, {"4294967296", JSONR_NUMBER, -1},
-		{"0", JSONR_NUMBER, -1}, {"01", JSONR_STRING, -1},
-		{"1.0", JSONR_NUMBER, -1}, {"-1", JSONR_NUMBER, -1},
-		{"1e1", JSONR_NUMBER, -1}, {"\"12\"", JSONR_STRING, 12},
-		{"\"\"", JSONR_STRING, -1}, {"null", JSONR_NULL, -1},
+		const char *a, *b;
+		bool same;
+	} cases[] = {
+		{"1", "1", true}, {"1", "1.0", true}, {"10", "1e1", true},
+		{"1", "2", false}, {"1", "\"1\"", false},
+		{"\"a\"", "\"\\u0061\"", true}, {"\"a\"", "\"b\"", false},
+		{"\"\"", "\"\"", true}, {"1.5", "1.5", true},
+		{"1.5", "1.50", false}, {"\"/\"", "\"\\/\"", true},
+		{"9223372036854775807", "9223372036854775806", false},
+		{"12345678901234567890", "12345678901234567890", true},
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct jsonr v = {rows[i].kind, bytes_cstr(rows[i].text)};
-		uint32_t number = 0;
-
-		if (rows[i].number == -1)
-			eq_int(rpc_number(v, &number), -1, "none: %s",
-			    rows[i].text);
-		else
-			ok(rpc_number(v, &number) == 0 &&
-			    number == rows[i].number, "a number: %s",
-			    rows[i].text);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		eq_int(rpc_id_eq(json(cases[i].a), json(cases[i].b)),
+		    cases[i].same, "%s and %s", cases[i].a, cases[i].b);
+		eq_int(rpc_id_eq(json(cases[i].b), json(cases[i].a)),
+		    cases[i].same, "the other way round");
 	}
-}
-
-static void
-test_revisions(void)
-{
-	ok(rpc_is_legacy(bytes_cstr("2025-03-26")), "2025-03-26 has sessions");
-	ok(!rpc_is_legacy(bytes_cstr("2026-07-28")), "2026-07-28 has none");
-	ok(!rpc_is_legacy(bytes_cstr("2025-03-27")), "no such revision");
-	ok(rpc_is_modern(bytes_cstr("2026-07-28")), "2026-07-28 is modern");
-	ok(rpc_is_modern(bytes_cstr("2027-01-01")), "so are later ones");
-	ok(!rpc_is_modern(bytes_cstr("2026-07-27")), "not the day before");
-	ok(!rpc_is_modern(bytes_cstr("3")), "not what is no date");
-	ok(!rpc_is_modern(bytes_cstr("9999999999")), "nor other digits");
-}
-
-static void
-test_headers(void)
-{
-	static const struct {
-		const char *value, *text; /* NULL: refused */
-	} rows[] = {
-		{"echo", "echo"}, {"", ""}, {"=?base64?ZWNobw==?=", "echo"},
-		{"=?base64?ZWNob28=?=", "echoo"}, {"=?base64?YWJj?=", "abc"},
-		{"=?base64?" "?=", ""}, {"=?base64?ZWNobw?=", NULL},
-		{"=?base64?ZWN*bw==?=", NULL}, {"=?base64?====?=", NULL},
-		{"=?BASE64?YWJj?=", "=?BASE64?YWJj?="},
-		{"=?base64?YWJj", "=?base64?YWJj"},
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct buf out;
-		int r;
-
-		buf_init(&out, 64);
-		r = rpc_decode_header(bytes_cstr(rows[i].value), &out);
-		if (rows[i].text == NULL)
-			eq_int(r, -1, "refused: %s", rows[i].value);
-		else
-			ok(r == 0 && bytes_eq(buf_bytes(&out),
-			    bytes_cstr(rows[i].text)), "decoded: %s",
-			    rows[i].value);
-		buf_reset(&out);
-	}
-}
-
-static void
-test_errors(void)
-{
-	struct buf out;
-
-	buf_init(&out, 256);
-	eq_int(rpc_write_error(&out, bytes_cstr("\"a\""), -32601, "no \"x\"",
-	    "{\"b\":1}"), 0, "an error is written");
-	eq_bytes(buf_bytes(&out), bytes_cstr("{\"jsonrpc\":\"2.0\",\"id\":"
-	    "\"a\",\"error\":{\"code\":-32601,\"message\":\"no \\\"x\\\"\","
-	    "\"data\":{\"b\":1}}}"), "as JSON");
-	ok(rpc_parse(buf_bytes(&out), &m, &e) == 0 &&
-	    rpc_error_code(&m) == -32601, "and its code is read again");
-	buf_reset(&out);
-}
-
-static void
-test_event_ids(void)
-{
-	static const char *const wrong[] = {
-		"", "p", "p1", "1-1", "x1-1", "p-1", "p1-", "p4294967296-1",
-		"p1-1 ", "p1-1-1", "p+1-1", "g1-18446744073709551616",
-	};
-	struct rpc_event_id id;
-	struct buf out;
-
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-		eq_int(rpc_parse_event_id(bytes_cstr(wrong[i]), &id), -1,
-		    "no id of an event: '%s'", wrong[i]);
-	ok(rpc_parse_event_id(bytes_cstr("g7-18446744073709551615"), &id) ==
-	    0 && id.kind == 'g' && id.stream == 7 && id.number == UINT64_MAX,
-	    "one of a stream that GET opened");
-	buf_init(&out, 64);
-	eq_int(rpc_write_event_id(&out, &id), 0, "is written");
-	eq_bytes(buf_bytes(&out), bytes_cstr("g7-18446744073709551615"),
-	    "as it was read");
-	buf_reset(&out);
+	ok(!rpc_is_id(json("null")) && !rpc_is_id(json("true")) &&
+	    !rpc_is_id(json("{}")), "others are no ids");
 }
 
 int
 main(void)
 {
-	test_event_ids();
 	test_kinds();
+	test_prefixes();
+	test_ids_of_errors();
+	test_look();
 	test_limits();
-	test_write();
-	test_number();
-	test_revisions();
-	test_headers();
-	test_errors();
+	test_ids();
 	return test_done();
 }

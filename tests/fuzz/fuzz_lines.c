@@ -3,11 +3,12 @@
  * them that are JSON of one line. */
 #include <assert.h>
 
+#include "cmd/sandbox-exec/lines.h"
 #include "cmd/sandbox-exec/mcp_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
 
-enum { LINES_MAX = 64 };
+enum { COUNT_MAX = 64 };
 
 static void
 is_line(struct buf *out)
@@ -49,32 +50,32 @@ answer(struct bytes line)
 /* Reads all lines, step bytes at a time.  Returns how many there are, and
  * their lengths. */
 static size_t
-read_lines(struct bytes in, size_t step, size_t lens[static LINES_MAX])
+read_lines(struct bytes in, size_t step, size_t lens[static COUNT_MAX])
 {
-	struct rpc_reader r;
+	struct lines l;
 	struct bytes line;
 	size_t n = 0;
 
-	rpc_reader_init(&r);
-	while (in.len != 0 && n < LINES_MAX) {
+	lines_init(&l);
+	while (in.len != 0 && n < COUNT_MAX) {
 		size_t take = in.len < step ? in.len : step;
 
-		assert(rpc_reader_add(&r, bytes_of(in.ptr, take)) == 0);
+		assert(lines_add(&l, bytes_of(in.ptr, take)) == 0);
 		in = bytes_after(in, take);
-		while (n < LINES_MAX && rpc_reader_next(&r, &line) == 1) {
+		while (n < COUNT_MAX && lines_next(&l, &line) == 1) {
 			if (step == 1)
 				answer(line);
 			lens[n++] = line.len;
 		}
 	}
-	rpc_reader_done(&r);
+	lines_done(&l);
 	return n;
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
-	size_t one[LINES_MAX], all[LINES_MAX];
+	size_t one[COUNT_MAX], all[COUNT_MAX];
 	size_t n = read_lines(bytes_of(in, len), 1, one);
 
 	assert(n == read_lines(bytes_of(in, len), len, all));

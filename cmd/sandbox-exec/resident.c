@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/sandbox-exec/memory.h"
+#include "cmd/sandbox-exec/resident.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@ enum { TEXT_MAX = 64 << 10, PATH_MAX_LEN = 64 };
  * one parent. */
 struct family {
 	int proc_fd;
-	pid_t pids[MEMORY_PROCESSES_MAX];
+	pid_t pids[RESIDENT_PROCESSES_MAX];
 	size_t count;
 };
 
@@ -75,7 +75,7 @@ add_children(struct family *f, pid_t pid, const char *thread)
 	str_format(path, sizeof path, "%d/task/%s/children", (int)pid,
 	    thread);
 	at = read_text(f->proc_fd, path);
-	while (f->count < MEMORY_PROCESSES_MAX &&
+	while (f->count < RESIDENT_PROCESSES_MAX &&
 	    (child = take_number(&at)) > 0 && child <= INT_MAX)
 		f->pids[f->count++] = (pid_t)child;
 }
@@ -104,7 +104,7 @@ add_family(struct family *f, pid_t pid)
 }
 
 int64_t
-memory_used(int proc_fd, pid_t pid)
+resident_bytes(int proc_fd, pid_t pid)
 {
 	static struct family f;
 	int64_t pages = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Adding up what processes have: children, theirs, and those of threads. */
-#include "cmd/sandbox-exec/memory.h"
+#include "cmd/sandbox-exec/resident.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -50,7 +50,7 @@ main(void)
 {
 	int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fds = test_open_fds(), pair[2];
-	int64_t before = memory_used(proc_fd, getpid()), used;
+	int64_t before = resident_bytes(proc_fd, getpid()), used;
 	char byte;
 	pid_t group;
 
@@ -67,7 +67,7 @@ main(void)
 	setpgid(group, group);
 	for (int i = 0; i < 3; i++)
 		must(read(pair[0], &byte, 1) == 1, "read");
-	used = memory_used(proc_fd, getpid());
+	used = resident_bytes(proc_fd, getpid());
 	/* A copy of a parent's memory counts for each, as it is resident. */
 	ok(used >= 3 * HELD * MIB && used < 12 * HELD * MIB,
 	    "three generations: %lld MiB", (long long)(used / MIB));
@@ -76,7 +76,7 @@ main(void)
 	close(pair[0]);
 	close(pair[1]);
 	eq_int(test_open_fds(), fds, "no descriptor is left");
-	eq_int(memory_used(proc_fd, 0x7ffffff0), 0, "nobody");
+	eq_int(resident_bytes(proc_fd, 0x7ffffff0), 0, "nobody");
 	close(proc_fd);
 	return test_done();
 }
