@@ -384,7 +384,7 @@ every_tool()
 
 	mcp_open
 	handshake
-	call 1 bash '{"command":"sleep 2"}'
+	call 1 bash '{"command":"until [ -e go ]; do sleep 0.05; done"}'
 	call '"1"' bash '{"command":"true"}'
 	call 1 bash '{"command":"true"}'
 	hear_is '[.id, .error.message]' '[1,"the id is in use"]'
@@ -393,6 +393,7 @@ every_tool()
 	done
 	call 99 bash '{"command":"true"}'
 	hear_is '[.id, .error]' '[99,{"code":-32603,"message":"too many calls wait"}]'
+	touch go
 	hear_is '[.id, .result.isError]' '[1,false]'
 	hear_is .id '"1"'
 	for ((i = 2; i < 64; i++)); do
