@@ -158,8 +158,15 @@ take_ready(struct box *b, const struct keeper_answer *a, struct packet *p)
 		.isolation = bytes_of(p->more, p->more_len),
 		.time_ms = a->time_ms, .files = a->files};
 
-	if (p->fd_count != 1 || b->control_fd != -1)
+	if (b->control_fd != -1)
 		return;
+	if (p->fd_count != 1) {
+		b->failed = true;
+		error_set(&b->error, "its control channel did not come: too "
+		    "many open files");
+		box_stop(b);
+		return;
+	}
 	b->ready = true;
 	b->control_fd = p->fds[0];
 	p->fd_count = 0;

@@ -11,6 +11,7 @@ struct part {
 	struct bytes text; /* a part of an alternative */
 	bool any;          /* "**" */
 	bool dot;          /* it begins with a dot */
+	bool wild;         /* it matches more than one name */
 	bool last;         /* of its alternative */
 };
 
@@ -148,6 +149,16 @@ expand(struct glob *g, struct error *e)
 	return 0;
 }
 
+static bool
+has_wild(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (strchr("*?[", text.ptr[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* Cuts an alternative at its slashes. */
 static int
 add_parts(struct glob *g, const char *s, struct error *e)
@@ -170,6 +181,7 @@ add_parts(struct glob *g, const char *s, struct error *e)
 		g->parts[g->part_count++] = (struct part){
 			.text = text, .any = bytes_eq(text, bytes_cstr("**")),
 			.dot = text.ptr[escaped] == '.',
+			.wild = has_wild(text),
 		};
 	}
 	if (g->part_count != first)
@@ -327,13 +339,21 @@ glob_start(const struct glob *g, struct glob_set *ret)
 	}
 }
 
+/* What is large and nobody's own work. */
+static bool
+is_passed_over(const char *name)
+{
+	return str_eq(name, ".git") || str_eq(name, "node_modules");
+}
+
 static bool
 step_part(const struct glob *g, size_t i, const char *name,
     struct glob_set *below, struct glob_set *link)
 {
 	const struct part *part = &g->parts[i];
 
-	if (name[0] == '.' && !part->dot)
+	if ((name[0] == '.' && !part->dot) ||
+	    (part->wild && is_passed_over(name)))
 		return false;
 	if (part->any) {
 		add_part(g, below, i);

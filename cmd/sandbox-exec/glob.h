@@ -2,7 +2,8 @@
 /* Patterns of paths: *, ?, [a-z], [!a-z], {a,b} and ** for any number of
  * directories, as agents know them from JavaScript.  A backslash takes the
  * meaning from the next character.  Names that begin with a dot match only
- * where the pattern has the dot.
+ * where the pattern has the dot, and .git and node_modules only where it has
+ * the whole name.
  *
  * A pattern is followed from directory to directory: a set says which parts of
  * it may come next.  One name costs at most the length of the pattern times

@@ -93,39 +93,25 @@ open_files(struct init_args *a)
 		fail(a, stage_of(a->tree), &e);
 }
 
-/* What the network's maker leaves for init: it shares its memory and its
- * descriptors. */
+/* What the network's maker leaves for init. */
 struct network {
-	const struct policy *policy;
 	struct latch made;
 	struct init_leaving leaving;
-	struct confine_listener listeners[CONFINE_LISTENERS_MAX];
-	size_t listener_count;
-	int ns_fd;
-	int number; /* errno */
-	struct error error;
+	int ns_fd; /* -1: it could not */
 };
 
+/* It shares init's memory and descriptors, and so its errno: whatever fails
+ * here costs the sandbox, and nothing that may fail belongs here. */
 static int
 make_network(void *arg)
 {
 	struct network *n = arg;
 
-	if (unshare(CLONE_NEWNET) != 0)
-		error_errno(&n->error, "network namespace");
-	/* A kernel of somebody else's may have brought it up already. */
-	else if (netns_up() != 0 && errno != EEXIST && errno != EPERM)
-		error_errno(&n->error, "loopback");
-	else if (n->policy->net == POLICY_NET_ALLOW &&
-	    netns_listen(n->policy, n->listeners, &n->listener_count,
-	    &n->error) != 0)
-		n->number = errno;
-	else if ((n->ns_fd = netns_open()) == -1)
-		error_errno(&n->error, "network namespace");
-	n->number = errno;
+	if (unshare(CLONE_NEWNET) == 0)
+		n->ns_fd = netns_open();
 	latch_open(&n->made);
 	latch_wait(&n->leaving.entered);
-	n->leaving.number = tree_leave() == 0 ? 0 : errno;
+	n->leaving.failed = tree_leave() != 0;
 	latch_open(&n->leaving.left);
 	return 0;
 }
@@ -139,8 +125,11 @@ start_network(struct init_args *a, struct network *n)
 	static char stack[NETWORK_STACK] __attribute__((aligned(16)));
 	pid_t pid;
 
-	*n = (struct network){.policy = a->policy, .ns_fd = -1,
-		.error.code = EXIT_SANDBOX};
+	n->ns_fd = -1;
+	if (latch_init(&n->made) != 0 ||
+	    latch_init(&n->leaving.entered) != 0 ||
+	    latch_init(&n->leaving.left) != 0)
+		fail_errno(a, STAGE_POLICY, "eventfd");
 	pid = clone(make_network, stack + sizeof stack, CLONE_VM |
 	    CLONE_FILES | SIGCHLD, n);
 	if (pid == -1)
@@ -148,25 +137,39 @@ start_network(struct init_args *a, struct network *n)
 	a->leaving = &n->leaving;
 }
 
+/* If it could not be made init tries itself, and learns why. */
 static void
-join_network(struct init_args *a, struct network *n)
+enter_network(struct init_args *a, struct network *n)
 {
 	latch_wait(&n->made);
-	errno = n->number;
-	if (n->ns_fd == -1)
-		fail(a, STAGE_NAMESPACES, &n->error);
-	if (setns(n->ns_fd, CLONE_NEWNET) != 0)
+	if ((n->ns_fd == -1 ? unshare(CLONE_NEWNET) :
+	    setns(n->ns_fd, CLONE_NEWNET)) != 0)
 		fail_errno(a, STAGE_NAMESPACES, "network namespace");
 	io_close(&n->ns_fd);
-	for (size_t i = 0; i < n->listener_count; i++) {
+	/* A kernel of somebody else's may have brought it up already. */
+	if (netns_up() != 0 && errno != EEXIST && errno != EPERM)
+		fail_errno(a, STAGE_NAMESPACES, "loopback");
+}
+
+/* What the gate accepts on. */
+static void
+send_listeners(struct init_args *a)
+{
+	struct confine_listener listeners[CONFINE_LISTENERS_MAX];
+	struct error e = {.code = EXIT_SANDBOX};
+	size_t count = 0;
+
+	if (a->policy->net == POLICY_NET_ALLOW &&
+	    netns_listen(a->policy, listeners, &count, &e) != 0)
+		fail(a, STAGE_NAMESPACES, &e);
+	for (size_t i = 0; i < count; i++) {
 		struct init_message m = {.type = INIT_LISTENER};
 
-		m.listener.kind = n->listeners[i].kind;
-		m.listener.port = n->listeners[i].port;
-		if (channel_send(a->control_fd, &m,
-		    n->listeners[i].fd) != 0)
+		m.listener.kind = listeners[i].kind;
+		m.listener.port = listeners[i].port;
+		if (channel_send(a->control_fd, &m, listeners[i].fd) != 0)
 			_exit(EXIT_SANDBOX);
-		io_close(&n->listeners[i].fd);
+		io_close(&listeners[i].fd);
 	}
 }
 
@@ -196,6 +199,17 @@ allow_stdio(struct landlock *l, const struct confine_io *io)
 			return -1;
 	}
 	return 0;
+}
+
+/* What the file tools' process is executed from; to a copy in memory the
+ * rules do not apply. */
+static int
+allow_exe(struct landlock *l, const struct confine_io *io)
+{
+	bool wanted = io->argv == NULL && io->probe == NULL &&
+	    fcntl(io->exe_fd, F_GET_SEALS) == -1;
+
+	return wanted ? landlock_allow_read(l, io->exe_fd) : 0;
 }
 
 static const char *
@@ -236,8 +250,10 @@ build_full(struct init_args *a, struct landlock *l)
 	if (tree_build(a->tree, a->policy, l, &e) != 0)
 		fail(a, stage_of(a->tree), &e);
 	payload_bound_capabilities();
-	if (own_network)
-		join_network(a, &network);
+	if (own_network) {
+		enter_network(a, &network);
+		send_listeners(a);
+	}
 	if (tree_enter(a->tree) != 0)
 		fail_errno(a, stage_of(a->tree), "pivot_root");
 	if (!own_network && tree_leave() != 0)
@@ -307,6 +323,8 @@ build(struct init_args *a, struct landlock *l)
 	check_required(a, l);
 	if (allow_stdio(l, a->io) != 0)
 		fail_errno(a, STAGE_POLICY, "standard descriptors");
+	if (allow_exe(l, a->io) != 0)
+		fail_errno(a, STAGE_POLICY, "this program's file");
 	if (enter_workdir(a) != 0)
 		fail_errno(a, STAGE_POLICY, a->policy->workdir);
 }
@@ -398,17 +416,26 @@ let_go(struct init_args *a)
 	payload_drop_capabilities();
 }
 
-/* Before something runs in a copy of our memory, in which a latch that opens
- * later stays closed. */
+static _Noreturn void
+fail_leaving(struct init_args *a)
+{
+	struct error e = {.code = EXIT_SANDBOX};
+
+	error_set(&e, "the host's tree cannot be unmounted");
+	errno = EPERM;
+	fail(a, STAGE_NAMESPACES, &e);
+}
+
+/* Before something runs in a copy of our memory, in which what fails later
+ * is not known. */
 static void
 wait_left(struct init_args *a)
 {
 	if (a->leaving == NULL)
 		return;
 	latch_wait(&a->leaving->left);
-	errno = a->leaving->number;
-	if (errno != 0)
-		fail_errno(a, STAGE_NAMESPACES, "umount2");
+	if (a->leaving->failed)
+		fail_leaving(a);
 	a->leaving = NULL;
 }
 
@@ -441,10 +468,8 @@ init_run(struct init_args *a)
 		commands_serve(a, &l);
 	}
 	payload = payload_start(a, &l, &e);
-	if (payload == -1 && a->leaving != NULL && a->leaving->number != 0) {
-		errno = a->leaving->number;
-		fail(a, STAGE_NAMESPACES, &e);
-	}
+	if (payload == -1 && a->leaving != NULL && a->leaving->failed)
+		fail_leaving(a);
 	if (payload == -1)
 		fail(a, STAGE_POLICY, &e);
 	send_ready(a, &l);

@@ -95,7 +95,7 @@ struct init_args {
 struct init_leaving {
 	struct latch entered; /* there is something to leave */
 	struct latch left;
-	int number;           /* errno, 0: it is gone */
+	bool failed;          /* it is still there */
 };
 
 /* Runs as init and never returns. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/gate.h"
+#include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/packet.h"
 #include "cmd/sandbox-exec/status.h"
 #include "common/diag.h"
@@ -85,6 +86,19 @@ stop_gate(struct kept *s)
 	s->gate = 0;
 }
 
+/* Into the network that was made ahead, if this sandbox is to have one. */
+static int
+enter_network(const struct kept *s, struct error *e)
+{
+	struct policy *p = &s->k->options->policy;
+
+	if (s->k->netns_fd == -1 || p->net != POLICY_NET_NONE ||
+	    p->netns_fd != -1)
+		return 0;
+	p->netns_fd = s->k->netns_fd;
+	return netns_join(p->netns_fd, e);
+}
+
 static int
 build(struct kept *s, struct bytes settings, struct error *e)
 {
@@ -96,6 +110,8 @@ build(struct kept *s, struct bytes settings, struct error *e)
 
 	if (options_extend(o, settings, e) != 0)
 		return -1;
+	if (enter_network(s, e) != 0)
+		return error_prefix(e, "network");
 	protect_start(&s->watch, &o->policy);
 	r = confine_start(&o->policy, &io, &s->confine, e);
 	io_close(&null);

@@ -44,6 +44,7 @@ struct keeper {
 	const struct audit *audit;
 	protect_found *found; /* user is the sandbox's audit */
 	int exe_fd;
+	int netns_fd; /* a network for this sandbox alone, -1: none */
 };
 
 /* Serves who holds the other end of fd, a packet's, and never returns. */

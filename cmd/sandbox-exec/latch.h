@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* A word in memory that two processes share (CLONE_VM): one waits until the
- * other opens it, once (futex(2)). */
+/* One process waits until another one opens it, once.  Both share their memory
+ * (CLONE_VM), and with it errno, which neither changes here: a futex(2) would,
+ * whenever the latch opens just before somebody waits. */
 #ifndef ADIT_SANDBOX_LATCH_H
 #define ADIT_SANDBOX_LATCH_H
 
-#include <stdint.h>
-
 struct latch {
-	uint32_t opened; /* starts as 0 */
+	int fd; /* an eventfd(2); whoever closes everything closes it */
 };
 
-void latch_open(struct latch *l);
-void latch_wait(struct latch *l);
+/* Returns 0, or -1 with errno. */
+int latch_init(struct latch *l);
+
+/* With signals blocked neither can fail. */
+void latch_open(const struct latch *l);
+void latch_wait(const struct latch *l);
 
 #endif

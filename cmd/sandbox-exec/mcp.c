@@ -20,6 +20,7 @@ enum {
 	CHUNK = 65536,
 	OUT_MAX = 16 << 20, /* MCP_OUT_HIGH and the longest result */
 	LINE_MAX_LEN = 512, /* of output that progress shows the end of */
+	LAST_MS = 10000,    /* to take what is left when the input has ended */
 	VERSION_MAX = 32,
 	TOOL_NAME_MAX = 64,
 };
@@ -47,11 +48,13 @@ struct server {
 	struct session *session;
 	int in_fd, out_fd;
 	ev_io reader, writer;
-	ev_timer progress;
+	ev_timer progress, patience;
 	ev_signal term, interrupt;
+	ev_io zygote;            /* readable when it is gone */
 	struct lines lines;
 	struct buf out;
 	bool initialized;        /* by a legacy client */
+	bool ended;              /* the input; what is in out still goes */
 	struct waiting *first, **last; /* the first runs if call is set */
 	size_t waiting_count, waiting_bytes;
 	struct call *call;
@@ -100,7 +103,9 @@ flush(struct server *s)
 		ev_io_stop(s->loop, &s->writer);
 	else
 		ev_io_start(s->loop, &s->writer);
-	if (is_full(s))
+	if (s->ended && buf_len(&s->out) == 0)
+		stop_server(s);
+	if (is_full(s) || s->ended)
 		ev_io_stop(s->loop, &s->reader);
 	else
 		ev_io_start(s->loop, &s->reader);
@@ -506,13 +511,29 @@ take_lines(struct server *s)
 	struct bytes line;
 	int r;
 
-	while (!is_full(s) && (r = lines_next(&s->lines, &line)) != 0) {
+	while (!s->ended && !is_full(s) &&
+	    (r = lines_next(&s->lines, &line)) != 0) {
 		if (r == 1)
 			on_line(s, line);
 		else
 			send_error(s, bytes_of(NULL, 0), RPC_PARSE_ERROR,
 			    "a line is above 16 MiB");
 	}
+}
+
+/* Nobody asks any more: calls that are not answered end. */
+static void
+end_input(struct server *s)
+{
+	s->ended = true;
+	if (s->call != NULL) {
+		call_cancel(s->call);
+		end_call(s);
+	}
+	while (s->first != NULL)
+		unlink_waiting(s, &s->first);
+	ev_timer_start(s->loop, &s->patience);
+	flush(s);
 }
 
 static void
@@ -531,7 +552,7 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 		s->status = EXIT_FAILED;
 	}
 	if (n <= 0) {
-		stop_server(s);
+		end_input(s);
 		return;
 	}
 	send(s, lines_add(&s->lines, bytes_of(chunk, (size_t)n)));
@@ -558,6 +579,26 @@ on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 	stop_server(w->data);
 }
 
+static void
+on_impatience(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	stop_server(w->data);
+}
+
+static void
+on_zygote_gone(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct server *s = w->data;
+
+	(void)revents;
+	ev_io_stop(loop, w);
+	diag_error(ZYGOTE_GONE);
+	s->status = EXIT_SANDBOX;
+	end_input(s);
+}
+
 /* ---- the beginning and the end ---- */
 
 /* Standard input and output are kept from whoever takes 0 and 1 for
@@ -582,18 +623,22 @@ take_stdio(struct server *s, struct error *e)
 }
 
 static void
-watch(struct server *s)
+watch(struct server *s, const struct zygote *zygote)
 {
 	signal(SIGPIPE, SIG_IGN);
 	ev_io_init(&s->reader, on_readable, s->in_fd, EV_READ);
 	ev_io_init(&s->writer, on_writable, s->out_fd, EV_WRITE);
 	ev_timer_init(&s->progress, on_progress, 0.0,
 	    MCP_PROGRESS_MS / 1000.0);
+	ev_timer_init(&s->patience, on_impatience, LAST_MS / 1000.0, 0.0);
+	ev_io_init(&s->zygote, on_zygote_gone, zygote->fd, EV_READ);
 	ev_signal_init(&s->term, on_signal, SIGTERM);
 	ev_signal_init(&s->interrupt, on_signal, SIGINT);
 	s->reader.data = s->writer.data = s->progress.data = s;
-	s->term.data = s->interrupt.data = s;
+	s->term.data = s->interrupt.data = s->patience.data = s;
+	s->zygote.data = s;
 	ev_io_start(s->loop, &s->reader);
+	ev_io_start(s->loop, &s->zygote);
 	ev_signal_start(s->loop, &s->term);
 	ev_signal_start(s->loop, &s->interrupt);
 }
@@ -641,7 +686,7 @@ mcp_run(const struct options *o, struct audit *audit, struct zygote *zygote)
 		diag_error("out of memory");
 		return EXIT_SANDBOX;
 	}
-	watch(&s);
+	watch(&s, zygote);
 	ev_run(s.loop, 0);
 	finish(&s);
 	return s.status;

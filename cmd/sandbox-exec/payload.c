@@ -238,8 +238,8 @@ wait_alone(struct start *s)
 	if (l == NULL)
 		return 0;
 	latch_wait(&l->left);
-	errno = l->number;
-	return errno == 0 ? 0 : fail(s, "the host's tree");
+	errno = EBUSY;
+	return l->failed ? fail(s, "the host's tree") : 0;
 }
 
 /* It ends by returning, as does all that clone(2) starts here: AddressSanitizer

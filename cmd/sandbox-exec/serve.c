@@ -244,15 +244,33 @@ add_client(struct server *s, int read_fd, int write_fd)
 }
 
 static void
+on_rested(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct server *s = w->data;
+
+	(void)revents;
+	ev_io_start(loop, &s->listener);
+}
+
+static void
 on_accept(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct server *s = w->data;
 	int fd = sock_accept(w->fd, NULL);
 
-	(void)loop;
 	(void)revents;
-	if (fd == -1)
+	if (fd == -1) {
+		if (errno == EAGAIN || errno == EINTR ||
+		    errno == ECONNABORTED)
+			return;
+		/* It stays in the queue and would wake us at once again. */
+		diag_warning("accept: %s; again in %d ms", strerror(errno),
+		    SERVE_REST_MS);
+		ev_io_stop(loop, w);
+		ev_timer_set(&s->rest, SERVE_REST_MS / 1000.0, 0.0);
+		ev_timer_start(loop, &s->rest);
 		return;
+	}
 	if (s->client_count >= SERVE_CLIENTS_MAX ||
 	    add_client(s, fd, fd) != 0)
 		io_close(&fd);
@@ -266,6 +284,7 @@ stop_listening(struct server *s)
 	if (s->stdio)
 		return;
 	ev_io_stop(s->loop, &s->listener);
+	ev_timer_stop(s->loop, &s->rest);
 	unlink(s->options->listen);
 }
 
@@ -304,6 +323,20 @@ on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 	drain(s, s->draining);
 }
 
+/* What stands can go on. */
+static void
+on_zygote_gone(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct server *s = w->data;
+
+	(void)revents;
+	ev_io_stop(loop, w);
+	diag_error(ZYGOTE_GONE);
+	s->status = EXIT_SANDBOX;
+	if (!s->draining)
+		drain(s, false);
+}
+
 static void
 on_drain_end(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -322,7 +355,8 @@ listen_at(struct server *s, const char *path, struct error *e)
 	if (fd == -1)
 		return -1;
 	ev_io_init(&s->listener, on_accept, fd, EV_READ);
-	s->listener.data = s;
+	ev_timer_init(&s->rest, on_rested, 0.0, 0.0);
+	s->listener.data = s->rest.data = s;
 	ev_io_start(s->loop, &s->listener);
 	return 0;
 }
@@ -351,7 +385,10 @@ watch_signals(struct server *s)
 	ev_signal_init(&s->interrupt, on_signal, SIGINT);
 	ev_timer_init(&s->drain, on_drain_end, SERVE_DRAIN_MS / 1000.0, 0.0);
 	ev_timer_init(&s->drained, on_drained, 0.0, 0.0);
+	ev_io_init(&s->zygote_gone, on_zygote_gone, s->zygote.fd, EV_READ);
 	s->term.data = s->interrupt.data = s->drain.data = s->drained.data = s;
+	s->zygote_gone.data = s;
+	ev_io_start(s->loop, &s->zygote_gone);
 	ev_signal_start(s->loop, &s->term);
 	ev_signal_start(s->loop, &s->interrupt);
 }

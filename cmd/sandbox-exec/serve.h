@@ -13,6 +13,7 @@
 enum {
 	SERVE_CLIENTS_MAX = 256,
 	SERVE_DRAIN_MS = 30000, /* for what runs when we are told to go */
+	SERVE_REST_MS = 250,    /* when there is no descriptor to accept */
 };
 
 struct server {
@@ -28,7 +29,9 @@ struct server {
 	bool draining;
 	int status;           /* of the program */
 	ev_io listener;       /* active unless stdio */
+	ev_timer rest;        /* of listener */
 	ev_signal term, interrupt;
+	ev_io zygote_gone;
 	ev_timer drain;
 	ev_timer drained; /* never started: fed when work has ended */
 };

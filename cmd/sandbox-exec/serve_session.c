@@ -7,7 +7,12 @@
 #include "common/jsonw.h"
 #include "common/str.h"
 
-enum { EVENT_MAX = 32 << 10, RESULT_MAX = 512 };
+enum {
+	EVENT_MAX = 32 << 10,
+	RESULT_MAX = 512,
+	TAKEN_MAX = 4, /* calls of a session that run, wait with their input,
+			* or have an answer that the client does not read */
+};
 
 struct served_session {
 	struct served base;
@@ -20,8 +25,8 @@ struct served_session {
 
 struct served_tool {
 	struct served base;
-	struct served_session *session; /* NULL: it is gone, or the call has
-					 * ended */
+	struct served_session *session; /* NULL: it is gone, or the answer is
+					 * sent */
 	struct served_tool *next;
 	char tool[TOOLWIRE_NAME_MAX + 1];
 	bool live;
@@ -52,7 +57,8 @@ chan_of(const struct served *s)
 }
 
 /* Lets the calls of a session start whose input has come and before which all
- * others have started; the next one may send its input. */
+ * others have started, as long as there are not too many; the next one may
+ * send its input. */
 static void
 start_calls(struct served_session *s);
 
@@ -77,6 +83,7 @@ tool_unlink(struct served_tool *t)
 static void
 send_answer(struct served_tool *t)
 {
+	struct served_session *s = t->session;
 	struct bytes text = buf_bytes(&t->text);
 
 	if (t->base.stream == NULL)
@@ -88,7 +95,10 @@ send_answer(struct served_tool *t)
 			return;
 	}
 	serve_send_event(&t->base, &t->event);
+	tool_unlink(t);
 	chan_end(chan_of(&t->base), t->base.stream);
+	if (s != NULL)
+		start_calls(s);
 }
 
 static void
@@ -142,7 +152,6 @@ on_done(void *user, const struct call_result *r)
 
 	t->call = NULL;
 	t->answered = true;
-	tool_unlink(t);
 	format_result(t, r);
 	if (buf_add(&t->text, r->text) != 0)
 		fail_tool(t, FRAME_INTERNAL, "no memory for the result");
@@ -170,34 +179,41 @@ start_call(struct served_tool *t)
 	return false;
 }
 
+static bool
+is_taken(const struct served_tool *t)
+{
+	return t->call != NULL || t->answered;
+}
+
 static void
 start_calls(struct served_session *s)
 {
 	struct served_tool *t = s->first;
 
-	while (t != NULL) {
+	for (int taken = 0; t != NULL && taken < TAKEN_MAX; taken++) {
 		struct served_tool *next = t->next;
 
-		if (t->call == NULL && !t->whole) {
+		if (!is_taken(t) && !t->whole) {
 			/* May make it whole, and come back here. */
 			chan_resume(chan_of(&t->base), t->base.stream);
 			return;
 		}
-		if (t->call == NULL)
+		if (!is_taken(t))
 			start_call(t);
 		t = next;
 	}
 }
 
-/* Whether every call before t has started. */
+/* Whether every call before t has started, and one more may. */
 static bool
 is_next(const struct served_tool *t)
 {
 	const struct served_tool *at = t->session->first;
+	int taken = 0;
 
-	while (at != t && at->call != NULL)
-		at = at->next;
-	return at == t;
+	for (; at != t && is_taken(at); at = at->next)
+		taken++;
+	return at == t && taken < TAKEN_MAX;
 }
 
 static size_t
@@ -280,6 +296,10 @@ session_end(struct served_session *s)
 	struct session_waiter *w;
 
 	while ((t = s->first) != NULL) {
+		if (t->answered) {
+			tool_unlink(t);
+			continue;
+		}
 		t->call = NULL; /* session_free cancels it */
 		fail_tool(t, FRAME_ABORTED, "the session has ended");
 	}

@@ -29,8 +29,10 @@ int
 shell_quote(struct buf *out, struct bytes command, const char *nonce,
     int status_to, bool fallback)
 {
-	/* A space, for a command that begins as an option does. */
-	if (buf_add_str(out, fallback ? "command eval ' " : "eval ' ") != 0)
+	/* A space, for a command that begins as an option does; a backslash,
+	 * for aliases. */
+	if (buf_add_str(out, fallback ? "\\command eval ' " :
+	    "\\eval ' ") != 0)
 		return -1;
 	for (;;) {
 		const uint8_t *quote = command.len == 0 ? NULL :
@@ -46,46 +48,51 @@ shell_quote(struct buf *out, struct bytes command, const char *nonce,
 			return -1;
 		command = bytes_after(command, n + 1);
 	}
-	return buf_format(out, "' </dev/null 2>&1 %d>&-\n"
-	    "%sprintf '%s %%d\\n' \"$?\" >&%d\n", status_to,
-	    fallback ? "" : "builtin ", nonce, status_to);
+	if (buf_format(out, "' </dev/null 2>&1 %d>&-\n", status_to) != 0)
+		return -1;
+	/* Of what could tell the status every name can be a function of the
+	 * user's or be turned off; but not a keyword, whose error shows the
+	 * text that it could not read.  The empty line is for a command whose
+	 * end was missing, after which a keyword would be none. */
+	return fallback ?
+	    buf_format(out, "\\command printf '%s %%d\\n' \"$?\" >&%d\n",
+	    nonce, status_to) :
+	    buf_format(out, "\n((@ %s $?)) 2>&%d || ((1))\n", nonce, status_to);
 }
 
-/* A whole line, without its newline. */
+/* Whether l ends with nonce, a space, digits, and anything else. */
 static bool
-parse_line(const struct shell_lines *l, const char *nonce, int *ret)
+is_status(const struct shell_tail *l, const char *nonce, int *ret)
 {
-	char line[SHELL_LINE_MAX + 1];
+	const char *last = l->at + l->len - 1;
+	const char *digits = last;
+	char number[SHELL_DIGITS_MAX + 1];
 	int64_t status;
 
-	if (str_from_bytes(line, sizeof line, bytes_of(l->at, l->len)) != 0 ||
-	    !str_starts(line, nonce) || line[SHELL_NONCE_LEN] != ' ' ||
-	    num_parse(line + SHELL_NONCE_LEN + 1, 0, 255, &status) != 0)
+	while (digits > l->at && digits[-1] >= '0' && digits[-1] <= '9')
+		digits--;
+	if (digits - l->at < SHELL_NONCE_LEN + 1 || digits[-1] != ' ' ||
+	    memcmp(digits - 1 - SHELL_NONCE_LEN, nonce,
+	    SHELL_NONCE_LEN) != 0 || str_from_bytes(number, sizeof number,
+	    bytes_of(digits, (size_t)(last - digits))) != 0 ||
+	    num_parse(number, 0, 255, &status) != 0)
 		return false;
 	*ret = (int)status;
 	return true;
 }
 
 bool
-shell_take_status(struct shell_lines *l, struct bytes in, const char *nonce,
+shell_take_status(struct shell_tail *l, struct bytes in, const char *nonce,
     int *ret_status)
 {
 	bool found = false;
 
 	for (size_t i = 0; i < in.len; i++) {
-		char c = (char)in.ptr[i];
-
-		if (c != '\n') {
-			if (l->len == sizeof l->at)
-				l->skipping = true;
-			else
-				l->at[l->len++] = c;
-			continue;
-		}
-		if (!l->skipping && parse_line(l, nonce, ret_status))
-			found = true;
-		l->len = 0;
-		l->skipping = false;
+		if (l->len == sizeof l->at)
+			memmove(l->at, l->at + 1, --l->len);
+		l->at[l->len++] = (char)in.ptr[i];
+		if (in.ptr[i] < '0' || in.ptr[i] > '9')
+			found = is_status(l, nonce, ret_status) || found;
 	}
 	return found;
 }
@@ -264,7 +271,7 @@ on_status(struct ev_loop *loop, ev_io *w, int revents)
 		close_watched(s, &s->status, &s->status_fd);
 		return;
 	}
-	if (shell_take_status(&s->lines, bytes_of(at, (size_t)n), s->nonce,
+	if (shell_take_status(&s->tail, bytes_of(at, (size_t)n), s->nonce,
 	    &s->result.status) && s->state == SHELL_RUNNING)
 		drain(s, SHELL_DONE);
 }

@@ -4,8 +4,8 @@
  *
  * A command is quoted whole and given to eval, so that nothing in it can reach
  * beyond; what it prints comes through one pipe, and when it has ended the
- * shell says so with its status through another one, in a line that begins
- * with a number of this command's own.  Whatever is in the first pipe then
+ * shell says so with its status through another one, behind a number of this
+ * command's own.  Whatever is in the first pipe then
  * is the rest of the output: nothing in it has to be searched for.
  *
  * No handler is called from inside a function of this header. */
@@ -17,7 +17,7 @@
 
 enum {
 	SHELL_NONCE_LEN = 32,
-	SHELL_LINE_MAX = 64,    /* of a status */
+	SHELL_DIGITS_MAX = 3,   /* of a status */
 	SHELL_CHUNK = 64 << 10, /* read at once */
 };
 
@@ -44,11 +44,10 @@ struct shell_events {
 	void (*gone)(void *user);
 };
 
-/* Lines of statuses, of which a part may have come. */
-struct shell_lines {
-	char at[SHELL_LINE_MAX];
+/* The last of what came about statuses: nonce, space, digits, another. */
+struct shell_tail {
+	char at[SHELL_NONCE_LEN + 1 + SHELL_DIGITS_MAX + 1];
 	size_t len;
-	bool skipping; /* one that is too long */
 };
 
 enum shell_state {
@@ -79,7 +78,7 @@ struct shell {
 	size_t left;         /* SHELL_DRAINING: bytes still in the pipe */
 	struct shell_result result;
 	struct error error;
-	struct shell_lines lines;
+	struct shell_tail tail;
 	char nonce[SHELL_NONCE_LEN + 1];
 	struct tailtext text;
 };
@@ -109,9 +108,9 @@ bool shell_stop(struct shell *s);
 int shell_quote(struct buf *out, struct bytes command, const char *nonce,
     int status_to, bool fallback);
 
-/* Takes bytes of the status pipe.  Returns whether the line that begins with
- * nonce was among them, and its status. */
-bool shell_take_status(struct shell_lines *l, struct bytes in,
+/* Takes bytes of the status pipe.  Returns whether nonce and a status were
+ * whole with them, and the last such status. */
+bool shell_take_status(struct shell_tail *l, struct bytes in,
     const char *nonce, int *ret_status);
 
 #endif

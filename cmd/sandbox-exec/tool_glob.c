@@ -153,8 +153,7 @@ walk(struct search *s, int fd, const struct glob_set *set)
 		const char *name = entry->d_name;
 
 		s->visits++;
-		if (!str_eq(name, ".") && !str_eq(name, "..") &&
-		    !str_eq(name, ".git") && !str_eq(name, "node_modules"))
+		if (!str_eq(name, ".") && !str_eq(name, ".."))
 			look_at(s, fd, entry, set);
 	}
 	s->depth--;

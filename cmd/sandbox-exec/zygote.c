@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/packet.h"
 #include "common/exit.h"
 #include "common/io.h"
@@ -37,7 +38,10 @@ make_memfd(void)
 }
 
 /* A copy of this program that nobody can change, of which nothing leads back
- * to the file.  Returns it, or -1 with errno. */
+ * to the file.  Where nothing in memory may be executed (vm.memfd_noexec=2)
+ * it is the file itself, to read: a sandbox can then look it up through
+ * /proc, and may write to it no more than anybody while we run (ETXTBSY).
+ * Returns it, or -1 with errno. */
 static int
 copy_self(void)
 {
@@ -46,6 +50,8 @@ copy_self(void)
 	struct stat st;
 	off_t at = 0;
 
+	if (fd == -1 && errno == EACCES)
+		return self;
 	if (self == -1 || fd == -1 || fstat(self, &st) != 0)
 		goto fail;
 	while (at < st.st_size) {
@@ -87,6 +93,17 @@ keep_only(int fd, int exe_fd, int audit_fd)
 	return close_range(KEPT_COUNT, ~0U, 0);
 }
 
+/* The network of the next sandbox, made while the last one is built: it takes
+ * the kernel as long as everything else together.  -1: a sandbox makes its
+ * own, or has none. */
+static int
+make_network(const struct keeper *k)
+{
+	const struct policy *p = &k->options->policy;
+
+	return p->net == POLICY_NET_NONE ? netns_make() : -1;
+}
+
 static _Noreturn void
 run(struct keeper *k, struct audit *audit, int fd)
 {
@@ -102,6 +119,7 @@ run(struct keeper *k, struct audit *audit, int fd)
 	k->exe_fd = KEPT_EXE;
 	if (audit->fd != -1)
 		audit->fd = KEPT_AUDIT;
+	k->netns_fd = make_network(k);
 	while (packet_receive(KEPT_FD, &p) == 1) {
 		if (p.fd_count == 1 && fork() == 0) {
 			close(KEPT_FD);
@@ -109,7 +127,10 @@ run(struct keeper *k, struct audit *audit, int fd)
 		}
 		for (size_t i = 0; i < p.fd_count; i++)
 			io_close(&p.fds[i]);
+		io_close(&k->netns_fd);
+		k->netns_fd = make_network(k);
 	}
+	io_close(&k->netns_fd);
 	while (wait(NULL) != -1 || errno == EINTR)
 		;
 	_exit(EXIT_OK);

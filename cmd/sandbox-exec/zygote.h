@@ -8,8 +8,11 @@
 
 #include "cmd/sandbox-exec/keeper.h"
 
+/* Who serves says this and ends: another one could not be forked any more. */
+#define ZYGOTE_GONE "the process that builds sandboxes was killed"
+
 struct zygote {
-	int fd; /* -1: none */
+	int fd; /* -1: none; readable when it was killed */
 	pid_t pid;
 };
 

@@ -175,6 +175,11 @@ every_tool()
 	each every_tool
 }
 
+@test "every tool works where nothing in memory may be executed" {
+	BELOW=("$SX_DIR/refuse" --some=memfd)
+	each every_tool
+}
+
 @test "the tools run as an ordinary user, behind every wall" {
 	mcp_open
 	handshake
@@ -379,7 +384,7 @@ every_tool()
 
 	mcp_open
 	handshake
-	call 1 bash '{"command":"sleep 2"}'
+	call 1 bash '{"command":"until [ -e go ]; do sleep 0.05; done"}'
 	call '"1"' bash '{"command":"true"}'
 	call 1 bash '{"command":"true"}'
 	hear_is '[.id, .error.message]' '[1,"the id is in use"]'
@@ -388,6 +393,7 @@ every_tool()
 	done
 	call 99 bash '{"command":"true"}'
 	hear_is '[.id, .error]' '[99,{"code":-32603,"message":"too many calls wait"}]'
+	touch go
 	hear_is '[.id, .result.isError]' '[1,false]'
 	hear_is .id '"1"'
 	for ((i = 2; i < 64; i++)); do
@@ -415,6 +421,33 @@ every_tool()
 	ends 0
 	run ! pgrep -f 'sleep 5317'
 	run ! hear
+}
+
+@test "what was answered before the end of the input can be read after it" {
+	head -c 250000 /dev/zero | tr '\0' x >long
+	chmod a+r long
+	mcp_open --audit "$T/audit"
+	handshake
+	call 1 read '{"file_path":"long"}'
+	call 2 bash '{"command":"sleep 5319"}'
+	was_called() { grep -q '"event":"call"' "$T/audit"; }
+	wait_until was_called
+	exec {TO}>&-
+	TO=
+	pause
+	hear_is '[.id, (.result.content[0].text | length)]' '[1,250000]'
+	run ! hear
+	ends 0
+	run ! pgrep -f 'sleep 5319'
+}
+
+@test "without the process that builds sandboxes it ends" {
+	mcp_open
+	handshake
+	kill -KILL "$(pgrep -P "${PID[mcp]}" -x sandbox-zygote)"
+	wait_until process_gone "${PID[mcp]}"
+	ends 125
+	[[ $(<"$T/mcp.err") == 'sandbox-exec: the process that builds sandboxes was killed' ]]
 }
 
 @test "a signal ends it in good order" {

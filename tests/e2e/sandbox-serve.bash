@@ -11,8 +11,7 @@ SANDBOX_USER=64123
 setup_file_serve()
 {
 	setup_file_sandbox
-	cp "$ROOT/tests/fakes/sandbox-client.mjs" "$ROOT/tests/fakes/frames.mjs" \
-		"$SX_DIR/"
+	cp "$ROOT"/tests/fakes/{sandbox-client,sandbox-session,frames}.mjs "$SX_DIR/"
 	printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$SX_DIR/refuse" \
 		"$SX_DIR/sandbox-exec" >"$SX_DIR/without"
 	mkdir "$SX_DIR/lower"

@@ -56,6 +56,63 @@ JS
 	eq "$output" "$(<"$BATS_TEST_DIRNAME/sandbox-serve.results")"
 }
 
+@test "no function, alias, option or error hides the end of a command" {
+	client <<'JS'
+const s = (await serve(options)).session();
+for (const c of ['printf() { exit 5; }; command() { exit 6; }',
+	'builtin() { exit 7; }', 'shopt -s expand_aliases',
+	'alias eval="exit 8" builtin="exit 9" command="exit 10"',
+	'set -eu', 'false || true', 'set -o posix; (exit 9) || true',
+	'trap "exit 11" ERR; set +e', 'BASH_ARGV0=x',
+	'trap - ERR; set +o posix', "echo 'x",
+	'echo $(', 'if', 'echo `', 'cat <<X', '{', 'a() {', '((', '[[ a',
+	'echo ${', 'true', 'echo )', 'echo \\']) {
+	const r = await s.bash(c, { timeout_ms: 10000 });
+
+	say(c, r.exit ?? r.text, r.is_error);
+}
+JS
+	says 'printf() { exit 5; }; command() { exit 6; } 0 false
+builtin() { exit 7; } 0 false
+shopt -s expand_aliases 0 false
+alias eval="exit 8" builtin="exit 9" command="exit 10" 0 false
+set -eu 0 false
+false || true 0 false
+set -o posix; (exit 9) || true 0 false
+trap "exit 11" ERR; set +e 0 false
+BASH_ARGV0=x 0 false
+trap - ERR; set +o posix 0 false
+echo '"'"'x 2 true
+echo $( 2 true
+if 2 true
+echo ` 2 true
+cat <<X 0 false
+{ 2 true
+a() { 2 true
+(( 2 true
+[[ a 2 true
+echo ${ 2 true
+true 0 false
+echo ) 2 true
+echo \ 0 false'
+}
+
+@test "builtins that are turned off do not either" {
+	client <<'JS'
+const s = (await serve(options)).session();
+for (const c of ['enable -n printf builtin command echo test true', '(exit 3)',
+	'eval() { exit 9; }'])
+	say((await s.bash(c, { timeout_ms: 10000 })).exit);
+say((await s.bash('exit 1', { timeout_ms: 10000 })).text);
+say((await s.bash('echo anew', { timeout_ms: 10000 })).text);
+JS
+	says '0
+3
+0
+bash: bash session terminated
+anew'
+}
+
 @test "a command that is not complete is an error at once" {
 	client <<'JS'
 const s = (await serve(options)).session();
@@ -393,6 +450,37 @@ gone
 0'
 }
 
+@test "calls whose answers are not read hold up their session, not memory" {
+	{
+		echo "const A = '$T/audit';"
+		cat <<'JS'
+const h = await serve([...options, '--audit', A]);
+const s = h.session(), other = h.session();
+const calls = () => fs.readFileSync(A, 'utf8').split('\n')
+	.filter((line) => line.includes('"tool":"read"')).length;
+await s.bash('head -c 250000 /dev/zero | tr "\\0" x >long');
+h.hop.stingy = true;
+const reads = [];
+for (let i = 0; i < 8; i++) {
+	reads.push(s.open('read'));
+	reads[i].data('{"file_path":"long"}');
+	reads[i].end();
+}
+await until(() => calls() === 4);
+say((await other.bash('echo other')).text, calls());
+reads[0].reset();
+await until(() => calls() === 5);
+reads[6].reset();
+reads[1].reset();
+await until(() => calls() === 6);
+say((await other.bash('echo other')).text, calls());
+JS
+	} >"$T/script"
+	client <"$T/script"
+	says 'other 4
+other 6'
+}
+
 @test "a live reader that does not read costs its own call only" {
 	client <<'JS'
 const h = await serve(options);
@@ -658,6 +746,22 @@ JS
 done 0'
 }
 
+@test "without the process that builds sandboxes what runs ends, and no more" {
+	client <<'JS'
+const { execSync } = process.getBuiltinModule('node:child_process');
+const h = await serve(options);
+const s = h.session();
+await s.until('ready');
+const t = s.bash('sleep 0.5; echo done');
+await sleep(200);
+execSync(`kill -KILL $(pgrep -P ${h.child.pid} -x sandbox-zygote)`);
+await until(() => h.gone !== undefined);
+say(h.gone.code, (await t).text, await h.exited);
+JS
+	says 'draining done 125'
+	[[ $stderr == *'the process that builds sandboxes was killed'* ]]
+}
+
 @test "bytes that are no frames end the hop with status 3" {
 	run -3 --separate-stderr "$SX" --serve < <(printf 'GET / HTTP/1.1\r\n\r\n')
 	[[ $stderr == 'sandbox-exec: warning: hop: '* ]]
@@ -691,6 +795,31 @@ no such session
 still b'
 	stop server TERM
 	[[ ! -e $W.s ]]
+}
+
+@test "without descriptors a connection waits, and the server does not spin" {
+	start_ready server "$SX" --rw "$W" --workdir "$W" --listen "$W.s" \
+		--ready-fd 9 --serve
+	{
+		echo "const P = ${PID[server]};"
+		cat <<'JS'
+const { execSync } = process.getBuiltinModule('node:child_process');
+const limit = (n) => execSync(`prlimit --pid ${P} --nofile=${n}:4096`);
+const ticks = () => fs.readFileSync(`/proc/${P}/stat`, 'utf8')
+	.split(' ').slice(13, 15).reduce((a, b) => a + Number(b), 0);
+execSync(`prlimit --pid ${P} --nofile=4096`);
+limit(Math.max(...fs.readdirSync(`/proc/${P}/fd`).map(Number)) + 1);
+const a = dial(`${W}.s`), before = ticks();
+await sleep(1000);
+say(ticks() - before < 30);
+limit(4096);
+say((await (await a).session().bash('echo served')).text);
+JS
+	} >"$T/script"
+	client <"$T/script"
+	says 'true
+served'
+	stop server TERM
 }
 
 # ---- what is written down ----

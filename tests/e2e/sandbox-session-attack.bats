@@ -29,8 +29,7 @@ setup()
 		USERS+=(user)
 	fi
 	mkdir -p "$T/bin" "$T/ws"
-	cp "$BIN/sandbox-exec" "$ROOT"/tests/fakes/{sandbox-client,frames}.mjs \
-		"$T/bin/"
+	cp "$BIN/sandbox-exec" "$ROOT"/tests/fakes/{sandbox-client,sandbox-session,frames}.mjs "$T/bin/"
 	chmod -R a+rX "$T/bin"
 	chmod 777 "$T/ws"
 }

@@ -8,7 +8,7 @@
  * user namespace, no mount, and a clone3 that is not there.  With one as
  * AppArmor's restriction of user namespaces does: they are made, and what has
  * to be done in them fails, early (maps), later (mount, pivot) or last (net,
- * proc).  Files and file systems are refused by name, which a filter cannot
+ * proc); or as vm.memfd_noexec=2 does (memfd).  Files and file systems are refused by name, which a filter cannot
  * see: a process of its own reads it. */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +25,10 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
 
 enum { FAILED = 99 };
 
@@ -83,6 +87,10 @@ fill(scmp_filter_ctx ctx, const char *some)
 		return hide_clone3(ctx) ||
 		    refuse_flag(ctx, SCMP_SYS(clone), CLONE_NEWNET) ||
 		    refuse_flag(ctx, SCMP_SYS(unshare), CLONE_NEWNET);
+	if (strcmp(some, "memfd") == 0)
+		return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
+		    SCMP_SYS(memfd_create), 1, SCMP_CMP32(1,
+		    SCMP_CMP_MASKED_EQ, MFD_NOEXEC_SEAL, 0));
 	if (strcmp(some, "maps") == 0)
 		return seccomp_rule_add(ctx, SCMP_ACT_NOTIFY,
 		    SCMP_SYS(openat), 0) ||

@@ -11,12 +11,11 @@
 //
 // A hop has session(policy), exec(open, input) and command(open), a session
 // tool(name, input), bash(command, more), exec(argv, more, input) and
-// open(tool); see below.
+// open(tool); see sandbox-session.mjs.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
-import { Hop, TYPE, reason, CODE, BLAME } from './frames.mjs';
+import { Client, Stream, dial, serve as start } from './sandbox-session.mjs';
 
 const bin = `${process.env.BIN}/sandbox-exec`;
 const AsyncFunction = (async () => {}).constructor;
@@ -26,176 +25,12 @@ function say(...values) {
 		JSON.stringify(v)).join(' '));
 }
 
-// Answers to events in the order in which they were asked for.
-class Stream {
-	constructor(client, json) {
-		this.client = client;
-		this.id = client.next;
-		client.next += 2;
-		this.out = [Buffer.alloc(0), Buffer.alloc(0)];
-		this.events = [];
-		this.closed = new Promise((resolve) => { this.close = resolve; });
-		client.streams.set(this.id, this);
-		client.hop.open(this.id, json);
-	}
-
-	data(bytes) {
-		this.client.hop.data(this.id, Buffer.from(bytes));
-	}
-
-	end() {
-		this.client.hop.end(this.id);
-	}
-
-	reset() {
-		this.client.streams.delete(this.id);
-		this.client.hop.send(TYPE.RESET, this.id,
-			reason(CODE.cancelled, BLAME.client));
-		this.client.hop.streams.delete(this.id);
-	}
-
-	text(channel = 0) {
-		return this.out[channel].toString();
-	}
-
-	event(type) {
-		return this.events.find((e) => e.type === type);
-	}
-
-	async until(type) {
-		while (this.event(type) === undefined && !this.over)
-			await new Promise((resolve) => { this.wake = resolve; });
-		return this.event(type) ?? this.over;
-	}
-}
-
-class Session extends Stream {
-	// Resolves to {text, live, ...the event} or to the reset.
-	async tool(tool, input, { live = false, raw } = {}) {
-		const t = new Stream(this.client,
-			{ kind: 'tool', session: this.id, tool, live });
-
-		t.data(raw ?? JSON.stringify(input));
-		t.end();
-		return Client.result(t);
-	}
-
-	open(tool, live = false) {
-		return new Stream(this.client,
-			{ kind: 'tool', session: this.id, tool, live });
-	}
-
-	async bash(command, more) {
-		return this.tool('bash', { command, ...more });
-	}
-
-	exec(argv, more = {}, input) {
-		return this.client.exec({ argv, session: this.id, ...more },
-			input);
-	}
-}
-
-class Client {
-	constructor(input, output) {
-		this.next = 1;
-		this.streams = new Map();
-		this.grant = true;
-		this.ready = new Promise((resolve) => {
-			this.hop = new Hop(input, output, {
-				hello: (json) => { this.hello = json; resolve(); },
-				data: (id, bytes, channel) =>
-					this.data(id, bytes, channel),
-				event: (id, json) => this.event(id, json),
-				end: (id) => this.over(id, 'end'),
-				reset: (id, why) => this.over(id, why),
-				goaway: (why) => { this.gone = why; },
-			});
-			this.hop.json(TYPE.HELLO, 0, { name: 'test' });
-		});
-	}
-
-	data(id, bytes, channel) {
-		const s = this.streams.get(id);
-
-		if (s === undefined)
-			return;
-		s.count = (s.count ?? 0) + bytes.length;
-		if (s.discard !== true)
-			s.out[channel] = Buffer.concat([s.out[channel], bytes]);
-		s.onData?.(bytes, channel);
-	}
-
-	event(id, json) {
-		const s = this.streams.get(id);
-
-		if (s === undefined)
-			return;
-		s.events.push(json);
-		s.wake?.();
-	}
-
-	over(id, how) {
-		const s = this.streams.get(id);
-
-		if (s === undefined)
-			return;
-		s.over = how;
-		s.wake?.();
-		s.close(how);
-	}
-
-	session(policy) {
-		return new Session(this, { kind: 'session', policy });
-	}
-
-	command(open) {
-		return new Stream(this, { kind: 'exec', ...open });
-	}
-
-	// Resolves to {out, err, ...the event} or to the reset.
-	async exec(open, input) {
-		const s = this.command(open);
-
-		if (input !== undefined)
-			s.data(input);
-		s.end();
-		await s.closed;
-		return s.event('exit') === undefined ? { reset: s.over } :
-			{ out: s.text(0), err: s.text(1), ...s.event('exit') };
-	}
-
-	static async result(t) {
-		await t.closed;
-		return t.event('result') === undefined ? { reset: t.over } :
-			{ text: t.text(0), live: t.text(1),
-			...t.event('result') };
-	}
-}
-
 let child;
 
 async function serve(args = []) {
-	child = spawn(bin, [...args, '--serve'], {
-		stdio: ['pipe', 'pipe', 'inherit'],
-	});
-	const client = new Client(child.stdout, child.stdin);
+	const client = await start([bin, ...args, '--serve']);
 
-	client.child = child;
-	client.exited = new Promise((resolve) => child.on('exit',
-		(status, signal) => resolve(status ?? signal)));
-	child.stdin.on('error', () => {});
-	await client.ready;
-	return client;
-}
-
-async function dial(path) {
-	const socket = net.connect(path);
-	const client = new Client(socket, socket);
-
-	client.socket = socket;
-	client.down = new Promise((resolve) => socket.on('close', resolve));
-	socket.on('error', () => {});
-	await client.ready;
+	child = client.child;
 	return client;
 }
 

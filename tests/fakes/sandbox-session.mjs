@@ -1,101 +1,193 @@
 // SPDX-License-Identifier: ISC
 //
-// The initiator of `sandbox-exec --serve`, adit-frame(5) SANDBOXES: sessions
-// and the tool calls in them, over a child's standard input and output.
+// The initiator of `sandbox-exec --serve`, adit-frame(5) SANDBOXES, and a
+// client of `sandbox-exec --mcp`.
 
 import { spawn } from 'node:child_process';
-import { Hop } from './frames.mjs';
+import net from 'node:net';
+import { Hop, TYPE, reason, CODE, BLAME } from './frames.mjs';
 
-export class Serve {
-	last = -1;
-	streams = new Map(); // number -> {ready, data, resolve, reject}
+// Answers to events in the order in which they were asked for.
+export class Stream {
+	constructor(client, json) {
+		this.client = client;
+		this.id = client.next;
+		client.next += 2;
+		this.out = [Buffer.alloc(0), Buffer.alloc(0)];
+		this.events = [];
+		this.closed = new Promise((resolve) => { this.close = resolve; });
+		client.streams.set(this.id, this);
+		client.hop.open(this.id, json);
+	}
 
-	constructor(command) {
-		this.child = spawn(command[0], command.slice(1),
-		    { stdio: ['pipe', 'pipe', 'inherit'] });
-		this.greeted = new Promise((resolve, reject) => {
-			this.child.on('error', reject);
-			this.child.on('exit', (code, signal) =>
-			    reject(new Error(`ended: ${code ?? signal}`)));
-			this.hop = new Hop(this.child.stdout, this.child.stdin, {
-				hello: resolve,
-				data: (n, bytes) => this.streams.get(n)?.data?.push(bytes),
-				end: (n) => this.ended(n),
-				reset: (n, reason) => this.failed(n, reason),
+	data(bytes) {
+		this.client.hop.data(this.id, Buffer.from(bytes));
+	}
+
+	end() {
+		this.client.hop.end(this.id);
+	}
+
+	reset() {
+		this.client.streams.delete(this.id);
+		this.client.hop.send(TYPE.RESET, this.id,
+			reason(CODE.cancelled, BLAME.client));
+		this.client.hop.streams.delete(this.id);
+	}
+
+	text(channel = 0) {
+		return this.out[channel].toString();
+	}
+
+	event(type) {
+		return this.events.find((e) => e.type === type);
+	}
+
+	async until(type) {
+		while (this.event(type) === undefined && !this.over)
+			await new Promise((resolve) => { this.wake = resolve; });
+		return this.event(type) ?? this.over;
+	}
+}
+
+export class Session extends Stream {
+	// Resolves to {text, live, ...the event} or to the reset.
+	async tool(tool, input, { live = false, raw } = {}) {
+		const t = new Stream(this.client,
+			{ kind: 'tool', session: this.id, tool, live });
+
+		t.data(raw ?? JSON.stringify(input));
+		t.end();
+		return Client.result(t);
+	}
+
+	open(tool, live = false) {
+		return new Stream(this.client,
+			{ kind: 'tool', session: this.id, tool, live });
+	}
+
+	async bash(command, more) {
+		return this.tool('bash', { command, ...more });
+	}
+
+	exec(argv, more = {}, input) {
+		return this.client.exec({ argv, session: this.id, ...more },
+			input);
+	}
+}
+
+export class Client {
+	constructor(input, output) {
+		this.next = 1;
+		this.streams = new Map();
+		this.grant = true;
+		this.ready = new Promise((resolve) => {
+			this.hop = new Hop(input, output, {
+				hello: (json) => { this.hello = json; resolve(); },
+				data: (id, bytes, channel) =>
+					this.data(id, bytes, channel),
+				event: (id, json) => this.event(id, json),
+				end: (id) => this.over(id, 'end'),
+				reset: (id, why) => this.over(id, why),
+				goaway: (why) => { this.gone = why; },
 			});
+			this.hop.json(TYPE.HELLO, 0, { name: 'test' });
 		});
-		this.greeted.catch(() => {});
-		// EVENT frames are not in Hop: it takes what it does not know.
-		const frame = this.hop.frame.bind(this.hop);
-		this.hop.frame = (type, n, payload) => type === 0x14
-		    ? this.event(n, JSON.parse(payload)) : frame(type, n, payload);
-		this.hop.json(1, 0, { name: 'test', version: '1', limits: {
-		    window: 262144, connection_window: 67108864 } });
 	}
 
-	event(n, event) {
-		const stream = this.streams.get(n);
-		if (event.type === 'ready')
-			stream?.ready(event);
-		else if (stream)
-			stream.event = event;
+	data(id, bytes, channel) {
+		const s = this.streams.get(id);
+
+		if (s === undefined)
+			return;
+		s.count = (s.count ?? 0) + bytes.length;
+		if (s.discard !== true)
+			s.out[channel] = Buffer.concat([s.out[channel], bytes]);
+		s.onData?.(bytes, channel);
 	}
 
-	ended(n) {
-		const stream = this.streams.get(n);
-		this.streams.delete(n);
-		this.hop.streams.delete(n);
-		stream?.resolve({ ...stream.event,
-		    text: Buffer.concat(stream.data).toString() });
+	event(id, json) {
+		const s = this.streams.get(id);
+
+		if (s === undefined)
+			return;
+		s.events.push(json);
+		s.wake?.();
 	}
 
-	failed(n, reason) {
-		const error = new Error(`reset: ${JSON.stringify(reason)}`);
-		this.streams.get(n)?.reject(error);
-		this.streams.delete(n);
+	over(id, how) {
+		const s = this.streams.get(id);
+
+		if (s === undefined)
+			return;
+		s.over = how;
+		s.wake?.();
+		s.close(how);
 	}
 
-	async open(meta) {
-		await this.greeted;
-		const n = this.last += 2;
-		const stream = { data: [] };
-		stream.done = new Promise((resolve, reject) =>
-		    Object.assign(stream, { resolve, reject }));
-		stream.done.catch(() => {});
-		this.streams.set(n, stream);
-		this.hop.open(n, meta);
-		return { n, stream };
+	session(policy) {
+		return new Session(this, { kind: 'session', policy });
 	}
 
-	// Resolves to the session's number once its sandbox is there.
-	async session(policy) {
-		const { n, stream } = await this.open({ kind: 'session', policy });
-		const up = new Promise((resolve) => { stream.ready = resolve; });
-		this.ready = await Promise.race([up, stream.done.then(() => {
-			throw new Error('the session ended');
-		})]);
-		return n;
-	}
-
-	end(session) {
-		this.hop.end(session);
-		return this.streams.get(session)?.done;
-	}
-
-	// {text, is_error, ...}
-	async call(session, tool, input) {
-		this.child.stdin.cork();
-		const { n, stream } = await this.open({ kind: 'tool', session, tool });
-		this.hop.data(n, Buffer.from(JSON.stringify(input)));
-		this.hop.end(n);
-		this.child.stdin.uncork();
-		return stream.done;
-	}
-
+	// Ends the server that was started, in good order.
 	close() {
 		this.child.stdin.end();
-		return new Promise((resolve) => this.child.on('exit', resolve));
+		return this.exited;
 	}
+
+	command(open) {
+		return new Stream(this, { kind: 'exec', ...open });
+	}
+
+	// Resolves to {out, err, ...the event} or to the reset.
+	async exec(open, input) {
+		const s = this.command(open);
+
+		if (input !== undefined)
+			s.data(input);
+		s.end();
+		await s.closed;
+		return s.event('exit') === undefined ? { reset: s.over } :
+			{ out: s.text(0), err: s.text(1), ...s.event('exit') };
+	}
+
+	static async result(t) {
+		await t.closed;
+		return t.event('result') === undefined ? { reset: t.over } :
+			{ text: t.text(0), live: t.text(1),
+			...t.event('result') };
+	}
+}
+
+// Starts the server on a pipe.
+export async function serve(command) {
+	const child = spawn(command[0], command.slice(1), {
+		stdio: ['pipe', 'pipe', 'inherit'],
+	});
+	const client = new Client(child.stdout, child.stdin);
+
+	client.child = child;
+	client.exited = new Promise((resolve, reject) => {
+		child.on('exit', (status, signal) => resolve(status ?? signal));
+		child.on('error', reject);
+	});
+	child.stdin.on('error', () => {});
+	await Promise.race([client.ready, client.exited.then((how) => {
+		throw new Error(`the server ended: ${how}`);
+	})]);
+	return client;
+}
+
+// A hop to one that listens.
+export async function dial(path) {
+	const socket = net.connect(path);
+	const client = new Client(socket, socket);
+
+	client.socket = socket;
+	client.down = new Promise((resolve) => socket.on('close', resolve));
+	socket.on('error', () => {});
+	await client.ready;
+	return client;
 }
 
 // An MCP server on a child's standard input and output.

@@ -5,14 +5,14 @@
 // --serve`; prints each result as a line {"is_error", "text"}.  POLICY is JSON.
 
 import fs from 'node:fs';
-import { Serve } from './sandbox-session.mjs';
+import { serve } from './sandbox-session.mjs';
 
 const [calls, policy, ...command] = process.argv.slice(2);
-const serve = new Serve(command);
-const session = await serve.session(JSON.parse(policy));
+const server = await serve(command);
+const session = server.session(JSON.parse(policy));
 for (const [tool, input] of JSON.parse(fs.readFileSync(calls, 'utf8'))) {
-	const { is_error, text } = await serve.call(session, tool, input);
+	const { is_error, text } = await session.tool(tool, input);
 	// An empty result is the caller's to word.
 	console.log(JSON.stringify({ is_error, text: text || '(no output)' }));
 }
-await serve.close();
+await server.close();

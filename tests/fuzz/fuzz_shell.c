@@ -47,7 +47,7 @@ static void
 check_status(struct bytes in, size_t piece)
 {
 	static const char nonce[] = "0123456789abcdef0123456789abcdef";
-	struct shell_lines whole = {.len = 0}, cut = {.len = 0};
+	struct shell_tail whole = {.len = 0}, cut = {.len = 0};
 	int a = -1, b = -1;
 
 	shell_take_status(&whole, in, nonce, &a);

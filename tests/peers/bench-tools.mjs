@@ -13,7 +13,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Mcp, Serve } from '../fakes/sandbox-session.mjs';
+import { Mcp, serve } from '../fakes/sandbox-session.mjs';
 import { load, options } from './peer.mjs';
 
 const { betaAgentToolset20260401 } =
@@ -67,17 +67,17 @@ const inMcp = [o['sandbox-exec'], '--mcp', '--rw', o.dir, '--workdir', o.dir];
 
 class ServePeer {
 	async start() {
-		this.serve = new Serve(served);
-		this.session = await this.serve.session({});
+		this.server = await serve(served);
+		this.session = this.server.session({});
 	}
-	call(name) { return this.serve.call(this.session, ...INPUTS[name]); }
-	close() { return this.serve.close(); }
+	call(name) { return this.session.tool(...INPUTS[name]); }
+	close() { return this.server.close(); }
 	async oneSession() {
-		const n = await this.serve.session({});
-		await this.serve.call(n, ...INPUTS.tool_bash);
-		this.serve.end(n);
+		const session = this.server.session({});
+		await session.tool(...INPUTS.tool_bash);
+		session.end();
 	}
-	pids() { return [this.serve.child.pid]; }
+	pids() { return [this.server.child.pid]; }
 }
 
 class McpPeer {
@@ -215,15 +215,14 @@ function pss(pids) {
 }
 
 async function idleServe(round) {
-	const serve = new Serve(served);
-	await serve.session({});
-	const before = pss([serve.child.pid]);
+	const server = await serve(served);
+	await server.session({}).until('ready');
+	const before = pss([server.child.pid]);
 	for (let i = 0; i < idle; i++)
-		await serve.call(await serve.session({}),
-		    ...INPUTS.tool_bash);
+		await server.session({}).tool(...INPUTS.tool_bash);
 	record(round, 'session_pss', 'serve',
-	    ((pss([serve.child.pid]) - before) / idle / 1024).toFixed(3), 'MiB');
-	await serve.close();
+	    ((pss([server.child.pid]) - before) / idle / 1024).toFixed(3), 'MiB');
+	await server.close();
 }
 
 // The SDK has a process of Node for each session.

@@ -16,13 +16,13 @@ check_quote(void)
 		bool fallback;
 		const char *want;
 	} cases[] = {
-		{"echo hi", false, "eval ' echo hi' </dev/null 2>&1 200>&-\n"
-		    "builtin printf '" NONCE " %d\\n' \"$?\" >&200\n"},
-		{"", false, "eval ' ' </dev/null 2>&1 200>&-\n"
-		    "builtin printf '" NONCE " %d\\n' \"$?\" >&200\n"},
-		{"echo 'a' '", true, "command eval ' echo '\\''a'\\'' '\\'''"
+		{"echo hi", false, "\\eval ' echo hi' </dev/null 2>&1 200>&-\n"
+		    "\n((@ " NONCE " $?)) 2>&200 || ((1))\n"},
+		{"", false, "\\eval ' ' </dev/null 2>&1 200>&-\n"
+		    "\n((@ " NONCE " $?)) 2>&200 || ((1))\n"},
+		{"echo 'a' '", true, "\\command eval ' echo '\\''a'\\'' '\\'''"
 		    " </dev/null 2>&1 9>&-\n"
-		    "printf '" NONCE " %d\\n' \"$?\" >&9\n"},
+		    "\\command printf '" NONCE " %d\\n' \"$?\" >&9\n"},
 	};
 	struct buf out;
 
@@ -45,7 +45,7 @@ check_quote(void)
 static int
 take(const char *text, size_t piece)
 {
-	struct shell_lines l = {.len = 0};
+	struct shell_tail l = {.len = 0};
 	int status = -1;
 	bool found = false;
 
@@ -69,14 +69,18 @@ check_status(void)
 		{NONCE " 255\n", 255},
 		{NONCE " 256\n", -1},
 		{NONCE " -1\n", -1},
+		{NONCE "-1\n", -1},
 		{NONCE " 0", -1},
 		{NONCE "  0\n", -1},
-		{NONCE " 0 \n", -1},
+		{NONCE " 0 \n", 0},
+		{NONCE " 0000 ", -1},
 		{NONCE "\n", -1},
 		{OTHER " 7\n", -1},
 		{OTHER " 7\n" NONCE " 3\n" OTHER " 8\n", 3},
 		{"\n\n" NONCE " 3\n", 3},
-		{"x" NONCE " 3\n", -1},
+		{"x" NONCE " 3\n", 3},
+		{"bash: line 3: ((: @ " NONCE " 7: syntax", 7},
+		{"0123" NONCE " 3\n", 3},
 		{NONCE " 00000000000000000000000000000003\n", -1},
 		{NONCE NONCE NONCE " 4\n" NONCE " 5\n", 5},
 	};

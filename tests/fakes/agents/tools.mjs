@@ -111,6 +111,7 @@ const SEARCH = [
 	glob('s/*.c'), glob('*.c', 's'), glob('**/*.h', 's'), glob('sub/*', 's'),
 	glob('sub/[12].h', 's'), glob('sub/{1,3}.h', 's'), glob('sub/?.h', 's'),
 	glob('.hidden.c', 's'), glob('s/.hid/*.c'), glob('s/up/etc/passwd'),
+	glob('s/node_modules/*'), glob('node_modules/x.c', 's'),
 	glob('*', 'none'), glob('*.none'), glob(''), glob('/etc/*'),
 	glob('../*'), glob('a/../b'), glob('{a,../b}'), glob('*', '/etc'),
 	glob('*', '..'), glob('**/x.c', 's'),
