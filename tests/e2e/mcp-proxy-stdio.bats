@@ -601,12 +601,13 @@ sleep_a_while()
 }
 
 @test "sandbox puts the command into sandbox-exec" {
-	KEYS='sandbox: [--ro, /]' PATH=$BIN:$PATH start_bridge
+	# The second: /tmp, where the sources may lie, is the sandbox's own.
+	KEYS="sandbox: [--ro, /, --ro, $ROOT]" PATH=$BIN:$PATH start_bridge
 	wait_line proxy 'serving TLS'
 	begin
 	call 1 pid
 	[[ $(text) =~ ^[0-9]+$ ]]
-	[[ $(tr '\0' ' ' <"/proc/$(processes)/cmdline") == 'sandbox-exec --ro / -- node '* ]]
+	[[ $(tr '\0' ' ' <"/proc/$(processes)/cmdline") == "sandbox-exec --ro / --ro $ROOT -- node "* ]]
 	run -0 agent_curl -X DELETE -H "Mcp-Session-Id: $SID" /mcp
 	wait_until processes_are 0
 }
