@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static attempt *
@@ -30,8 +31,13 @@ run(attempt *f, char **args)
 	int status;
 
 	if (pid == 0) {
-		long r = f(args);
-		const char *name = strerrorname_np(errno);
+		const char *name;
+		long r;
+
+		/* One that goes on for ever goes on no longer than we do. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		r = f(args);
+		name = strerrorname_np(errno);
 
 		printf("%s\n", r >= 0 ? "ok" : name == NULL ? "?" : name);
 		fflush(stdout);
