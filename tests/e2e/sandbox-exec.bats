@@ -126,6 +126,27 @@ closes_descriptors()
 	exec 7<&-
 }
 
+# What is open at a number that the caller has not opened is ours: the control
+# channel, the host's tree.
+refuses_closed_descriptors()
+{
+	local fd
+
+	for fd in {4..30}; do
+		[[ -e /proc/$BASHPID/fd/$fd ]] && continue
+		sx 125 --fd "$fd" -- true
+		[[ ${stderr_lines[0]} == "sandbox-exec: descriptor $fd: it is not open" ]]
+	done
+	sx 125 --status-fd 40 -- true
+	[[ ${stderr_lines[0]} == 'sandbox-exec: descriptor 40: it is not open' ]]
+	sx 125 --serve --ready-fd 40
+	[[ ${stderr_lines[0]} == 'sandbox-exec: descriptor 40: it is not open' ]]
+}
+
+@test "a descriptor that the caller has not opened is not passed" {
+	each refuses_closed_descriptors
+}
+
 @test "no descriptor is inherited but those of --fd" {
 	each closes_descriptors
 }
