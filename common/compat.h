@@ -39,4 +39,9 @@ enum {
 	COMPAT_SYS_OPEN_TREE_ATTR = 467, /* 6.15 */
 };
 
+/* Linux 5.14; madvise(2) */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #endif

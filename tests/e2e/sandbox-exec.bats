@@ -495,7 +495,7 @@ refused_later()
 	mount root: tmpfs
 	attributes /usr
 	pivot pivot_root
-	net network namespace
+	net network, ipc, uts and cgroup namespaces
 	END
 	AS=("${own[@]}")
 }
