@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +94,8 @@ early_start(char *const *argv)
 	     owner_choose(&s->owner) != 0)
 		return;
 	if (init_open(s, true, true) == 0 && latch_init(&s->policy) == 0 &&
+	    (s->supervisor_fd = (int)syscall(SYS_pidfd_open, getpid(),
+	    0)) != -1 &&
 	    channel_open(early.pair) == 0 &&
 	    (pid = clone_as_owner(&s->owner)) > 0)
 		early.pid = pid;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/builder.h"
@@ -56,6 +57,7 @@ init_open(struct init_start *s, bool is_command, bool own_network)
 		.own_network = own_network,
 		.capabilities = payload_capabilities(),
 		.policy.fd = -1,
+		.supervisor_fd = -1,
 		.network.fd = -1,
 		.entered.fd = -1,
 		.built.fd = -1,
@@ -73,6 +75,7 @@ init_close(struct init_start *s)
 {
 	io_close(&s->landlock.fd);
 	io_close(&s->policy.fd);
+	io_close(&s->supervisor_fd);
 	io_close(&s->network.fd);
 	io_close(&s->entered.fd);
 	io_close(&s->built.fd);
@@ -326,13 +329,25 @@ init_run(struct init_args *a)
 	go_on(&s);
 }
 
+/* Ends with the supervisor; also if it has died already, when nobody would
+ * ever tell the policy. */
+static bool
+follow_supervisor(const struct init_start *s)
+{
+	struct pollfd at = {s->supervisor_fd, POLLIN, 0};
+	const struct timespec now = {0, 0};
+
+	raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return raw_call(SYS_ppoll, (long)(uintptr_t)&at, 1,
+	    (long)(uintptr_t)&now, 0, 0) == 0;
+}
+
 int
 init_run_early(void *start)
 {
 	struct init_start *s = start;
 
-	raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (begin(s) != 0)
+	if (!follow_supervisor(s) || begin(s) != 0)
 		return EXIT_SANDBOX;
 	go_on(s);
 }

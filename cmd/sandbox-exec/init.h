@@ -105,6 +105,7 @@ struct init_start {
 	unsigned capabilities; /* the kernel has so many */
 
 	struct latch policy;   /* args are there; -1: from the beginning */
+	int supervisor_fd;     /* a pidfd, or -1 */
 	struct latch network;  /* init is in the other namespaces, or cannot */
 	int network_number;    /* 0, or why not */
 	struct latch entered;  /* by the builder: the host's tree can go */
