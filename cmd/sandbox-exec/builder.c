@@ -113,9 +113,12 @@ allow_stdio(struct landlock *l, const struct confine_io *io)
 		}
 		if (!(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
 			continue;
+		/* EBADFD: it is in memory, and nothing there has a name that
+		 * a rule could be for. */
 		if (landlock_allow_file(l, fds[i],
 		    (flags & O_ACCMODE) != O_WRONLY,
-		    (flags & O_ACCMODE) != O_RDONLY) != 0)
+		    (flags & O_ACCMODE) != O_RDONLY) != 0 &&
+		    errno != EBADFD)
 			return -1;
 	}
 	return 0;

@@ -15,6 +15,7 @@
 #include "common/str.h"
 
 struct early {
+	bool tried;
 	pid_t pid; /* 0: none */
 	int pidfd;
 	int pair[2];
@@ -64,9 +65,9 @@ clone_init(void)
 {
 	static char stack[STACK_SIZE] __attribute__((aligned(16)));
 
-	return clone(init_run_early, stack + sizeof stack, CLONE_NEWUSER | CLONE_NEWNS |
-	    CLONE_NEWPID | CLONE_VM | CLONE_FILES | CLONE_PIDFD | SIGCHLD,
-	    &early.start, &early.pidfd);
+	return clone(init_run_early, stack + sizeof stack, CLONE_NEWUSER |
+	    CLONE_NEWNS | CLONE_NEWPID | CLONE_VM | CLONE_FILES |
+	    CLONE_PIDFD | SIGCHLD, &early.start, &early.pidfd);
 }
 
 /* Root's child has the payload's host ids. */
@@ -84,40 +85,56 @@ clone_as_owner(const struct owner *o)
 	return pid;
 }
 
-void
-early_start(char *const *argv)
+static void
+begin(bool own_network)
 {
 	struct init_start *s = &early.start;
 	pid_t pid;
 
-	if (!POSSIBLE || !has_stdio() || !is_ordinary(argv) ||
-	     owner_choose(&s->owner) != 0)
-		return;
-	if (init_open(s, true, true) == 0 && latch_init(&s->policy) == 0 &&
+	early.tried = true;
+	if (owner_choose(&s->owner) == 0 &&
+	    init_open(s, true, own_network) == 0 &&
+	    latch_init(&s->policy) == 0 &&
 	    (s->supervisor_fd = (int)syscall(SYS_pidfd_open, getpid(),
-	    0)) != -1 &&
-	    channel_open(early.pair) == 0 &&
+	    0)) != -1 && channel_open(early.pair) == 0 &&
 	    (pid = clone_as_owner(&s->owner)) > 0)
 		early.pid = pid;
 	else
 		early_taken();
 }
 
-static bool
-fits(const struct init_args *a)
+void
+early_start(char *const *argv)
 {
-	const struct policy *p = a->policy;
+	if (POSSIBLE && has_stdio() && is_ordinary(argv))
+		begin(true);
+}
 
-	return a->tier == CONFINE_FULL && a->io->argv != NULL &&
-	    a->io->probe == NULL && p->net != POLICY_NET_HOST &&
-	    p->netns_fd == -1 && p->limits.mem == 0 &&
-	    p->limits.cpu_milli == 0 && a->owner.map == early.start.owner.map;
+static bool
+has_own_network(const struct policy *p)
+{
+	return p->net != POLICY_NET_HOST && p->netns_fd == -1;
+}
+
+/* A control group can end init for the memory of all that share it. */
+static bool
+suits(const struct init_args *a)
+{
+	return POSSIBLE && a->tier == CONFINE_FULL && a->io->argv != NULL &&
+	    a->io->probe == NULL && a->policy->limits.mem == 0 &&
+	    a->policy->limits.cpu_milli == 0;
 }
 
 bool
 early_take(struct init_args *a, struct confine *c)
 {
-	if (early.pid == 0 || !fits(a))
+	bool own_network = has_own_network(a->policy);
+
+	if (!suits(a))
+		return false;
+	if (!early.tried)
+		begin(own_network);
+	if (early.pid == 0 || early.start.own_network != own_network)
 		return false;
 	c->init_pid = early.pid;
 	c->pidfd = early.pidfd;

@@ -17,8 +17,8 @@
  * no use. */
 void early_start(char *const *argv);
 
-/* Gives it the policy, if it is there and what args ask for: then *c has it.
- * Returns whether it does. */
+/* Gives it the policy, if what args ask for can be had this way: then *c has
+ * it.  What was not begun early begins now.  Returns whether it does. */
 bool early_take(struct init_args *a, struct confine *c);
 
 /* It runs the payload, or has ended: closes what it had of ours. */

@@ -151,6 +151,24 @@ refuses_closed_descriptors()
 	each closes_descriptors
 }
 
+# Such as a shell's caller may give it; a rule for it cannot be made.
+writes_to_memory()
+{
+	local number=319
+
+	[[ $(uname -m) == x86_64 ]] || number=279
+	run_tool 0 "${AS[@]}" perl -e 'my $name = "x";
+		open STDOUT, ">&=", syscall(shift, $name, 0) or die;
+		system(@ARGV) == 0 or die;
+		seek STDOUT, 0, 0; open STDIN, "<&STDOUT"; print STDERR <STDIN>' \
+		"$number" "$SX" -- sh -c 'echo one; echo two >>/dev/stdout'
+	eq "$stderr" $'one\ntwo'
+}
+
+@test "standard output can be a file in memory" {
+	each writes_to_memory
+}
+
 caps_output()
 {
 	sx 0 --out 1k -- sh -c 'seq 1 10000; seq 1 10000 >&2'
