@@ -45,9 +45,10 @@ serve(const struct api_request *r)
 	if (only_key && !r->environment_key)
 		return (struct fake_answer){.status = 403};
 	if (str_ends(r->path, "/content"))
-		return (struct fake_answer){content_status, content, false};
-	return (struct fake_answer){version_status, bytes_cstr(version_body),
-	    false};
+		return (struct fake_answer){.status = content_status,
+		    .body = content};
+	return (struct fake_answer){.status = version_status,
+	    .body = bytes_cstr(version_body)};
 }
 
 /* unpack_archive, without the process. */
