@@ -93,7 +93,21 @@ setup() { agents_setup; }
 	play worker
 }
 
+@test "a read-only memory store that changes" {
+	play worker --memory-sync 5s
+}
+
+@test "a conflict while the session runs" {
+	play worker --memory-sync 5s
+	[[ $(cat "$T/worker.err") == *"memory store notes: /a.md: both sides \
+changed; the store's is kept"* ]]
+}
+
 @test "memory saved when the worker is told to end" {
+	play_abort worker
+}
+
+@test "many memories saved when the worker is told to end" {
 	play_abort worker
 }
 
