@@ -131,13 +131,17 @@ place_judge(const struct settings *s, struct error *e)
 	const struct {
 		const char *option, *path;
 	} named[] = {
-		{"--environment-key-file", s->key_file}, {"--ca", s->ca},
-		{"--policy", s->policy}, {"--policy-jq", s->policy_jq},
+		{"--ca", s->ca}, {"--policy", s->policy}, {"--policy-jq", s->policy_jq},
 		{"--sandbox-exec", s->sandbox_exec}, {"--audit", s->audit},
 		{"--metrics", s->metrics},
 	};
+	const struct secret_file *f;
 	char real[PATH_MAX];
 
+	for (size_t i = 0; (f = secret_file_get(i)) != NULL; i++) {
+		if (judge_path(s, f->option, f->path, e) != 0)
+			return -1;
+	}
 	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
 		if (judge_path(s, named[i].option, named[i].path, e) != 0)
 			return -1;
@@ -183,17 +187,16 @@ find_workdir(struct place *p, const struct settings *s, const char *name,
 	return 0;
 }
 
-/* A file with the key may lie where sandboxes see it, /etc for one, and be of
+/* A file with a secret may lie where sandboxes see it, /etc for one, and be of
  * the user whom they run as. */
 static void
-find_key_file(struct place *p, const struct settings *s)
+find_masks(struct place *p)
 {
-	if (s->key_file == NULL || realpath(s->key_file, p->key_file) == NULL)
-		p->key_file[0] = '\0';
-	for (char *c = p->key_file; *c != '\0'; c++) {
-		/* It becomes a pattern. */
-		if (strchr("*?[]{}!\\", *c) != NULL)
-			*c = '?';
+	const struct secret_file *f;
+
+	for (size_t i = 0; (f = secret_file_get(i)) != NULL; i++) {
+		if (secret_file_format_mask(f, p->masks[p->mask_count]) == 0)
+			p->mask_count++;
 	}
 }
 
@@ -205,7 +208,7 @@ place_open(struct place *p, const struct settings *s,
 
 	*p = (struct place){.lock_fd = -1};
 	place_name(session_id, name);
-	find_key_file(p, s);
+	find_masks(p);
 	if (find_workdir(p, s, name, e) != 0 || check_path(p->host, e) != 0)
 		return -1;
 	if (s->outputs != NULL && (make_dir(s->outputs, name, p->outputs, e)
@@ -412,14 +415,14 @@ add_masks(const struct place *p, struct jsonr base, struct jsonw *w,
 
 	if (jsonr_get(base, "mask", &given, e) == -1)
 		return -1;
-	if (given.kind == JSONR_ABSENT && p->key_file[0] == '\0')
+	if (given.kind == JSONR_ABSENT && p->mask_count == 0)
 		return 0;
 	jsonw_key(w, "mask");
 	jsonw_open(w, '[');
 	if (copy_list(base, "mask", w, e) != 0)
 		return -1;
-	if (p->key_file[0] != '\0')
-		jsonw_bytes(w, bytes_cstr(p->key_file));
+	for (size_t i = 0; i < p->mask_count; i++)
+		jsonw_bytes(w, bytes_cstr(p->masks[i]));
 	jsonw_close(w, ']');
 	return 0;
 }

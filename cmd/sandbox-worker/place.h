@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "cmd/sandbox-worker/content.h"
+#include "cmd/sandbox-worker/secret_file.h"
 #include "cmd/sandbox-worker/settings.h"
 #include "common/buf.h"
 
@@ -17,7 +18,8 @@ struct place {
 	char host[PATH_MAX];     /* the working directory */
 	char inside[PATH_MAX];   /* its name in the sandbox */
 	char outputs[PATH_MAX];  /* "" if there are none */
-	char key_file[PATH_MAX]; /* is masked, as a pattern; "" for none */
+	char masks[SECRET_FILES_MAX][PATH_MAX]; /* patterns */
+	size_t mask_count;
 	char state[PATH_MAX];    /* private, for this process; "" for none */
 	/* Directories in host that were made to mount something on. */
 	char made[PLACE_MADE_MAX][PATH_MAX];

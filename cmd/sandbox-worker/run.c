@@ -61,8 +61,8 @@ read_item(struct settings *s, struct claim *ret, struct error *e)
 		s->key = ret->key;
 	if (r == 0 && ret->headers[0] != '\0')
 		s->headers = ret->headers;
-	if (r == 0 && ret->key_file[0] != '\0')
-		s->key_file = ret->key_file;
+	for (size_t i = 0; r == 0 && i < ret->file_count; i++)
+		r = secret_file_add("--item-fd", ret->files[i], e);
 	if (in.mem != NULL)
 		secret_wipe(in.mem, in.size);
 	buf_reset(&in);

@@ -184,6 +184,61 @@ test_judge(void)
 	settings.workdir = ".";
 }
 
+/* The list stays: what is noted here is so for the tests below. */
+static void
+test_secret_files(void)
+{
+	static char key[256], pattern[256], inside[256], mask[PATH_MAX];
+	struct error e;
+	int fd;
+
+	str_format(key, sizeof key, "%s", path_of("key"));
+	str_format(pattern, sizeof pattern, "%s", path_of("k[1]*"));
+	str_format(inside, sizeof inside, "%s", path_of("work/key"));
+	settings_init(&settings);
+	settings.workdir = path_of("work");
+	io_create_file(pattern, bytes_cstr("s"), 0600, &e);
+	io_create_file(inside, bytes_cstr("s"), 0600, &e);
+	eq_int(symlink(pattern, key), 0, "a link");
+	eq_int(secret_file_add("--a", key, &e), 0, "one is noted");
+	eq_int(place_judge(&settings, &e), 0, "outside it may lie");
+	fd = open(pattern, O_RDONLY | O_CLOEXEC);
+	eq_int(secret_file_add_fd("--b", fd, &e), 0, "one by descriptor");
+	eq_str(secret_file_get(1)->path, pattern, "by its name");
+	eq_int(secret_file_add_fd("--b", fd, &e), 0, "twice");
+	ok(secret_file_get(2) == NULL, "is once");
+	unlink(pattern);
+	eq_int(secret_file_add_fd("--c", fd, &e), 0, "what has no name");
+	ok(secret_file_get(2) == NULL, "needs no mask");
+	eq_int(secret_file_format_mask(secret_file_get(0), mask), -1,
+	    "nor what is not there");
+	io_create_file(pattern, bytes_cstr("s"), 0600, &e);
+	eq_int(secret_file_format_mask(secret_file_get(0), mask), 0,
+	    "until it is");
+	ok(str_ends(mask, "/k?1??"), "as no pattern of its own: %s", mask);
+	eq_int(secret_file_add("--d", "/\xff", &e), -1, "no UTF-8");
+	eq_str(e.text, "--d: a path that is not UTF-8 cannot be hidden from "
+	    "sessions", "is refused");
+	open_place();
+	eq_int(place.mask_count, 2, "both are masked");
+	place_close(&place);
+	place.mask_count = 0;
+	rmdir(path_of("sesn_1"));
+	io_close(&fd);
+	settings_init(&settings);
+	settings.workdir = path_of("work");
+	eq_int(secret_file_add("--signing-key-file", inside, &e), 0, "one "
+	    "that sessions can write");
+	eq_int(place_judge(&settings, &e), -1, "is refused");
+	ok(str_starts(e.text, "--signing-key-file /"), "by name: %s", e.text);
+	unlink(inside);
+	unlink(pattern);
+	eq_int(secret_file_add("--e", "/e", &e), 0, "four");
+	eq_int(secret_file_add("--f", "/f", &e), -1, "not five");
+	settings.workdir = ".";
+	settings.workspaces = NULL;
+}
+
 static void
 policy_is(const char *base, const char *want, const char *title)
 {
@@ -223,11 +278,14 @@ test_policy(void)
 	policy_is("{\"rw\":[]}", "{\"rw\":[" OWN "],\"ro\":["
 	    "\"/h/b:/mnt/memory/b\"],\"workdir\":\"/workspace\"}",
 	    "an empty list");
-	str_format(place.key_file, sizeof place.key_file, "/etc/k");
+	str_format(place.masks[0], PATH_MAX, "/etc/k");
+	str_format(place.masks[1], PATH_MAX, "/etc/s");
+	place.mask_count = 2;
 	policy_is("{\"mask\":\"/x\"}", "{\"rw\":[" OWN "],\"ro\":["
-	    "\"/h/b:/mnt/memory/b\"],\"mask\":[\"/x\",\"/etc/k\"],"
-	    "\"workdir\":\"/workspace\"}", "the key's file is masked");
-	place.key_file[0] = '\0';
+	    "\"/h/b:/mnt/memory/b\"],\"mask\":[\"/x\",\"/etc/k\","
+	    "\"/etc/s\"],\"workdir\":\"/workspace\"}",
+	    "files with secrets are masked");
+	place.mask_count = 0;
 	policy_is("{\"mask\":[\"/x\"]}", "{\"rw\":[" OWN "],\"ro\":["
 	    "\"/h/b:/mnt/memory/b\"],\"mask\":[\"/x\"],"
 	    "\"workdir\":\"/workspace\"}", "and what a program wants");
@@ -412,6 +470,7 @@ main(void)
 	test_mounts();
 	test_lock();
 	test_judge();
+	test_secret_files();
 	test_policy();
 	test_program();
 	test_audit();
