@@ -26,11 +26,6 @@ struct place {
 	size_t made_count;
 };
 
-/* Refuses settings with which a session could read or change what is not
- * its own: a file that is named there, or another directory, lies where
- * sessions can write.  Returns 0 or -1 with a text. */
-int place_judge(const struct settings *s, struct error *e);
-
 /* Finds or makes the directories that are shown.  Returns 0 or -1 with a text. */
 int place_open(struct place *p, const struct settings *s,
     const char *session_id, struct error *e);

@@ -5,6 +5,7 @@
 #include "cmd/sandbox-worker/claim.h"
 #include "cmd/sandbox-worker/command.h"
 #include "cmd/sandbox-worker/item.h"
+#include "cmd/sandbox-worker/judge.h"
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/secret.h"
 #include "common/exit.h"
@@ -113,7 +114,7 @@ command_run(int argc, char **argv)
 	if (settings_parse(&settings_run, argc, argv, &s, &status) !=
 	    OPT_RUN)
 		return status;
-	if (place_judge(&s, &e) != 0)
+	if (judge_settings(&s, &e) != 0)
 		return opt_usage_error(&settings_run, &e);
 	if (s.item_fd == -1 && take_item(&s, work, &e) != 0)
 		return opt_usage_error(&settings_run, &e);

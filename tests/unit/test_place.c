@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cmd/sandbox-worker/audit.h"
+#include "cmd/sandbox-worker/judge.h"
 #include "cmd/sandbox-worker/metrics.h"
 #include "cmd/sandbox-worker/place.h"
 #include "cmd/sandbox-worker/policy.h"
@@ -146,7 +147,7 @@ is_taken(const char *name)
 	struct error e;
 
 	settings.policy = path_of(name);
-	return place_judge(&settings, &e) == 0;
+	return judge_settings(&settings, &e) == 0;
 }
 
 static void
@@ -175,12 +176,12 @@ test_judge(void)
 	ok(!is_taken("work/policy"), "not one in such a directory");
 	settings.workspaces = settings.policy = NULL;
 	settings.outputs = sub;
-	eq_int(place_judge(&settings, &e), -1, "outputs in what is written");
+	eq_int(judge_settings(&settings, &e), -1, "outputs in what is written");
 	settings.outputs = NULL;
 	settings.state = work;
-	eq_int(place_judge(&settings, &e), -1, "nor state");
+	eq_int(judge_settings(&settings, &e), -1, "nor state");
 	settings.state = dir;
-	eq_int(place_judge(&settings, &e), 0, "outside they are fine");
+	eq_int(judge_settings(&settings, &e), 0, "outside they are fine");
 	settings.workdir = ".";
 }
 
@@ -201,7 +202,7 @@ test_secret_files(void)
 	io_create_file(inside, bytes_cstr("s"), 0600, &e);
 	eq_int(symlink(pattern, key), 0, "a link");
 	eq_int(secret_file_add("--a", key, &e), 0, "one is noted");
-	eq_int(place_judge(&settings, &e), 0, "outside it may lie");
+	eq_int(judge_settings(&settings, &e), 0, "outside it may lie");
 	fd = open(pattern, O_RDONLY | O_CLOEXEC);
 	eq_int(secret_file_add_fd("--b", fd, &e), 0, "one by descriptor");
 	eq_str(secret_file_get(1)->path, pattern, "by its name");
@@ -229,7 +230,7 @@ test_secret_files(void)
 	settings.workdir = path_of("work");
 	eq_int(secret_file_add("--signing-key-file", inside, &e), 0, "one "
 	    "that sessions can write");
-	eq_int(place_judge(&settings, &e), -1, "is refused");
+	eq_int(judge_settings(&settings, &e), -1, "is refused");
 	ok(str_starts(e.text, "--signing-key-file /"), "by name: %s", e.text);
 	unlink(inside);
 	unlink(pattern);
@@ -237,6 +238,68 @@ test_secret_files(void)
 	eq_int(secret_file_add("--f", "/f", &e), -1, "not five");
 	settings.workdir = ".";
 	settings.workspaces = NULL;
+}
+
+static void
+grants(const char *rw, const char *want)
+{
+	char policy[2048];
+	struct error e = {.text = "fine"};
+
+	str_format(policy, sizeof policy, "{\"rw\":%s}", rw);
+	if (judge_policy(&settings, bytes_cstr(policy), &e) == 0)
+		str_format(e.text, sizeof e.text, "fine");
+	eq_str(e.text, want, "%s", rw);
+}
+
+#define GRANT(format, ...)                                                  \
+	(str_format(grant, sizeof grant, format, __VA_ARGS__), grant)
+#define REFUSED "the policy: rw %s: sessions could write where --%s %s lies"
+
+static void
+test_grants(void)
+{
+	char grant[1024], want[1024], state[256], audit[256], link[256];
+	struct error e;
+
+	settings_init(&settings);
+	settings.workdir = path_of("work");
+	str_format(state, sizeof state, "%s", path_of("state"));
+	str_format(audit, sizeof audit, "%s", path_of("logs/audit"));
+	str_format(link, sizeof link, "%s", path_of("way"));
+	settings.state = state;
+	settings.audit = audit;
+	mkdir(state, 0700);
+	mkdir(path_of("state/sub"), 0700);
+	mkdir(path_of("logs"), 0700);
+	eq_int(symlink("state", link), 0, "a link");
+	grants("[]", "fine");
+	grants("[\"/nowhere/at/all\",\"/usr/share\"]", "fine");
+	grants("7", "fine"); /* sandbox-exec says so */
+	grants("[7]", "the policy: rw: not a list of paths");
+	grants(GRANT("[\"%s/sub\"]", state), "fine");
+	str_format(want, sizeof want, REFUSED, state, "state", state);
+	grants(GRANT("[\"/usr\",\"%s\"]", state), want);
+	grants(GRANT("\"%s\"", state), want);
+	grants(GRANT("[\"%s:/x\"]", state), want);
+	str_format(want, sizeof want, REFUSED, link, "state", state);
+	grants(GRANT("[\"%s\"]", link), want);
+	str_format(want, sizeof want, REFUSED, path_of("logs"), "audit",
+	    audit);
+	grants(GRANT("[\"%s\"]", path_of("logs")), want);
+	grants(GRANT("[\"%s\"]", audit), "fine");
+	io_create_file(audit, bytes_cstr(""), 0600, &e);
+	str_format(want, sizeof want, REFUSED, audit, "audit", audit);
+	grants(GRANT("[\"%s\"]", audit), want);
+	setenv("HOME", dir, 1);
+	str_format(want, sizeof want, REFUSED, state, "state", state);
+	grants("[\"~/state\"]", want);
+	unlink(audit);
+	unlink(link);
+	rmdir(path_of("state/sub"));
+	rmdir(state);
+	rmdir(path_of("logs"));
+	settings_init(&settings);
 }
 
 static void
@@ -359,6 +422,10 @@ test_audit(void)
 	ok(strstr(got, "\"exit\":null") != NULL && strstr(got,
 	    "\"input\":\"{\\\"command\\\":\\\"secret\\\"}\"}\n") != NULL,
 	    "one with it");
+	eq_int(mkfifo(path_of("fifo"), 0600), 0, "a FIFO");
+	eq_int(audit_open(&a, path_of("fifo"), "/nowhere", "", &e), -1,
+	    "that nobody reads does not block: %s", e.text);
+	unlink(path_of("fifo"));
 	eq_int(audit_open(&a, path_of("audit"), dir, "", &e), -1,
 	    "none where the session can write");
 	eq_int(audit_open(&a, path_of("audit"), "/nowhere", dir, &e), -1,
@@ -470,6 +537,7 @@ main(void)
 	test_mounts();
 	test_lock();
 	test_judge();
+	test_grants();
 	test_secret_files();
 	test_policy();
 	test_program();
