@@ -14,6 +14,7 @@
 #include "common/jsonw.h"
 #include "common/sha256.h"
 #include "tests/unit/fake_api.h"
+#include "tests/unit/files.h"
 
 enum { KEPT_MAX = 320, PAGE = 20, MANY = 150 };
 
@@ -250,25 +251,13 @@ sync_store(bool final)
 static const char *
 file(const char *path)
 {
-	static char text[256];
-	int fd = openat(folder_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof text - 1);
-
-	io_close(&fd);
-	if (n < 0)
-		return "absent";
-	text[n] = '\0';
-	return text;
+	return get_file(folder_fd, path);
 }
 
 static void
 put(const char *path, const char *content)
 {
-	int fd = openat(folder_fd, path, O_WRONLY | O_CREAT | O_TRUNC |
-	    O_CLOEXEC, 0644);
-
-	io_write_all(fd, bytes_cstr(content));
-	io_close(&fd);
+	put_file(folder_fd, path, content);
 }
 
 static const char *
