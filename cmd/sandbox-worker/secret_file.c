@@ -24,7 +24,9 @@ secret_file_add(const char *option, const char *path, struct error *e)
 	if (count == SECRET_FILES_MAX)
 		return error_set(e, "%s: more than %d files with secrets",
 		    option, SECRET_FILES_MAX);
-	files[count++] = (struct secret_file){option, path};
+	if (str_format(files[count].path, PATH_MAX, "%s", path) != 0)
+		return error_set(e, "%s: too long", option);
+	files[count++].option = option;
 	return 0;
 }
 
@@ -33,7 +35,6 @@ secret_file_add_fd(const char *option, int fd, struct error *e)
 {
 	char link[32], path[PATH_MAX];
 	struct stat given, named;
-	char *kept;
 	ssize_t n;
 
 	str_format(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -45,9 +46,7 @@ secret_file_add_fd(const char *option, int fd, struct error *e)
 	    stat(path, &named) != 0 || named.st_dev != given.st_dev ||
 	    named.st_ino != given.st_ino)
 		return 0;
-	kept = strdup(path);
-	return kept == NULL ? error_set(e, "out of memory")
-	    : secret_file_add(option, kept, e);
+	return secret_file_add(option, path, e);
 }
 
 const struct secret_file *

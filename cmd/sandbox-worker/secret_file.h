@@ -12,11 +12,11 @@
 enum { SECRET_FILES_MAX = 4 };
 
 struct secret_file {
-	const char *option; /* that named it */
-	const char *path;   /* as it was given */
+	const char *option;  /* that named it */
+	char path[PATH_MAX]; /* as it was given */
 };
 
-/* Adds a file; option and path stay with the caller, for good.  Returns 0, or
+/* Adds a file; option stays with the caller, for good.  Returns 0, or
  * -1 with a text if it could not be hidden. */
 int secret_file_add(const char *option, const char *path, struct error *e);
 

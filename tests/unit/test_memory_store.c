@@ -418,6 +418,15 @@ test_refusals(void)
 	sync_store(false);
 	eq_str(remote("/a.md"), "next", "an upload whose answer was lost is "
 	    "known as ours");
+	/* The last attempt is refused, an earlier one had arrived. */
+	put("a.md", "twice");
+	fail_next = 403;
+	fail_after = true;
+	sync_store(false);
+	fail_after = false;
+	put("a.md", "once more");
+	sync_store(false);
+	eq_str(remote("/a.md"), "once more", "nor does a refusal hide that");
 	put("a.md", "mine");
 	str_format(kept[0].content, sizeof kept[0].content, "theirs");
 	fake_story();

@@ -281,6 +281,11 @@ test_grants(void)
 	str_format(want, sizeof want, REFUSED, state, "state", state);
 	grants(GRANT("[\"/usr\",\"%s\"]", state), want);
 	grants(GRANT("\"%s\"", state), want);
+	settings.audit = NULL;
+	str_format(want, sizeof want, REFUSED, dir, "state", state);
+	grants(GRANT("[\"%s\"]", dir), want);
+	settings.audit = audit;
+	str_format(want, sizeof want, REFUSED, state, "state", state);
 	grants(GRANT("[\"%s:/x\"]", state), want);
 	str_format(want, sizeof want, REFUSED, link, "state", state);
 	grants(GRANT("[\"%s\"]", link), want);
