@@ -281,13 +281,17 @@ take_complaint(struct bytes in, const char *policy, struct error *e)
 	error_set(e, "%s", from);
 }
 
-/* Has the policy explained.  Returns 0, or -1 with a text. */
+/* Has the policy explained; workdir: what to replace its own by, "--workdir"
+ * and a path, or NULL.  Returns 0, or -1 with a text. */
 static int
-explain(const struct settings *s, struct buf *answer, struct error *e)
+explain(const struct settings *s, const char *const workdir[2],
+    struct buf *answer, struct error *e)
 {
 	char program[PATH_MAX];
 	const char *const argv[] = {sandbox_command_find(s, program),
-		"--policy", s->policy, "--explain", "--json", NULL};
+		"--policy", s->policy, "--explain", "--json",
+		workdir != NULL ? workdir[0] : NULL,
+		workdir != NULL ? workdir[1] : NULL, NULL};
 	struct proc_command c = {.argv = argv, .envp = environ,
 		.fds = {-1, -1, -1, -1}, .death_signal = SIGKILL};
 	int out[2] = {-1, -1}, err[2] = {-1, -1}, r = -1;
@@ -345,13 +349,22 @@ judge_explained(const struct settings *s, struct bytes answer,
 int
 judge_policy_file(const struct settings *s, struct error *e)
 {
+	static const char *const root[] = {"--workdir", "/"};
 	struct buf answer;
-	int r = -1;
+	int r;
 
 	if (s->policy == NULL)
 		return 0;
 	buf_init(&answer, JUDGE_ANSWER_MAX);
-	if (explain(s, &answer, e) == 0)
+	/* Its working directory may be one that only sessions have; but what
+	 * is fixed cannot be replaced. */
+	if (explain(s, root, &answer, e) != 0) {
+		buf_clear(&answer);
+		r = explain(s, NULL, &answer, e);
+	} else {
+		r = 0;
+	}
+	if (r == 0)
 		r = judge_explained(s, buf_bytes(&answer), e);
 	buf_reset(&answer);
 	return r == 0 ? 0 : error_prefix(e, "--policy %s", s->policy);

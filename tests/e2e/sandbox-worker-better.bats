@@ -93,6 +93,11 @@ setup() { agents_setup; }
 	play worker
 }
 
+@test "a memory store with too much to do" {
+	play worker
+	eq "$(grep -c 'not uploaded' "$T/worker.err" || true)" 0
+}
+
 @test "a read-only memory store that changes" {
 	play worker --memory-sync 5s
 }

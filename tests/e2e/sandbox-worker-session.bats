@@ -130,7 +130,8 @@ Try 'sandbox-worker poll --help'."
 command may change: $T/at" --policy "$f"
 	echo "unknown: 1" >"$f"
 	refuses "--policy $f: 1:1: 'unknown': unknown key" --policy "$f"
-	echo "overlay: $T/state" >"$f"
+	# A copy may be written; a working directory may be the session's.
+	echo "{overlay: $T/state, workdir: /workspace/none}" >"$f"
 	work 0 --policy "$f" --state "$T/state" --audit "$T/state/audit"
 	eq "$(results)" '[false,"ran"]'
 }

@@ -227,6 +227,18 @@ export const mounted = {
 		s.want('the rest', s.one.results.at(-1).content[0].text, 'one');
 	} }),
 
+	// It refuses more than are under way at once, several times each.
+	'a memory store with too much to do': stored(many(['m', 'old']),
+	    [bash(changeMany)], changed, {
+		faults: {
+			memory_update: Array.from({ length: 40 }, () => ({
+			    status: 429, headers: { 'retry-after-ms': '200' } })),
+			memory_create: Array.from({ length: 10 }, () => ({
+			    status: 529 })),
+		},
+		want: { memory_update: COUNT + 40, memory_create: COUNT + 10 },
+	}),
+
 	// With --memory-sync 5s: what the service has comes while the session
 	// runs.
 	'a read-only memory store that changes': changing(
