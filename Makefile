@@ -196,7 +196,7 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (20) with clang's libFuzzer
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS) $(TARGET)
 
 bench: all $(BUILD)/libsandbox-exec.a ## measure against other programs
-	@for b in run sandbox tools bridge search; do BUILD=$(abspath $(BUILD)) \
+	@for b in run sandbox tools memory bridge search; do BUILD=$(abspath $(BUILD)) \
 		BIN=$(abspath $(BUILD)/bin) tests/bench/$$b || exit 1; done
 
 lint: ## compile with every warning as an error, check the style
