@@ -40,13 +40,6 @@ on_hello(void *user, struct bytes json)
 }
 
 static void
-on_auth(void *user, struct bytes token)
-{
-	(void)user;
-	(void)token;
-}
-
-static void
 on_goaway(void *user, const struct frame_reason *why, uint32_t last)
 {
 	struct server_hop *h = user;
@@ -119,14 +112,6 @@ on_end(void *user, struct chan_stream *stream)
 }
 
 static void
-on_event(void *user, struct chan_stream *stream, struct bytes json)
-{
-	(void)user;
-	(void)stream;
-	(void)json;
-}
-
-static void
 on_writable(void *user, struct chan_stream *stream)
 {
 	struct downstream *d = stream->user;
@@ -176,9 +161,9 @@ on_down(void *user, const struct frame_reason *why)
 }
 
 static const struct chan_events chan_events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
-	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
-	.writable = on_writable, .closed = on_closed,
+	.hello = on_hello, .goaway = on_goaway, .open = on_open,
+	.data = on_data, .end = on_end, .writable = on_writable,
+	.closed = on_closed,
 };
 
 /* Starts a hop over descriptors, which it owns from now on. */

@@ -98,15 +98,6 @@ on_auth(void *user, struct bytes token)
 	hop_close(&c->hop, FRAME_PROTOCOL, BLAME_LINK, "AUTH: not a link");
 }
 
-/* The initiator will open nothing more; what it has goes on. */
-static void
-on_goaway(void *user, const struct frame_reason *why, uint32_t last)
-{
-	(void)user;
-	(void)why;
-	(void)last;
-}
-
 static void
 on_open(void *user, struct chan_stream *s, struct bytes json)
 {
@@ -151,14 +142,6 @@ on_end(void *user, struct chan_stream *s)
 }
 
 static void
-on_event(void *user, struct chan_stream *s, struct bytes json)
-{
-	(void)user;
-	(void)s;
-	(void)json;
-}
-
-static void
 on_writable(void *user, struct chan_stream *s)
 {
 	struct served *served = s->user;
@@ -178,10 +161,10 @@ on_closed(void *user, struct chan_stream *s, const struct frame_reason *why)
 	served->events->closed(served);
 }
 
+/* After GOAWAY the initiator opens nothing more; what it has goes on. */
 static const struct chan_events chan_events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
-	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
-	.writable = on_writable, .closed = on_closed,
+	.hello = on_hello, .auth = on_auth, .open = on_open, .data = on_data,
+	.end = on_end, .writable = on_writable, .closed = on_closed,
 };
 
 /* ---- clients ---- */

@@ -170,21 +170,6 @@ on_hello(void *user, struct bytes json)
 }
 
 static void
-on_auth(void *user, struct bytes token)
-{
-	(void)user;
-	(void)token;
-}
-
-static void
-on_goaway(void *user, const struct frame_reason *why, uint32_t last)
-{
-	(void)user;
-	(void)why;
-	(void)last;
-}
-
-static void
 on_open(void *user, struct chan_stream *stream, struct bytes json)
 {
 	struct sandbox *s = user;
@@ -309,9 +294,8 @@ on_closed(void *user, struct chan_stream *stream,
 }
 
 static const struct chan_events events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
-	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
-	.writable = on_writable, .closed = on_closed,
+	.hello = on_hello, .open = on_open, .data = on_data, .end = on_end,
+	.event = on_event, .writable = on_writable, .closed = on_closed,
 };
 
 /* ---- the child ---- */

@@ -180,13 +180,6 @@ on_hello(void *user, struct bytes json)
 }
 
 static void
-on_auth(void *user, struct bytes token)
-{
-	(void)user;
-	(void)token;
-}
-
-static void
 on_goaway(void *user, const struct frame_reason *why, uint32_t last)
 {
 	struct local *l = user;
@@ -223,7 +216,7 @@ on_closed(void *user, struct chan_stream *s, const struct frame_reason *why)
 }
 
 static const struct chan_events events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
+	.hello = on_hello, .goaway = on_goaway,
 	.open = on_open, .data = relay_data, .end = relay_end,
 	.event = relay_event, .writable = relay_writable,
 	.closed = on_closed,

@@ -49,29 +49,6 @@ on_hello(void *user, struct bytes json)
 }
 
 static void
-on_auth(void *user, struct bytes token)
-{
-	(void)user;
-	(void)token;
-}
-
-static void
-on_goaway(void *user, const struct frame_reason *why, uint32_t last)
-{
-	(void)user;
-	(void)why;
-	(void)last;
-}
-
-static void
-on_event(void *user, struct chan_stream *s, struct bytes json)
-{
-	(void)user;
-	(void)s;
-	(void)json;
-}
-
-static void
 on_open(void *user, struct chan_stream *s, struct bytes json)
 {
 	const struct client *c = user;
@@ -163,8 +140,7 @@ on_down(void *user, const struct frame_reason *why)
 }
 
 static const struct chan_events events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
-	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
+	.hello = on_hello, .open = on_open, .data = on_data, .end = on_end,
 	.writable = on_writable, .closed = on_closed,
 };
 
