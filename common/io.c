@@ -49,6 +49,36 @@ io_close(int *fd)
 	errno = saved;
 }
 
+void
+io_close_pair(int read_fd, int write_fd)
+{
+	if (write_fd != read_fd)
+		io_close(&write_fd);
+	io_close(&read_fd);
+}
+
+int
+io_take_stdio(int *ret_in, int *ret_out, struct error *e)
+{
+	int in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (in == -1 || out == -1 || null == -1) {
+		error_errno(e, "standard input and output");
+		io_close(&in);
+		io_close(&out);
+		io_close(&null);
+		return -1;
+	}
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	close(null);
+	*ret_in = in;
+	*ret_out = out;
+	return 0;
+}
+
 int
 io_write_all(int fd, struct bytes in)
 {

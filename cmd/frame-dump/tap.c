@@ -344,19 +344,13 @@ static int
 start_command(struct tap *t, char *const argv[], struct error *e)
 {
 	static const char *const keep_environment[] = {NULL};
-	int pair[2];
+	int fd;
 
-	e->code = EXIT_TEMPORARY;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return error_errno(e, "socket pair");
-	t->command = proc_start(argv, pair[1], pair[1], keep_environment, e);
-	close(pair[1]);
-	if (t->command == -1) {
-		close(pair[0]);
+	t->command = proc_start_pair(argv, keep_environment, &fd, e);
+	if (t->command == -1)
 		return -1;
-	}
-	pump_start(t, 0, STDIN_FILENO, pair[0]);
-	pump_start(t, 1, pair[0], STDOUT_FILENO);
+	pump_start(t, 0, STDIN_FILENO, fd);
+	pump_start(t, 1, fd, STDOUT_FILENO);
 	return 0;
 }
 

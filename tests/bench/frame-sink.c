@@ -153,15 +153,13 @@ client_start(struct sink *sink, int fd)
 		.events = &events, .down = on_down, .user = c,
 		.limits = { .streams = 4096 },
 	};
-	struct transport transport;
 	int len = SOCKET_BUFFER_LEN;
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
-	if (c == NULL || hop_fd_transport(fd, fd, &transport) != 0)
+	if (c == NULL || hop_start_fds(&c->hop, &sink->loop, fd, fd,
+	    &settings) != 0)
 		bench_fail("client");
 	c->sink = sink;
-	if (hop_start(&c->hop, &sink->loop, &transport, &settings) != 0)
-		bench_fail("client");
 	hop_send_hello(&c->hop, &self);
 }
 
