@@ -373,14 +373,20 @@ watch(struct tap *t)
 
 /* The end. */
 
-/* Waits for events on fd until the deadline.  Returns whether they came. */
+/* Waits for events on fd until the deadline, whatever signals come.  Returns
+ * whether they came. */
 static bool
 wait_for(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd p = {.fd = fd, .events = events};
-	int64_t left = deadline_ms - clock_ms();
+	int64_t left;
+	int n;
 
-	return left > 0 && poll(&p, 1, (int)left) == 1;
+	do {
+		left = deadline_ms - clock_ms();
+		n = left > 0 ? poll(&p, 1, (int)left) : 0;
+	} while (n == -1 && errno == EINTR);
+	return n == 1;
 }
 
 /* Frames that were dropped last are told by a MARK alone. */
