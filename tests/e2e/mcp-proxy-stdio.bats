@@ -362,7 +362,7 @@ release()
 		-H 'Accept: text/event-stream' -H "Last-Event-ID: $id" \
 		"https://$NAME:$PROXY/mcp"
 	wait_until has_line "$T/resumed.out" '"progress":2'
-	run ! grep '"progress":1' "$T/resumed.out"
+	run -1 grep '"progress":1' "$T/resumed.out"
 	call 3 release '{"key":"k"}'
 	wait_exit resumed
 	eq "$STATUS" 0
@@ -676,7 +676,7 @@ sleep_a_while()
 	call 1 changed
 	wait_until has_line "$T/one.out" list_changed
 	wait_until has_line "$T/two.out" list_changed
-	run ! grep private "$T/one.out" "$T/two.out"
+	run -1 grep private "$T/one.out" "$T/two.out"
 }
 
 @test "shared: a process that was killed is started again for its sessions" {

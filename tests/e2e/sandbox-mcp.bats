@@ -419,7 +419,7 @@ every_tool()
 "_meta":{"progressToken":1},"arguments":{"command":"setsid sleep 5317 & echo go; sleep 5317"}}}'
 	hear_is .params.message '"go"'
 	ends 0
-	run ! pgrep -f 'sleep 5317'
+	run -1 pgrep -f 'sleep 5317'
 	run ! hear
 }
 
@@ -438,7 +438,7 @@ every_tool()
 	hear_is '[.id, (.result.content[0].text | length)]' '[1,250000]'
 	run ! hear
 	ends 0
-	run ! pgrep -f 'sleep 5319'
+	run -1 pgrep -f 'sleep 5319'
 }
 
 @test "without the process that builds sandboxes it ends" {
