@@ -33,10 +33,4 @@ struct compat_landlock_ruleset {
 	uint64_t scoped;             /* ABI 6 */
 };
 
-/* System calls, the same number on every architecture. */
-enum {
-	COMPAT_SYS_FCHMODAT2 = 452,      /* 6.6 */
-	COMPAT_SYS_OPEN_TREE_ATTR = 467, /* 6.15 */
-};
-
 #endif

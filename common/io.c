@@ -16,26 +16,14 @@
 
 enum { READ_STEP = 16384, SECRET_MAX = 4096 };
 
-static int
-set_flag(int fd, int get, int set, int flag, bool on)
-{
-	int old = fcntl(fd, get);
-
-	if (old == -1)
-		return -1;
-	return fcntl(fd, set, on ? old | flag : old & ~flag);
-}
-
 int
 io_set_nonblock(int fd, bool on)
 {
-	return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
-}
+	int old = fcntl(fd, F_GETFL);
 
-int
-io_set_cloexec(int fd, bool on)
-{
-	return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
+	if (old == -1)
+		return -1;
+	return fcntl(fd, F_SETFL, on ? old | O_NONBLOCK : old & ~O_NONBLOCK);
 }
 
 void

@@ -9,9 +9,8 @@
 #include "common/buf.h"
 #include "common/error.h"
 
-/* Each returns 0, or -1 with errno. */
+/* Returns 0, or -1 with errno. */
 int io_set_nonblock(int fd, bool on);
-int io_set_cloexec(int fd, bool on);
 
 /* Closes *fd unless it is -1, and sets it to -1; errno is kept. */
 void io_close(int *fd);
