@@ -529,22 +529,6 @@ release()
 	eq "$(text)" m
 }
 
-# is_blocked PID: it waits in a write to its full output.
-is_blocked()
-{
-	local before after
-
-	before=$(awk '/^wchar/ {print $2}' "/proc/$1/io")
-	sleep_a_while
-	after=$(awk '/^wchar/ {print $2}' "/proc/$1/io")
-	((before > 1000000 && before == after))
-}
-
-sleep_a_while()
-{
-	read -r -t 0.5 -u "$TICK" _ || true
-}
-
 @test "a process that reads nothing is refused more, and memory is bounded" {
 	local i
 
