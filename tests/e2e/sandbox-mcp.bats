@@ -102,15 +102,10 @@ ends()
 
 	[[ -z ${TO-} ]] || exec {TO}>&-
 	TO=
-	wait_until process_gone "${PID[mcp]}"
+	wait_until is_over "${PID[mcp]}"
 	wait "${PID[mcp]}" || status=$?
 	unset "PID[mcp]"
 	((status == $1)) || { echo "status $status"; cat "$T/mcp.err"; return 1; }
-}
-
-process_gone()
-{
-	[[ ! -e /proc/$1 || $(</proc/"$1"/stat) == *') Z '* ]]
 }
 
 client()
@@ -445,7 +440,7 @@ every_tool()
 	mcp_open
 	handshake
 	kill -KILL "$(pgrep -P "${PID[mcp]}" -x sandbox-zygote)"
-	wait_until process_gone "${PID[mcp]}"
+	wait_until is_over "${PID[mcp]}"
 	ends 125
 	[[ $(<"$T/mcp.err") == 'sandbox-exec: the process that builds sandboxes was killed' ]]
 }
