@@ -223,9 +223,9 @@ build(struct init_start *s)
 	return enter_namespaces(s);
 }
 
-/* The policy may be unknown yet.  As root the supervisor changes its ids at
- * times until it is known, which takes the files in /proc of a memory that is
- * ours as well from us. */
+/* The policy may be unknown yet.  Root, who is cloned with other ids, takes its
+ * own back before it tells the policy, which takes the files in /proc of a
+ * memory that is ours as well from us. */
 static int
 begin(struct init_start *s)
 {

@@ -86,14 +86,14 @@ clone_as_owner(const struct owner *o)
 }
 
 static void
-begin(bool own_network)
+begin(const struct owner *o, bool own_network)
 {
 	struct init_start *s = &early.start;
 	pid_t pid;
 
 	early.tried = true;
-	if (owner_choose(&s->owner) == 0 &&
-	    init_open(s, true, own_network) == 0 &&
+	s->owner = *o;
+	if (init_open(s, true, own_network) == 0 &&
 	    latch_init(&s->policy) == 0 &&
 	    (s->supervisor_fd = (int)syscall(SYS_pidfd_open, getpid(),
 	    0)) != -1 && channel_open(early.pair) == 0 &&
@@ -106,8 +106,13 @@ begin(bool own_network)
 void
 early_start(char *const *argv)
 {
-	if (POSSIBLE && has_stdio() && is_ordinary(argv))
-		begin(true);
+	struct owner owner;
+
+	/* Root has files to open whose owners are mapped by a process more:
+	 * there are not so many processors. */
+	if (POSSIBLE && has_stdio() && is_ordinary(argv) &&
+	    owner_choose(&owner) == 0 && !owner.map)
+		begin(&owner, true);
 }
 
 static bool
@@ -133,7 +138,7 @@ early_take(struct init_args *a, struct confine *c)
 	if (!suits(a))
 		return false;
 	if (!early.tried)
-		begin(own_network);
+		begin(&a->owner, own_network);
 	if (early.pid == 0 || early.start.own_network != own_network)
 		return false;
 	c->init_pid = early.pid;
