@@ -133,6 +133,9 @@ log_refusal(const struct agent *a, const struct refusal *r)
 	char peer[SOCK_TEXT_MAX];
 	bool traced = a->trace[0] != '\0';
 
+	if (!edge_says(a->edge, edge_line_of(LINE_AGENT_REFUSED, r->code),
+	    pacer_source(&a->peer)))
+		return;
 	diag_notice("agent refused: peer=%s%s%s%s%s code=%s blame=%s alert=%s "
 	    "text=%s", sock_format(&a->peer.any, peer),
 	    traced ? " trace=" : "", a->trace,
@@ -507,9 +510,11 @@ leave_early(struct agent *a, int code)
 {
 	char peer[SOCK_TEXT_MAX];
 
-	diag_info("agent left: peer=%s: before its ClientHello%s%s",
-	    sock_format(&a->peer.any, peer), code == 0 ? "" : ": ",
-	    code == 0 ? "" : strerror(code));
+	if (diag_shows(DIAG_INFO) &&
+	    edge_says(a->edge, LINE_AGENT_LEFT, pacer_source(&a->peer)))
+		diag_info("agent left: peer=%s: before its ClientHello%s%s",
+		    sock_format(&a->peer.any, peer), code == 0 ? "" : ": ",
+		    code == 0 ? "" : strerror(code));
 	agent_free(a);
 }
 

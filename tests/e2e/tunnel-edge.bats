@@ -312,6 +312,39 @@ expired()
 	echoes
 }
 
+@test "a flood of refusals does not fill the log" {
+	start_edge
+	start_bg flood node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name=no.such.example count=200
+	wait_exit flood
+	eq "$(grep -c '"alert":112' "$T/flood.out")" 200
+	# Ten at once, then one in ten seconds.
+	in_range "$(told)" 10 12
+	# Other kinds and other addresses are told of as before.
+	eq "$(alert_of -noservername)" 109
+	wait_line edge 'code=protocol blame=client alert=missing_extension'
+	start_bg others node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name=no.such.example count=200 spread=20
+	wait_exit others
+	wait_line edge 'agent refused: peer=127.1.0.1:.* code=no-route'
+	in_range "$(told)" 50 54
+	stop edge
+	eq "$STATUS" 0
+	eq "$(sed -n 's/.*agent refused: code=no-route left_out=//p' \
+		"$T/edge.err" | awk -v n="$(told)" '{n += $1} END {print n}')" 400
+}
+
+# told: how many refusals of unknown names have a line.
+told()
+{
+	grep -c 'agent refused: peer=.*code=no-route' "$T/edge.err"
+}
+
+in_range()
+{
+	(($1 >= $2 && $1 <= $3))
+}
+
 @test "the longest domain of a name has its agent" {
 	add_tunnel below --domain "below.$DOMAIN"
 	start_edge
@@ -518,10 +551,48 @@ streams()
 	start_edge
 	start_link a
 	start_bg idle node "$FAKES/fake-agent.mjs" \
-		connect="127.0.0.1:$CONNECTORS" hex=16 count=260
+		connect="127.0.0.1:$CONNECTORS" hex=16 count=260 spread=20
 	wait_line edge 'link refused: .*code=limit blame=edge text=too many connectors'
 	start_link b
 	echoes
+}
+
+@test "failed logins from one address are paced, others are let in" {
+	start_edge
+	start_link a
+	echo adit_0000000000000000000000000000000000000000000 >"$T/bad"
+	# 32 at once, of which these hold 30 and one is given back each time.
+	start_bg held node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$CONNECTORS" hex=16 count=30 end=none
+	wait_until tries 30
+	start_link good
+	wait_event good '.event == "up"'
+	for _ in 1 2 3 4; do
+		(: <"/dev/tcp/127.0.0.1/$CONNECTORS")
+	done
+	start_link b instance=b
+	wait_event b '.event == "up"'
+	start_bg more node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$CONNECTORS" hex=16 count=40 end=none
+	wait_line edge "link refused: peer=127.0.0.1:[0-9]+ instance='' code=limit blame=connector text=too many failed logins from this address"
+	wait_until closed more 25
+	start_link elsewhere from=127.0.0.2
+	wait_event elsewhere '.event == "up"'
+	start_link bad from=127.0.0.3 token="$T/bad"
+	wait_event bad '.event == "goaway" and .code == "unauthorized"'
+	echoes
+}
+
+# closed NAME N: at least so many of a fake agent's connections.
+closed()
+{
+	(($(wc -l <"$T/$1.out") >= $2))
+}
+
+# tries N: so many connectors are not let in yet.
+tries()
+{
+	(($(ss -Htn state established "sport = :$CONNECTORS" | wc -l) >= $1))
 }
 
 @test "links are TLS 1.3 with adit/1 and nothing else" {
