@@ -153,6 +153,27 @@ test_shares(void)
 		meter_leave(&meter, &flows[i].wait);
 }
 
+/* Much came at once, as after the loop was busy elsewhere. */
+static void
+test_turns(void)
+{
+	begin(RATE, 64 * CHUNK);
+	meter_spend(&meter, 64 * CHUNK);
+	for (int i = 0; i < FLOWS - 1; i++) {
+		flows[i].left = 1 << 30;
+		push(&flows[i]);
+	}
+	meter.filled_us -= US_PER_S / 8;
+	eq_int(meter_ask(&meter, &flows[2].wait, 1), 0,
+	    "nobody passes those who wait");
+	meter_leave(&meter, &flows[2].wait);
+	run(2);
+	eq_int(flows[0].passed, CHUNK, "a turn is a chunk");
+	eq_int(flows[1].passed, CHUNK, "for the next too");
+	for (int i = 0; i < FLOWS; i++)
+		meter_leave(&meter, &flows[i].wait);
+}
+
 static void
 test_change(void)
 {
@@ -210,6 +231,7 @@ main(void)
 	test_burst();
 	test_pace();
 	test_shares();
+	test_turns();
 	test_change();
 	test_extremes();
 	ev_loop_destroy(ev);
