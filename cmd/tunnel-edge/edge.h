@@ -5,9 +5,9 @@
 
 #include "common/clienthello.h"
 #include "cmd/tunnel-edge/listener.h"
-#include "cmd/tunnel-edge/pacer.h"
 #include "cmd/tunnel-edge/table.h"
 #include "common/hop.h"
+#include "common/quiet.h"
 #include "common/tls.h"
 
 struct agent;

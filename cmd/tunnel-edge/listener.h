@@ -6,7 +6,7 @@
 
 #include <ev.h>
 
-#include "cmd/tunnel-edge/quiet.h"
+#include "common/quiet.h"
 
 struct listener {
 	struct ev_loop *ev;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* pacer and quiet of tunnel-edge: how often for whom, what is forgotten when
+/* pacer and quiet: how often for whom, what is forgotten when
  * there are too many, and what is said of what was left out. */
-#include "cmd/tunnel-edge/quiet.h"
+#include "common/quiet.h"
 #include "tests/unit/test.h"
 
 enum { BURST = 3, EVERY_MS = 1000, START_MS = 5000 };

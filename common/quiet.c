@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/tunnel-edge/quiet.h"
+#include "common/quiet.h"
 
 #include <assert.h>
 

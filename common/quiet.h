@@ -7,7 +7,7 @@
 
 #include <ev.h>
 
-#include "cmd/tunnel-edge/pacer.h"
+#include "common/pacer.h"
 
 enum {
 	QUIET_SOURCE_BURST = 10,  /* lines of a kind about one source, */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/tunnel-edge/pacer.h"
+#include "common/pacer.h"
 
 #include <assert.h>
 
