@@ -113,12 +113,11 @@ static void
 on_refill(struct ev_loop *ev, ev_timer *t, int revents)
 {
 	struct meter *m = t->data;
-	struct meter_wait end;
+	struct meter_wait end = {NULL, NULL};
 
 	(void)ev;
 	(void)revents;
 	/* Whoever joins again does so behind this mark. */
-	end.next = NULL;
 	m->turn = &end;
 	meter_queue(m, &end);
 	while (m->queue.next != &end) {
