@@ -136,10 +136,14 @@ CMD_USES := $(shell awk -F'[/"]' '/^.include "cmd\//{print FILENAME ":" $$3}' \
 archives = $(patsubst $(1):%,$(BUILD)/lib%.a,$(filter $(1):%,$(CMD_USES))) \
 	$(BUILD)/libcommon.a
 
+# It has allocations fail.
+LDFLAGS_tests/unit/test_fault := -Wl,--wrap=malloc,--wrap=calloc \
+	-Wl,--wrap=realloc,--wrap=free
+
 define test_program
 $(BUILD)/$(1): $(BUILD)/$(1).o $(2) $(call archives,$(1).c)
 	@$$(call say,LD,$$@)
-	$$(Q)$$(link) $(3) $$(LIBS_TEST)
+	$$(Q)$$(link) $(3) $$(LDFLAGS_$(1)) $$(LIBS_TEST)
 endef
 $(foreach t,$(UNIT:$(BUILD)/%=%),$(eval $(call test_program,$(t))))
 # FUZZER is clang's engine; without it driver.c replays files.

@@ -503,6 +503,14 @@ client_tls_start(struct proxy *p, struct error *e)
 	return p->client_tls == NULL ? -1 : 0;
 }
 
+static void
+say_left_out(unsigned code, uint64_t n)
+{
+	diag_warning("request failed: code=%s left_out=%llu", code == 0
+	    ? "other" : frame_code_name((uint16_t)code),
+	    (unsigned long long)n);
+}
+
 static int
 proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
     struct error *e)
@@ -514,6 +522,7 @@ proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
 	p->emptied = on_emptied;
 	buf_init(&p->out, PROXY_OUT_MAX);
 	hop_loop_init(&p->hops, ev);
+	quiet_init(&p->quiet, ev, say_left_out);
 	leaving_init(&p->leaving, ev);
 	ev_prepare_init(&p->reaper, on_reap);
 	p->reaper.data = p;
@@ -579,6 +588,7 @@ server_done(struct server *s)
 	tls_context_free(p->client_tls);
 	resolve_exit();
 	on_reap(p->ev, &p->reaper, 0);
+	quiet_done(&p->quiet);
 	buf_reset(&p->out);
 	free(p->pools);
 }

@@ -298,6 +298,32 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 	[[ $output == *'502 Bad'*'Adit-Error: protocol; blame=tls'* ]]
 }
 
+@test "requests that fail and fail do not fill the log" {
+	make_certs_once
+	cat >"$T/proxy.yaml" <<-END
+	tunnel_domain: $DOMAIN
+	tls: {cert_file: $T/certs/tls.crt, key_file: $T/certs/tls.key}
+	routes:
+	  away: http://127.0.0.1:9
+	upstream:
+	  allowed_ips: [127.0.0.0/8]
+	END
+	run_proxy
+	HOST=away.$DOMAIN run_tool 0 agent_curl -o "$T/out" '/[1-90]'
+	# Fifty at once, then one in ten seconds.
+	(($(told) >= 50 && $(told) < 60))
+	stop proxy
+	eq "$(sed -n 's/.*warning: request failed: code=refused left_out=//p' \
+		"$T/proxy.err" | awk -v n="$(told)" '{n += $1} END {print n}')" 90
+}
+
+# told: how many failures have a line.
+told()
+{
+	grep -c 'request failed: trace=.* code=refused blame=connect' \
+		"$T/proxy.err"
+}
+
 @test "an upstream that never ends its TLS handshake is a 504" {
 	make_certs_once
 	start_upstream hold
