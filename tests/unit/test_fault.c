@@ -430,15 +430,10 @@ start(struct side *p, int fd, bool initiator)
 	struct hop_settings s = {.initiator = initiator, .events = &events,
 	    .down = on_down, .user = p, .ping_ms = PING_MS};
 	struct hop_peer self = {.name = "fault"};
-	struct transport t;
 
 	memset(p, 0, sizeof *p);
 	p->hungry = true;
-	if (hop_fd_transport(fd, fd, &t) != 0) {
-		close(fd);
-		return false;
-	}
-	if (hop_start(&p->hop, &loop, &t, &s) != 0)
+	if (hop_start_fds(&p->hop, &loop, fd, fd, &s) != 0)
 		return false;
 	hop_send_hello(&p->hop, &self);
 	return true;
