@@ -113,16 +113,17 @@ static int
 serve(const struct settings *settings, const struct config *c)
 {
 	static struct server server;
-	/* Not the default loop, which would collect processes that are
-	 * somebody else's to collect. */
-	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
 	struct server_sources sources = {.stdio = false};
+	struct ev_loop *loop;
 	struct error e;
 	int status;
 
 	if (!settings->check &&
 	    choose_sources(settings, c, &sources, &e) != 0)
 		return opt_usage_error(&command, &e);
+	/* Not the default loop, which would collect processes that are
+	 * somebody else's to collect. */
+	loop = ev_loop_new(EVFLAG_AUTO);
 	if (server_start(&server, loop, c, &sources, &e) != 0) {
 		diag_error("%s", e.text);
 		status = e.code;

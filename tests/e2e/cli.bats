@@ -186,7 +186,10 @@ links()
 			run -1 grep -qx libcurl <(links "$tool")
 		fi
 		if [[ $tool != mcp-proxy ]]; then
-			run -1 grep -Eq 'libyaml|libcares' <(links "$tool")
+			run -1 grep -q libcares <(links "$tool")
+		fi
+		if [[ $tool != @(mcp-proxy|sandbox-exec) ]]; then
+			run -1 grep -q libyaml <(links "$tool")
 		fi
 		if [[ $tool != @(mcp-proxy|sandbox-worker) ]]; then
 			run -1 grep -Eq 'libhttp_parser' <(links "$tool")
