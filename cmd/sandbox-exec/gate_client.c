@@ -553,19 +553,6 @@ pass_ends(struct client *c)
 		c->state = CLIENT_OVER;
 }
 
-void
-gate_client_continue(struct client *c)
-{
-	advance(c);
-	if (!gate_side_flush(c))
-		c->state = CLIENT_OVER;
-	pass_ends(c);
-	if (c->state == CLIENT_OVER)
-		free_client(c);
-	else
-		gate_side_watch(c);
-}
-
 /* A broken side breaks the other. */
 static void
 break_off(struct client *c)
@@ -575,6 +562,21 @@ break_off(struct client *c)
 	if (c->server.fd != -1)
 		sock_set_abort(c->server.fd);
 	free_client(c);
+}
+
+void
+gate_client_continue(struct client *c)
+{
+	advance(c);
+	if (!gate_side_flush(c)) {
+		break_off(c);
+		return;
+	}
+	pass_ends(c);
+	if (c->state == CLIENT_OVER)
+		free_client(c);
+	else
+		gate_side_watch(c);
 }
 
 static void
