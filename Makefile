@@ -136,10 +136,14 @@ CMD_USES := $(shell awk -F'[/"]' '/^.include "cmd\//{print FILENAME ":" $$3}' \
 archives = $(patsubst $(1):%,$(BUILD)/lib%.a,$(filter $(1):%,$(CMD_USES))) \
 	$(BUILD)/libcommon.a
 
+# It has allocations fail.
+LDFLAGS_tests/unit/test_fault := -Wl,--wrap=malloc,--wrap=calloc \
+	-Wl,--wrap=realloc,--wrap=free
+
 define test_program
 $(BUILD)/$(1): $(BUILD)/$(1).o $(2) $(call archives,$(1).c)
 	@$$(call say,LD,$$@)
-	$$(Q)$$(link) $(3) $$(LIBS_TEST)
+	$$(Q)$$(link) $(3) $$(LDFLAGS_$(1)) $$(LIBS_TEST)
 endef
 $(foreach t,$(UNIT:$(BUILD)/%=%),$(eval $(call test_program,$(t))))
 # FUZZER is clang's engine; without it driver.c replays files.
@@ -196,7 +200,7 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (20) with clang's libFuzzer
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS) $(TARGET)
 
 bench: all $(BUILD)/libsandbox-exec.a ## measure against other programs
-	@for b in run sandbox tools bridge search; do BUILD=$(abspath $(BUILD)) \
+	@for b in run sandbox tools memory bridge search; do BUILD=$(abspath $(BUILD)) \
 		BIN=$(abspath $(BUILD)/bin) tests/bench/$$b || exit 1; done
 
 lint: ## compile with every warning as an error, check the style

@@ -459,7 +459,8 @@ on_early_frame(struct chan *c, const struct frame *f, struct error *e)
 	case FRAME_HELLO:
 		return on_hello(c, f, e);
 	case FRAME_AUTH:
-		c->events->auth(c->user, f->payload);
+		if (c->events->auth != NULL)
+			c->events->auth(c->user, f->payload);
 		return 0;
 	case FRAME_PING:
 		out_frame(c, FRAME_PONG, 0, f->payload);
@@ -469,7 +470,8 @@ on_early_frame(struct chan *c, const struct frame *f, struct error *e)
 	case FRAME_GOAWAY:
 		why = frame_get_reason(f->payload);
 		c->peer_draining = true;
-		c->events->goaway(c->user, &why, f->stream);
+		if (c->events->goaway != NULL)
+			c->events->goaway(c->user, &why, f->stream);
 		return 0;
 	default:
 		return error_set(e, "%s: too early", frame_type_name(f->type));
@@ -503,7 +505,8 @@ on_stream_frame(struct chan *c, const struct frame *f, struct error *e)
 			deliver_end(c, s);
 		return 0;
 	default:
-		if (s != NULL || f->stream == 0)
+		if (c->events->event != NULL &&
+		    (s != NULL || f->stream == 0))
 			c->events->event(c->user, s, f->payload);
 		return 0;
 	}

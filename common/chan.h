@@ -63,6 +63,7 @@ struct chan_stream {
 };
 
 /* What happened.  user is chan_init's.  Every member must be set. */
+/* auth, goaway and event may be NULL for who cares for none. */
 struct chan_events {
 	/* The peer's HELLO; call chan_set_peer from it to accept. */
 	void (*hello)(void *user, struct bytes json);
@@ -146,7 +147,7 @@ ssize_t chan_input(struct chan *c, struct bytes in, int64_t now_us,
 struct bytes chan_output(const struct chan *c);
 void chan_output_drop(struct chan *c, size_t n);
 
-/* Connection frames.  HELLO first; its JSON is made by hop_hello. */
+/* Connection frames.  HELLO first; hop_send_hello makes its JSON. */
 void chan_send_hello(struct chan *c, struct bytes json);
 void chan_send_auth(struct chan *c, struct bytes token);
 void chan_send_ping(struct chan *c, int64_t now_us);

@@ -33,10 +33,9 @@ struct compat_landlock_ruleset {
 	uint64_t scoped;             /* ABI 6 */
 };
 
-/* System calls, the same number on every architecture. */
-enum {
-	COMPAT_SYS_FCHMODAT2 = 452,      /* 6.6 */
-	COMPAT_SYS_OPEN_TREE_ATTR = 467, /* 6.15 */
-};
+/* Linux 5.14; madvise(2) */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 #endif

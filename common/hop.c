@@ -59,27 +59,8 @@ pair_close(void *self)
 {
 	struct fd_pair *p = self;
 
-	if (p->write_fd != p->read_fd)
-		close(p->write_fd);
-	close(p->read_fd);
+	io_close_pair(p->read_fd, p->write_fd);
 	free(p);
-}
-
-int
-hop_fd_transport(int read_fd, int write_fd, struct transport *ret)
-{
-	struct fd_pair *p = malloc(sizeof *p);
-
-	if (p == NULL)
-		return -1;
-	*p = (struct fd_pair){read_fd, write_fd};
-	io_set_nonblock(read_fd, true);
-	io_set_nonblock(write_fd, true);
-	*ret = (struct transport){
-		.read = pair_read, .write = pair_write, .close = pair_close,
-		.self = p, .read_fd = read_fd, .write_fd = write_fd,
-	};
-	return 0;
 }
 
 /* ---- the end ---- */
@@ -479,12 +460,34 @@ hop_start(struct hop *h, struct hop_loop *loop, const struct transport *t,
 	if (h->in == NULL) {
 		chan_done(&h->chan);
 		t->close(t->self);
+		errno = ENOMEM;
 		return -1;
 	}
 	limit_unsent(h);
 	start_watchers(h);
 	queue_dirty(h);
 	return 0;
+}
+
+int
+hop_start_fds(struct hop *h, struct hop_loop *loop, int read_fd, int write_fd,
+    const struct hop_settings *settings)
+{
+	struct fd_pair *p = malloc(sizeof *p);
+	struct transport t = {
+		.read = pair_read, .write = pair_write, .close = pair_close,
+		.self = p, .read_fd = read_fd, .write_fd = write_fd,
+	};
+
+	if (p == NULL) {
+		io_close_pair(read_fd, write_fd);
+		errno = ENOMEM;
+		return -1;
+	}
+	*p = (struct fd_pair){read_fd, write_fd};
+	io_set_nonblock(read_fd, true);
+	io_set_nonblock(write_fd, true);
+	return hop_start(h, loop, &t, settings);
 }
 
 void

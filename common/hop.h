@@ -81,14 +81,15 @@ struct hop {
 	char why_text[FRAME_TEXT_MAX + 1];
 };
 
-/* A transport over descriptors, which it owns from now on; read_fd and
- * write_fd may be the same.  They become non-blocking.  Returns 0 or -1 with
- * errno (ENOMEM; they then stay the caller's). */
-int hop_fd_transport(int read_fd, int write_fd, struct transport *ret);
-
-/* Starts a hop that owns t from now on.  Nothing but the preamble is sent. */
+/* Starts a hop that owns t from now on, also when it fails.  Nothing but the
+ * preamble is sent.  Returns 0, or -1 with errno (ENOMEM). */
 int hop_start(struct hop *h, struct hop_loop *loop, const struct transport *t,
     const struct hop_settings *settings);
+
+/* The same over descriptors, which become non-blocking; read_fd and write_fd
+ * may be the same. */
+int hop_start_fds(struct hop *h, struct hop_loop *loop, int read_fd,
+    int write_fd, const struct hop_settings *settings);
 
 /* Sends HELLO with the limits given to hop_start; empty members of self are
  * left out. */

@@ -16,26 +16,14 @@
 
 enum { READ_STEP = 16384, SECRET_MAX = 4096 };
 
-static int
-set_flag(int fd, int get, int set, int flag, bool on)
-{
-	int old = fcntl(fd, get);
-
-	if (old == -1)
-		return -1;
-	return fcntl(fd, set, on ? old | flag : old & ~flag);
-}
-
 int
 io_set_nonblock(int fd, bool on)
 {
-	return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
-}
+	int old = fcntl(fd, F_GETFL);
 
-int
-io_set_cloexec(int fd, bool on)
-{
-	return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
+	if (old == -1)
+		return -1;
+	return fcntl(fd, F_SETFL, on ? old | O_NONBLOCK : old & ~O_NONBLOCK);
 }
 
 void
@@ -47,6 +35,36 @@ io_close(int *fd)
 		close(*fd);
 	*fd = -1;
 	errno = saved;
+}
+
+void
+io_close_pair(int read_fd, int write_fd)
+{
+	if (write_fd != read_fd)
+		io_close(&write_fd);
+	io_close(&read_fd);
+}
+
+int
+io_take_stdio(int *ret_in, int *ret_out, struct error *e)
+{
+	int in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (in == -1 || out == -1 || null == -1) {
+		error_errno(e, "standard input and output");
+		io_close(&in);
+		io_close(&out);
+		io_close(&null);
+		return -1;
+	}
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	close(null);
+	*ret_in = in;
+	*ret_out = out;
+	return 0;
 }
 
 int

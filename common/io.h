@@ -9,12 +9,20 @@
 #include "common/buf.h"
 #include "common/error.h"
 
-/* Each returns 0, or -1 with errno. */
+/* Returns 0, or -1 with errno. */
 int io_set_nonblock(int fd, bool on);
-int io_set_cloexec(int fd, bool on);
 
 /* Closes *fd unless it is -1, and sets it to -1; errno is kept. */
 void io_close(int *fd);
+
+/* Closes what a connection is read from and written to, which may be the
+ * same; errno is kept. */
+void io_close_pair(int read_fd, int write_fd);
+
+/* Moves standard input and output to descriptors of the caller's, where nobody
+ * else reads or writes by mistake; 0 and 1 are /dev/null from then on.  Returns
+ * 0, or -1 with a text; they then stay where they are. */
+int io_take_stdio(int *ret_in, int *ret_out, struct error *e);
 
 /* Writes all of in to a blocking descriptor.  Returns 0 or -1 with errno. */
 int io_write_all(int fd, struct bytes in);

@@ -8,12 +8,19 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/exit.h"
 #include "common/io.h"
+
+enum {
+	PAIR_BUFFER_LEN = 512 << 10, /* frames in bulk, each way */
+};
+
+static const char *const nothing_dropped[] = {NULL};
 
 static void
 reset_signals(void)
@@ -141,29 +148,76 @@ launch(const struct launch *l, const char *const drop_env[], struct error *e)
 	return -1;
 }
 
-pid_t
-proc_start(char *const argv[], int stdin_fd, int stdout_fd,
-    const char *const drop_env[], struct error *e)
+static pid_t
+launch_pair(struct launch *l, const char *const drop_env[], int *ret_fd,
+    struct error *e)
 {
-	struct launch l = {
+	int len = PAIR_BUFFER_LEN, pair[2];
+	pid_t pid;
+
+	e->code = EXIT_TEMPORARY;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return error_errno(e, "%s: socket pair", l->command.argv[0]);
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &len, sizeof len);
+	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &len, sizeof len);
+	l->command.fds[0] = l->command.fds[1] = pair[1];
+	pid = launch(l, drop_env, e);
+	close(pair[1]);
+	if (pid == -1)
+		close(pair[0]);
+	else
+		*ret_fd = pair[0];
+	return pid;
+}
+
+/* By a plain command line, in the caller's session. */
+static struct launch
+plain_launch(char *const argv[], int stdin_fd, int stdout_fd)
+{
+	return (struct launch){
 		.command = {.argv = (const char *const *)argv,
 		    .fds = {stdin_fd, stdout_fd, STDERR_FILENO, -1},
 		    .death_signal = SIGTERM},
 		.parent = getpid(),
 	};
+}
+
+pid_t
+proc_start(char *const argv[], int stdin_fd, int stdout_fd,
+    const char *const drop_env[], struct error *e)
+{
+	struct launch l = plain_launch(argv, stdin_fd, stdout_fd);
 
 	return launch(&l, drop_env, e);
 }
 
 pid_t
+proc_start_pair(char *const argv[], const char *const drop_env[], int *ret_fd,
+    struct error *e)
+{
+	struct launch l = plain_launch(argv, -1, -1);
+
+	return launch_pair(&l, drop_env, ret_fd, e);
+}
+
+pid_t
 proc_spawn(const struct proc_command *c, struct error *e)
 {
-	static const char *const nothing[] = {NULL};
 	struct launch l = {
 		.command = *c, .own_session = true, .parent = getpid(),
 	};
 
-	return launch(&l, nothing, e);
+	return launch(&l, nothing_dropped, e);
+}
+
+pid_t
+proc_spawn_pair(const struct proc_command *c, int *ret_fd, struct error *e)
+{
+	struct launch l = {
+		.command = *c, .own_session = true, .parent = getpid(),
+	};
+
+	return launch_pair(&l, nothing_dropped, ret_fd, e);
 }
 
 int

@@ -17,6 +17,11 @@
 pid_t proc_start(char *const argv[], int stdin_fd, int stdout_fd,
     const char *const drop_env[], struct error *e);
 
+/* The same with one end of a new socket pair (unix(7), a stream) as stdin and
+ * stdout; *ret_fd is the other end, the caller's. */
+pid_t proc_start_pair(char *const argv[], const char *const drop_env[],
+    int *ret_fd, struct error *e);
+
 enum { PROC_FDS = 4 };
 
 /* A command that inherits nothing that is not named here. */
@@ -35,6 +40,11 @@ struct proc_command {
 /* Starts it as the leader of a session and process group of its own, so that
  * kill(-pid) reaches all of it; otherwise like proc_start. */
 pid_t proc_spawn(const struct proc_command *c, struct error *e);
+
+/* The same with a socket pair, as proc_start_pair; the first two of c->fds do
+ * not count. */
+pid_t proc_spawn_pair(const struct proc_command *c, int *ret_fd,
+    struct error *e);
 
 /* A descriptor that can be read once the child pid has ended, and before it
  * is collected (pidfd_open(2)).  Returns it, or -1 with errno. */

@@ -10,7 +10,7 @@
 #include "common/error.h"
 #include "common/transport.h"
 
-enum { TLS_FINGERPRINT_LEN = 32, TLS_NAME_MAX = 256 };
+enum { TLS_FINGERPRINT_LEN = 32 };
 
 /* Certificates, keys and trust, shared by connections. */
 struct tls_context;

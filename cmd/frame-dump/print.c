@@ -31,8 +31,8 @@ static const char *const open_members[] = {
 	"kind", "sni", "peer", "trace", NULL,
 };
 
-const char *
-print_direction(const struct record *r)
+static const char *
+direction_name(const struct record *r)
 {
 	return !r->marked ? "unknown"
 	    : r->mark.direction == 0 ? "initiator" : "acceptor";
@@ -405,7 +405,7 @@ print_json(struct buf *out, const struct print_style *style,
 	jsonw_open(&w, '{');
 	if (r->marked)
 		put_time(&w, r->mark.time_ns);
-	jsonw_key_str(&w, "from", print_direction(r));
+	jsonw_key_str(&w, "from", direction_name(r));
 	jsonw_key_str(&w, "type", frame_type_name(f->type));
 	jsonw_key_int(&w, "stream", f->stream);
 	if (f->type == FRAME_DATA)

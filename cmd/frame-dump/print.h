@@ -34,9 +34,6 @@ int print_text(struct buf *out, const struct print_style *style,
 int print_json(struct buf *out, const struct print_style *style,
     const struct record *r);
 
-/* "initiator", "acceptor", or "unknown" outside a capture. */
-const char *print_direction(const struct record *r);
-
 /* Whether the payload is a secret that no output shows. */
 bool print_is_secret(const struct frame *f);
 

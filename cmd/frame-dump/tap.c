@@ -344,19 +344,13 @@ static int
 start_command(struct tap *t, char *const argv[], struct error *e)
 {
 	static const char *const keep_environment[] = {NULL};
-	int pair[2];
+	int fd;
 
-	e->code = EXIT_TEMPORARY;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return error_errno(e, "socket pair");
-	t->command = proc_start(argv, pair[1], pair[1], keep_environment, e);
-	close(pair[1]);
-	if (t->command == -1) {
-		close(pair[0]);
+	t->command = proc_start_pair(argv, keep_environment, &fd, e);
+	if (t->command == -1)
 		return -1;
-	}
-	pump_start(t, 0, STDIN_FILENO, pair[0]);
-	pump_start(t, 1, pair[0], STDOUT_FILENO);
+	pump_start(t, 0, STDIN_FILENO, fd);
+	pump_start(t, 1, fd, STDOUT_FILENO);
 	return 0;
 }
 
@@ -379,14 +373,20 @@ watch(struct tap *t)
 
 /* The end. */
 
-/* Waits for events on fd until the deadline.  Returns whether they came. */
+/* Waits for events on fd until the deadline, whatever signals come.  Returns
+ * whether they came. */
 static bool
 wait_for(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd p = {.fd = fd, .events = events};
-	int64_t left = deadline_ms - clock_ms();
+	int64_t left;
+	int n;
 
-	return left > 0 && poll(&p, 1, (int)left) == 1;
+	do {
+		left = deadline_ms - clock_ms();
+		n = left > 0 ? poll(&p, 1, (int)left) : 0;
+	} while (n == -1 && errno == EINTR);
+	return n == 1;
 }
 
 /* Frames that were dropped last are told by a MARK alone. */

@@ -235,16 +235,18 @@ void process_spoken(const struct process *p,
 int process_welcome(const struct process *p, struct bytes id,
     const char *version, struct buf *out);
 
+/* Passes on an answer to one of its requests.  Returns false if there is no
+ * such request. */
+bool process_answer(struct process *p, const struct rpc *m);
+
+/* ---- its calls (process_call.c) ---- */
+
 /* Sends a request.  Returns its call, or NULL and why. */
 struct call *process_call(struct process *p, const struct rpc *m,
     enum call_purpose purpose, struct visit *v, struct failure *ret_why);
 
 /* Sends a message that needs no answer, as it is. */
 int process_send(struct process *p, struct bytes text);
-
-/* Passes on an answer to one of its requests.  Returns false if there is no
- * such request. */
-bool process_answer(struct process *p, const struct rpc *m);
 
 /* The call that an agent's session knows under this id, or NULL. */
 struct call *process_find(struct process *p, const struct session *s,
@@ -258,14 +260,17 @@ void process_adopt(struct process *p, const struct session *s,
 void process_cancel(struct call *c);
 void process_forget(struct call *c);
 
+/* Takes it out of everything; the memory stays, the caller's. */
+void process_detach(struct call *c);
+
 /* Cancels what took too long. */
 void process_sweep(struct process *p, int64_t now_ms);
+
+/* The next number that neither a call nor an ask has; 0 is none. */
+uint32_t process_next_number(struct process *p);
 
 /* Writes a number as it is sent. */
 struct bytes process_number(uint32_t number,
     char out[static BRIDGE_NUMBER_LEN]);
-
-/* Frees what belongs to it but the child's. */
-void process_done(struct process *p);
 
 #endif

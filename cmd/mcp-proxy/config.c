@@ -120,8 +120,9 @@ loader_join(char out[static LOADER_PATH_LEN], const char *above, const char *nam
 	    safe + 1);
 }
 
-bool
-loader_is_text(struct loader *l, const char *path, const struct yamldoc_node *value)
+/* Whether value is a text that is not empty; if not, it was told. */
+static bool
+is_text(struct loader *l, const char *path, const struct yamldoc_node *value)
 {
 	switch (value->kind) {
 	case YAMLDOC_SCALAR:
@@ -214,7 +215,7 @@ parse_value(struct loader *l, const char *path, const struct loader_key *key,
 	char quoted[LOADER_QUOTED_LEN];
 	struct error e;
 
-	if (loader_is_text(l, path, value) &&
+	if (is_text(l, path, value) &&
 	    key->parse(value->text, key->limits, ret, &e) != 0)
 		loader_complain(l, value->at, "%s: %s: %s", path,
 		    loader_quote(value->text, quoted), e.text);

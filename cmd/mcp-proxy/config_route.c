@@ -132,20 +132,28 @@ free_words(char **words)
 	free(words);
 }
 
-/* Room for the children of value as words, or NULL when it was told why
- * not. */
+/* Puts room for the children of value, a list or a map, where key wants the
+ * words.  Returns it, or NULL when there is nothing to take, or it was told
+ * why not. */
 static char **
-words_new(struct loader *l, const char *path,
-    const struct yamldoc_node *value)
+words_new(struct loader *l, const char *path, const struct loader_key *key,
+    const struct yamldoc_node *value, enum yamldoc_kind kind)
 {
 	size_t count = count_children(value);
 	char **words = NULL;
 
-	if (count > CONFIG_WORDS_MAX)
+	if (value->kind == YAMLDOC_NULL)
+		return NULL;
+	if (value->kind != kind)
+		loader_complain(l, value->at, "%s: must be a %s", path,
+		    kind == YAMLDOC_LIST ? "list of words such as "
+		    "[node, server.js]" : "map such as {NAME: value}");
+	else if (count > CONFIG_WORDS_MAX)
 		loader_complain(l, value->at, "%s: more than %d", path,
 		    CONFIG_WORDS_MAX);
 	else
 		words = calloc(count + 1, sizeof *words);
+	*(char ***)(void *)((char *)l->base + key->offset) = words;
 	return words;
 }
 
@@ -162,17 +170,8 @@ static void
 take_words(struct loader *l, const char *path, const struct loader_key *key,
     const struct yamldoc_node *value)
 {
-	char **words;
+	char **words = words_new(l, path, key, value, YAMLDOC_LIST);
 
-	if (value->kind == YAMLDOC_NULL)
-		return;
-	if (value->kind != YAMLDOC_LIST) {
-		loader_complain(l, value->at, "%s: must be a list of words "
-		    "such as [node, server.js]", path);
-		return;
-	}
-	words = words_new(l, path, value);
-	*(char ***)(void *)((char *)l->base + key->offset) = words;
 	if (words == NULL)
 		return;
 	for (const struct yamldoc_node *n = value->first; n != NULL;
@@ -199,17 +198,8 @@ static void
 take_env(struct loader *l, const char *path, const struct loader_key *key,
     const struct yamldoc_node *value)
 {
-	char **words, *word;
+	char **words = words_new(l, path, key, value, YAMLDOC_MAP), *word;
 
-	if (value->kind == YAMLDOC_NULL)
-		return;
-	if (value->kind != YAMLDOC_MAP) {
-		loader_complain(l, value->at, "%s: must be a map such as "
-		    "{NAME: value}", path);
-		return;
-	}
-	words = words_new(l, path, value);
-	*(char ***)(void *)((char *)l->base + key->offset) = words;
 	if (words == NULL)
 		return;
 	for (const struct yamldoc_node *n = value->first; n != NULL;

@@ -285,10 +285,12 @@ downstream_finished(struct downstream *d, bool keep)
 		finish(d);
 }
 
-/* Anybody can cause a client's failure, so those are not shown unasked. */
+/* Anybody can cause a client's failure, so those are not shown unasked; and
+ * whoever can call an upstream that fails can cause the others. */
 static void
 log_failure(const struct downstream *d, const struct failure *why)
 {
+	unsigned kind = why->code <= FRAME_DENIED ? why->code : 0;
 	char text[ERROR_TEXT_MAX];
 
 	str_format(text, sizeof text, "request failed: trace=%s status=%d "
@@ -297,7 +299,7 @@ log_failure(const struct downstream *d, const struct failure *why)
 	    why->text);
 	if (why->blame == BLAME_CLIENT)
 		diag_info("%s", text);
-	else
+	else if (quiet_allows(&d->proxy->quiet, kind, 0, clock_ms()))
 		diag_warning("%s", text);
 }
 

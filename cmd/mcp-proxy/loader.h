@@ -55,10 +55,6 @@ const char *loader_quote(const char *text,
 void loader_join(char out[static LOADER_PATH_LEN], const char *above,
     const char *name);
 
-/* Whether value is a text that is not empty; if not, it was told. */
-bool loader_is_text(struct loader *l, const char *path,
-    const struct yamldoc_node *value);
-
 /* Sorts the routes and checks what depends on other keys. */
 void loader_check_routes(struct loader *l);
 void loader_free_route(struct config_route *r);

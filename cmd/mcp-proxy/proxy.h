@@ -7,6 +7,7 @@
 #include "cmd/mcp-proxy/leaving.h"
 #include "common/http.h"
 #include "common/hop.h"
+#include "common/quiet.h"
 #include "cmd/mcp-proxy/stray.h"
 #include "common/tls.h"
 
@@ -38,6 +39,7 @@ struct proxy {
 	struct ev_loop *ev;
 	const struct config *config;
 	struct hop_loop hops;
+	struct quiet quiet;             /* failed requests, by code */
 	struct leaving leaving;
 	struct tls_context *server_tls;
 	struct tls_context *client_tls; /* NULL without an https route */

@@ -2,7 +2,6 @@
 #include "cmd/mcp-proxy/server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -37,13 +36,6 @@ on_hello(void *user, struct bytes json)
 	struct server_hop *h = user;
 
 	hop_accept_any(&h->hop, json);
-}
-
-static void
-on_auth(void *user, struct bytes token)
-{
-	(void)user;
-	(void)token;
 }
 
 static void
@@ -119,14 +111,6 @@ on_end(void *user, struct chan_stream *stream)
 }
 
 static void
-on_event(void *user, struct chan_stream *stream, struct bytes json)
-{
-	(void)user;
-	(void)stream;
-	(void)json;
-}
-
-static void
 on_writable(void *user, struct chan_stream *stream)
 {
 	struct downstream *d = stream->user;
@@ -176,9 +160,9 @@ on_down(void *user, const struct frame_reason *why)
 }
 
 static const struct chan_events chan_events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
-	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
-	.writable = on_writable, .closed = on_closed,
+	.hello = on_hello, .goaway = on_goaway, .open = on_open,
+	.data = on_data, .end = on_end, .writable = on_writable,
+	.closed = on_closed,
 };
 
 /* Starts a hop over descriptors, which it owns from now on. */
@@ -194,18 +178,15 @@ hop_add(struct server *s, int read_fd, int write_fd, bool stdio)
 		    : 65536),
 		.events = &chan_events, .down = on_down, .user = h,
 	};
-	struct transport t;
 
-	if (h == NULL || hop_fd_transport(read_fd, write_fd, &t) != 0) {
-		free(h);
-		close(read_fd);
-		if (write_fd != read_fd)
-			close(write_fd);
+	if (h == NULL) {
+		io_close_pair(read_fd, write_fd);
 		return -1;
 	}
 	h->server = s;
 	h->stdio = stdio;
-	if (hop_start(&h->hop, &s->proxy.hops, &t, &settings) != 0) {
+	if (hop_start_fds(&h->hop, &s->proxy.hops, read_fd, write_fd,
+	    &settings) != 0) {
 		free(h);
 		return -1;
 	}
@@ -227,25 +208,13 @@ on_hop_accepted(struct server *s, int fd, const struct sock_addr *peer)
 		diag_info("hop up");
 }
 
-/* Puts the hop on descriptors of its own, so that nothing else can read or
- * write in it. */
 static int
 stdio_start(struct server *s, struct error *e)
 {
-	int in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int in, out;
 
-	if (in == -1 || out == -1 || null == -1) {
-		error_errno(e, "standard input and output");
-		io_close(&in);
-		io_close(&out);
-		io_close(&null);
+	if (io_take_stdio(&in, &out, e) != 0)
 		return -1;
-	}
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-	close(null);
 	if (hop_add(s, in, out, true) != 0)
 		return error_errno(e, "standard input and output");
 	return 0;
@@ -534,6 +503,14 @@ client_tls_start(struct proxy *p, struct error *e)
 	return p->client_tls == NULL ? -1 : 0;
 }
 
+static void
+say_left_out(unsigned code, uint64_t n)
+{
+	diag_warning("request failed: code=%s left_out=%llu", code == 0
+	    ? "other" : frame_code_name((uint16_t)code),
+	    (unsigned long long)n);
+}
+
 static int
 proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
     struct error *e)
@@ -545,6 +522,7 @@ proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
 	p->emptied = on_emptied;
 	buf_init(&p->out, PROXY_OUT_MAX);
 	hop_loop_init(&p->hops, ev);
+	quiet_init(&p->quiet, ev, say_left_out);
 	leaving_init(&p->leaving, ev);
 	ev_prepare_init(&p->reaper, on_reap);
 	p->reaper.data = p;
@@ -610,6 +588,7 @@ server_done(struct server *s)
 	tls_context_free(p->client_tls);
 	resolve_exit();
 	on_reap(p->ev, &p->reaper, 0);
+	quiet_done(&p->quiet);
 	buf_reset(&p->out);
 	free(p->pools);
 }

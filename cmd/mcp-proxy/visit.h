@@ -110,7 +110,13 @@ void visit_end(struct visit *v);
 void visit_refuse(struct visit *v, int status, struct bytes id, int code,
     const char *text, const char *data);
 
-/* ---- for itself (visit_answer.c and visit.c) ---- */
+/* ---- for itself (visit_head.c, visit_answer.c and visit.c) ---- */
+
+/* Reads the head of its request, which may already refuse it. */
+void visit_take_head(struct visit *v, const struct http_head *h);
+
+/* Refuses it once all of it has come, unless that was done. */
+void visit_refuse_head(struct visit *v, int status, const char *text);
 
 /* A whole response; type NULL: no body. */
 void visit_reply(struct visit *v, int status, const char *type,

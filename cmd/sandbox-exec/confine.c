@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/channel.h"
+#include "cmd/sandbox-exec/early.h"
 #include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/init.h"
 #include "cmd/sandbox-exec/lsm.h"
@@ -29,8 +32,7 @@ enum {
 	MAP_MAX = 4096,
 	ABI_TRUNCATE = 3, /* of Landlock, Linux 6.2 */
 	ABI_SCOPES = 6,   /* Linux 6.12 */
-	NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
-	    CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
+	NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID,
 };
 
 static void
@@ -42,67 +44,13 @@ degrade(struct confine *c, const char *feature, const char *reason,
 		    feature, reason, consequence};
 }
 
-/* Takes a decimal number after blanks.  Returns what is after it, or NULL. */
-static const char *
-take_number(const char *at, uint64_t *ret)
-{
-	at += strspn(at, " \n");
-	if (*at < '0' || *at > '9')
-		return NULL;
-	for (*ret = 0; *at >= '0' && *at <= '9'; at++)
-		*ret = *ret * 10 + (uint64_t)(*at - '0');
-	return at;
-}
-
-/* The largest id of this user namespace up to want, from lines "inside
- * outside count" (user_namespaces(7)); only its id 0 means that there is no
- * other. */
-static uint32_t
-usable_id(const char *map_path, uint32_t want)
-{
-	char text[MAP_MAX];
-	int fd = open(map_path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof text - 1);
-	const char *at = text;
-	uint64_t inside, outside, count, best = 0;
-
-	io_close(&fd);
-	if (n <= 0)
-		return want;
-	text[n] = '\0';
-	while ((at = take_number(at, &inside)) != NULL &&
-	    (at = take_number(at, &outside)) != NULL &&
-	    (at = take_number(at, &count)) != NULL) {
-		uint64_t last = inside + count - 1;
-
-		if (inside <= want && last >= want)
-			return want;
-		if (last < want && last > best)
-			best = last;
-	}
-	return (uint32_t)best;
-}
-
 /* The payload is the caller on the host; or, when that is root, nobody. */
 static void
 choose_owner(struct init_args *a, struct confine *c)
 {
-	uint32_t want = ID_BASE + ((uint32_t)getpid() & ID_PID_MASK);
-
-	a->owner.uid = a->uid = geteuid();
-	a->owner.gid = a->gid = getegid();
-	if (a->uid != 0)
-		return;
-	a->owner.uid = usable_id("/proc/self/uid_map", want);
-	a->owner.gid = usable_id("/proc/self/gid_map", want);
-	if (a->owner.uid == 0 || a->owner.gid == 0) {
+	if (owner_choose(&a->owner) != 0)
 		degrade(c, "identity", "the caller's user namespace has no "
 		    "id but 0", "the payload runs as the caller");
-		a->owner.uid = a->owner.gid = 0;
-		return;
-	}
-	a->owner.map = true;
-	a->uid = a->gid = CONFINE_UID;
 }
 
 static pid_t
@@ -141,7 +89,7 @@ clone_as_owner(struct init_args *a, struct confine *c)
 
 	if (!a->owner.map)
 		return clone_init(a, c);
-	if (ids_take((struct ids){a->owner.uid, a->owner.gid}) == 0)
+	if (ids_take(a->owner.host) == 0)
 		pid = clone_init(a, c);
 	if (pid == 0)
 		return pid;
@@ -202,15 +150,28 @@ is_refusal(int number)
 	    number == EINVAL || number == EUSERS || number == ENOSYS;
 }
 
-/* Waits until the payload runs.  Returns 0; 1 if the host refuses
- * namespaces; or -1 with a text. */
+/* Takes a message if there is one before init ends. */
+static bool
+receive(struct confine *c, struct init_message *m, int *fd)
+{
+	struct pollfd at[] = {{c->control_fd, POLLIN, 0}, {c->pidfd, POLLIN,
+		0}};
+
+	while (poll(at, 2, -1) == -1)
+		;
+	return at[0].revents != 0 && channel_receive(c->control_fd, m,
+	    fd) == 1;
+}
+
+/* Waits until the payload runs.  Returns 0; 1 if the host refuses namespaces;
+ * 2 if init ended without a word; or -1; the latter two with a text. */
 static int
 wait_ready(struct confine *c, struct error *e)
 {
 	struct init_message m;
 	int fd;
 
-	while (channel_receive(c->control_fd, &m, &fd) == 1) {
+	while (receive(c, &m, &fd)) {
 		switch (m.type) {
 		case INIT_LISTENER:
 			add_listener(c, &m, fd);
@@ -233,7 +194,8 @@ wait_ready(struct confine *c, struct error *e)
 		}
 	}
 	e->code = EXIT_SANDBOX;
-	return error_set(e, "init ended without a word");
+	error_set(e, "init ended without a word");
+	return 2;
 }
 
 static void
@@ -247,13 +209,54 @@ note_layers(struct confine *c, const struct policy *p)
 		c->layers |= LAYER_NET;
 }
 
+static void
+stop_init(struct confine *c)
+{
+	if (c->init_pid > 0) {
+		if (c->tier == CONFINE_FULL)
+			syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL,
+			    NULL, 0);
+		while (waitpid(c->init_pid, NULL, 0) == -1 && errno == EINTR)
+			;
+		c->init_pid = -1;
+	}
+	if (c->pidfd > 0)
+		io_close(&c->pidfd);
+	if (c->control_fd > 0)
+		io_close(&c->control_fd);
+	/* With init gone our memory is our own again. */
+	if (c->shares_memory)
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	c->shares_memory = false;
+}
+
+/* Goes on with the init that was started early.  Returns as wait_ready does;
+ * 2 as well if there is none of use. */
+static int
+start_early(struct init_args *a, struct confine *c, struct error *e)
+{
+	int r = 2;
+
+	if (early_take(a, c)) {
+		note_layers(c, a->policy);
+		r = wait_ready(c, e);
+		if (r != 0)
+			stop_init(c);
+		early_taken();
+	}
+	early_cancel();
+	return r;
+}
+
 /* One attempt at a tier.  Returns as wait_ready does. */
 static int
 start_tier(struct init_args *a, struct confine *c, struct error *e)
 {
 	int pair[2];
-	int r;
+	int r = start_early(a, c, e);
 
+	if (r != 2)
+		return r;
 	if (channel_open(pair) != 0)
 		return error_errno(e, "socketpair");
 	a->control_fd = pair[1];
@@ -270,7 +273,8 @@ start_tier(struct init_args *a, struct confine *c, struct error *e)
 		return r;
 	}
 	note_layers(c, a->policy);
-	return wait_ready(c, e);
+	r = wait_ready(c, e);
+	return r == 2 ? -1 : r;
 }
 
 static void
@@ -335,7 +339,7 @@ give_pipes(const struct init_args *a)
 		struct statfs fs;
 
 		if (fstatfs(fds[i], &fs) == 0 && fs.f_type == PIPEFS_MAGIC &&
-		    fchown(fds[i], a->owner.uid, a->owner.gid) != 0)
+		    fchown(fds[i], a->owner.host.uid, a->owner.host.gid) != 0)
 			return;
 	}
 }
@@ -381,7 +385,7 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 	if (full && a->owner.map)
 		r = open_as_root(a, c, e);
 	if (!full)
-		r = lsm_open_scratch(c->scratch, a->owner.uid, a->owner.gid,
+		r = lsm_open_scratch(c->scratch, a->owner.host.uid, a->owner.host.gid,
 		    e);
 	if (r == 0 && a->policy->require == REQUIRE_FULL &&
 	    c->degraded_count != 0)
@@ -434,8 +438,8 @@ confine_start(const struct policy *policy, const struct confine_io *io,
 	if (r == 1)
 		r = open_lower_tier(&a, ret, e);
 	if (r == 0) {
-		ret->owner_uid = a.owner.uid;
-		ret->owner_gid = a.owner.gid;
+		ret->owner_uid = a.owner.host.uid;
+		ret->owner_gid = a.owner.host.gid;
 		e->text[0] = '\0';
 		return 0;
 	}
@@ -477,18 +481,7 @@ confine_stop(struct confine *c)
 		shutdown(c->control_fd, SHUT_RDWR);
 		io_close(&c->control_fd);
 	}
-	if (c->init_pid > 0) {
-		if (c->tier == CONFINE_FULL)
-			syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL,
-			    NULL, 0);
-		while (waitpid(c->init_pid, NULL, 0) == -1 && errno == EINTR)
-			;
-		c->init_pid = -1;
-	}
-	if (c->pidfd > 0)
-		io_close(&c->pidfd);
-	if (c->control_fd > 0)
-		io_close(&c->control_fd);
+	stop_init(c);
 	for (size_t i = 0; i < c->listener_count; i++)
 		io_close(&c->listeners[i].fd);
 	c->listener_count = 0;

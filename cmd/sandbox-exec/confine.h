@@ -3,9 +3,10 @@
  * tree of files, behind Landlock and a seccomp filter, without capabilities.
  *
  * Three processes: the supervisor (the caller), init (PID 1 of the sandbox,
- * which builds it, starts the payload and reaps) and the payload.  They are
- * joined by one socket pair, the control channel; its end tells each side
- * that the other is gone. */
+ * which makes its network and reaps) and the builder (which makes its tree and
+ * rules, and becomes the payload).  The first two are joined by one socket
+ * pair, the control channel; its end tells each side that the other is
+ * gone. */
 #ifndef ADIT_SANDBOX_CONFINE_H
 #define ADIT_SANDBOX_CONFINE_H
 
@@ -19,7 +20,6 @@ enum {
 	CONFINE_PROXY_PORT = 3128, /* inside: 127.0.0.1, HTTP and SOCKS */
 	CONFINE_LISTENERS_MAX = 20,
 	CONFINE_DEGRADED_MAX = 16,
-	CONFINE_UID = 1000, /* inside, when the caller is root */
 };
 #define CONFINE_DNS_ADDRESS "127.0.0.53"
 
@@ -84,6 +84,7 @@ struct confine {
 	pid_t init_pid;
 	int pidfd;      /* of init; readable when everything is gone */
 	int control_fd; /* messages of init; see confine_receive */
+	bool shares_memory; /* init, with us */
 	struct confine_listener listeners[CONFINE_LISTENERS_MAX];
 	size_t listener_count;
 	struct limits limits;

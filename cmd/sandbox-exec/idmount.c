@@ -27,8 +27,10 @@ make(void *arg)
 {
 	struct maker *m = arg;
 
-	if (ids_map(m->inside, m->host) == 0)
-		m->fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	m->number = ids_map(m->inside, m->host);
+	if (m->number != 0)
+		return 0;
+	m->fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
 	m->number = errno;
 	return 0;
 }

@@ -20,7 +20,7 @@ int ids_take(struct ids host);
 int ids_give_back(void);
 
 /* In a new user namespace, whose maker had these host ids: makes them these
- * inside.  Returns 0, or -1 with errno. */
+ * inside.  Returns 0, or an error number; errno stays. */
 int ids_map(struct ids inside, struct ids host);
 
 #endif

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* PID 1 of the sandbox: builds it from the inside, starts the payload, reaps
- * what becomes an orphan, passes signals on, and ends with the payload or
+/* PID 1 of the sandbox: has it built from the inside, reaps what becomes an
+ * orphan, passes signals on, and ends with the payload or
  * with the supervisor.  When it ends, the kernel kills everything inside. */
 #ifndef ADIT_SANDBOX_INIT_H
 #define ADIT_SANDBOX_INIT_H
 
+#include <sched.h>
+
 #include "cmd/sandbox-exec/confine.h"
 #include "cmd/sandbox-exec/latch.h"
+#include "cmd/sandbox-exec/payload.h"
 #include "cmd/sandbox-exec/tree.h"
+#include "common/landlock.h"
 
 /* What travels on the control channel: one message, one datagram.  Both ends
  * are this program. */
@@ -31,6 +35,9 @@ enum {
 	INIT_WORDS_MAX = 8192,        /* and how many there are */
 	INIT_EXTRA_FD_MIN = 9,        /* the lowest place for a fourth */
 };
+
+/* Beside those that init is cloned into, which the builder needs at once. */
+enum { INIT_NAMESPACES = CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP };
 
 /* How far init came: a refusal up to here means that the host does not let us
  * have namespaces, not that the policy asks for something odd. */
@@ -79,27 +86,55 @@ struct init_args {
 	const struct limits *limits;
 	struct tree *tree;
 	enum confine_tier tier;
-	struct tree_owner owner; /* host ids of the payload */
+	struct owner owner;
 	bool open_in_init;       /* host paths, with the payload's rights */
-	uid_t uid;               /* the same inside */
-	gid_t gid;
 	int control_fd;
 	char cwd[4096];          /* the caller's, "" if unknown */
 	const char *scratch;     /* CONFINE_LSM: the private directory */
 	bool join_v2;            /* the group was not cloned into */
-	struct init_leaving *leaving; /* NULL: the host's tree is gone */
 };
 
-/* The host's tree goes while the payload gets ready; it must not run before.
- * In memory that the processes of init share. */
-struct init_leaving {
-	struct latch entered; /* there is something to leave */
-	struct latch left;
-	bool failed;          /* it is still there */
+/* What init and the process that builds the sandbox (builder.h) share. */
+struct init_start {
+	struct init_args *args;
+	struct owner owner;
+	struct landlock landlock;
+	struct payload payload;
+	bool is_command;       /* the builder becomes the payload */
+	bool own_network;
+	unsigned capabilities; /* the kernel has so many */
+
+	struct latch policy;   /* args are there; -1: from the beginning */
+	int supervisor_fd;     /* a pidfd, or -1 */
+	struct latch network;  /* init is in the other namespaces, or cannot */
+	int network_number;    /* 0, or why not */
+	struct latch entered;  /* by the builder: the host's tree can go */
+	struct latch built;    /* all is, by the builder; or it has failed */
+	struct latch ready;    /* init is: the payload may run */
+
+	/* Of the builder. */
+	pid_t pid;
+	int running;           /* 0: it executes the command, or has ended */
+	bool failed;
+	enum init_stage stage; /* of the failure */
+	int number;            /* errno */
+	struct error error;
 };
+
+/* Makes what the two wait for each other with, and fills the rest but for
+ * args and owner.  Returns 0, or -1 with errno. */
+int init_open(struct init_start *s, bool is_command, bool own_network);
+
+/* Closes it.  Idempotent. */
+void init_close(struct init_start *s);
 
 /* Runs as init and never returns. */
 _Noreturn void init_run(struct init_args *a);
+
+/* The same for clone(2), in the supervisor's memory and with its descriptors:
+ * takes a struct init_start, and goes on when s->policy opens.  Where
+ * it cannot begin it ends without a word. */
+int init_run_early(void *start);
 
 /* The end of the sandbox: as PID 1 it takes everything along. */
 _Noreturn void init_end(const struct init_args *a);

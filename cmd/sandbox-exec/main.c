@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "cmd/sandbox-exec/early.h"
 #include "cmd/sandbox-exec/explain.h"
 #include "cmd/sandbox-exec/gate.h"
 #include "cmd/sandbox-exec/mcp.h"
@@ -11,6 +12,7 @@
 #include "cmd/sandbox-exec/options.h"
 #include "cmd/sandbox-exec/overlay_changes.h"
 #include "cmd/sandbox-exec/serve.h"
+#include "cmd/sandbox-exec/stack.h"
 #include "cmd/sandbox-exec/status.h"
 #include "cmd/sandbox-exec/supervise.h"
 #include "cmd/sandbox-exec/toolserver.h"
@@ -222,9 +224,11 @@ run_mode(struct options *o)
 {
 	switch (o->mode) {
 	case OPTIONS_EXPLAIN:
+		early_cancel();
 		return explain_run(&o->policy, o->json);
 	case OPTIONS_SERVE:
 	case OPTIONS_MCP:
+		early_cancel();
 		return serve(o);
 	case OPTIONS_COMMAND:
 		break;
@@ -241,6 +245,8 @@ main(int argc, char **argv)
 	if (toolserver_is_meant(argv))
 		return toolserver_run(argv);
 	diag_init("sandbox-exec");
+	early_start(argv);
+	stack_warm();
 	switch (options_parse(argc, argv, &o)) {
 	case OPT_DONE:
 		status = opt_close_stdout();
@@ -253,6 +259,7 @@ main(int argc, char **argv)
 		status = run_mode(&o);
 		break;
 	}
+	early_cancel();
 	options_done(&o);
 	return status;
 }

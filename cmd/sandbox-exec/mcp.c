@@ -2,7 +2,6 @@
 #include "cmd/sandbox-exec/mcp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -601,25 +600,15 @@ on_zygote_gone(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- the beginning and the end ---- */
 
-/* Standard input and output are kept from whoever takes 0 and 1 for
- * theirs. */
 static int
 take_stdio(struct server *s, struct error *e)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	s->in_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	s->out_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (s->in_fd == -1 || s->out_fd == -1 || null == -1 ||
-	    dup2(null, STDIN_FILENO) == -1 ||
-	    dup2(null, STDOUT_FILENO) == -1 ||
-	    io_set_nonblock(s->in_fd, true) != 0 ||
+	if (io_take_stdio(&s->in_fd, &s->out_fd, e) != 0)
+		return -1;
+	if (io_set_nonblock(s->in_fd, true) != 0 ||
 	    io_set_nonblock(s->out_fd, true) != 0)
-		error_errno(e, "standard input and output");
-	else
-		e->text[0] = '\0';
-	io_close(&null);
-	return e->text[0] == '\0' ? 0 : -1;
+		return error_errno(e, "standard input and output");
+	return 0;
 }
 
 static void

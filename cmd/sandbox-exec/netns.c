@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/raw.h"
 #include "common/io.h"
 #include "common/sock.h"
 
@@ -20,24 +20,15 @@ int
 netns_up(void)
 {
 	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int r;
+	long fd = raw_call(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0,
+	    0, 0);
+	long r;
 
-	if (fd == -1)
-		return -1;
-	r = ioctl(fd, SIOCSIFFLAGS, &lo);
-	io_close(&fd);
-	return r;
-}
-
-int
-netns_open(void)
-{
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int ns_fd = fd == -1 ? -1 : ioctl(fd, SIOCGSKNS);
-
-	io_close(&fd);
-	return ns_fd;
+	if (fd < 0)
+		return (int)-fd;
+	r = raw_call(SYS_ioctl, fd, SIOCSIFFLAGS, (long)(uintptr_t)&lo, 0, 0);
+	raw_call(SYS_close, fd, 0, 0, 0, 0);
+	return r == -EEXIST || r == -EPERM ? 0 : (int)-r;
 }
 
 /* RTM_NEWROUTE: local default dev lo table local. */

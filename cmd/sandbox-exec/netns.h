@@ -6,13 +6,9 @@
 
 #include "cmd/sandbox-exec/confine.h"
 
-/* In init: brings lo up.  Returns 0, or -1 with errno. */
+/* In a network that the caller has made: brings lo up, where somebody else's
+ * kernel has not done so.  Returns 0 or an error number; errno stays. */
 int netns_up(void);
-
-/* A descriptor of the network namespace that the caller is in, which it has
- * made: without /proc, which may be another one by then or none.  Returns -1
- * with errno. */
-int netns_open(void);
 
 /* In init, after netns_up: makes every address local, so that a listener on
  * a port gets what is meant for any host, and opens the gate's sockets.

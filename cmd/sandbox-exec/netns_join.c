@@ -38,9 +38,10 @@ make(void *arg)
 {
 	struct maker *m = arg;
 
-	if ((!m->user || ids_map(m->ids, m->ids) == 0) &&
-	    unshare(CLONE_NEWNET) == 0 && (netns_up() == 0 ||
-	    errno == EEXIST || errno == EPERM))
+	m->number = m->user ? ids_map(m->ids, m->ids) : 0;
+	if (m->number != 0)
+		return 0;
+	if (unshare(CLONE_NEWNET) == 0 && (errno = netns_up()) == 0)
 		m->fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	m->number = errno;
 	return 0;
@@ -186,7 +187,8 @@ netns_join(int fd, struct error *e)
 	}
 	if (enter(fd, user_fd, e) != 0 || check_inside(e) != 0)
 		goto out;
-	if (netns_up() != 0 && errno != EEXIST && errno != EPERM)
+	errno = netns_up();
+	if (errno != 0)
 		error_errno(e, "loopback");
 	else
 		r = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/options.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -290,6 +291,32 @@ check_serve(const struct given *g, const struct options *o, bool other,
 	return check_lasting(&o->policy, e) == 0 ? check_places(o, e) : -1;
 }
 
+/* A descriptor of ours, which all close on exec, is not one of the caller's:
+ * its number would lead out of the sandbox. */
+static int
+check_inherited(int fd, struct error *e)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags == -1 || (flags & FD_CLOEXEC) != 0 ?
+	    error_set(e, "descriptor %d: it is not open", fd) : 0;
+}
+
+static int
+check_descriptors(const struct given *g, const struct policy *p,
+    struct error *e)
+{
+	if (g->status_fd != -1 && check_inherited((int)g->status_fd, e) != 0)
+		return -1;
+	if (g->ready_fd != -1 && check_inherited((int)g->ready_fd, e) != 0)
+		return -1;
+	for (size_t i = 0; i < p->fd_count; i++) {
+		if (check_inherited(p->fds[i], e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Options that make sense only together. */
 static int
 check_given(const struct given *g, const struct options *o, unsigned fixed,
@@ -438,7 +465,8 @@ options_parse(int argc, char **argv, struct options *ret)
 		t->no_digest = argv[first] != NULL && g.audit == NULL &&
 		    g.status_fd == -1 && !g.explain;
 		made = make_policy(t, &g, &e);
-		if (made == 0 && check_given(&g, ret, t->fixed, &e) == 0)
+		if (made == 0 && check_given(&g, ret, t->fixed, &e) == 0 &&
+		    check_descriptors(&g, &ret->policy, &e) == 0)
 			return OPT_RUN;
 		if (made == -2)
 			return OPT_INVALID;

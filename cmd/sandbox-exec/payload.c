@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/lsm.h"
+#include "cmd/sandbox-exec/init.h"
 #include "cmd/sandbox-exec/seccomp.h"
 #include "common/exit.h"
 #include "common/str.h"
@@ -26,19 +27,21 @@ enum {
 	    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
 };
 
-/* What the child has of init's memory until it executes the command. */
-struct start {
-	struct init_args *a;
-	struct landlock *landlock;
-	struct error *error;
-	int code; /* exit status if it could not start; 0: it runs */
-};
+unsigned
+payload_capabilities(void)
+{
+	unsigned long n = CAP_LAST_CAP + 1;
+
+	while (prctl(PR_CAPBSET_READ, n, 0, 0, 0) != -1)
+		n++;
+	return (unsigned)n;
+}
 
 void
-payload_bound_capabilities(void)
+payload_bound_capabilities(unsigned count)
 {
-	for (unsigned long c = 0; prctl(PR_CAPBSET_DROP, c, 0, 0, 0) == 0;)
-		c++;
+	for (unsigned long c = 0; c < count; c++)
+		prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
 }
 
 int
@@ -55,7 +58,7 @@ payload_drop_capabilities(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* Puts fds at 0, 1 and 2.  They are there already, or above. */
+/* Puts fds at 0, 1 and 2, where they are already, or above. */
 static int
 place_stdio(const struct confine_io *io)
 {
@@ -68,13 +71,15 @@ place_stdio(const struct confine_io *io)
 	return 0;
 }
 
+/* Keeps what is granted; of a table of descriptors of its own. */
 static int
-close_others(const struct policy *p, const struct confine_io *io)
+keep_descriptors(const struct policy *p, const struct confine_io *io)
 {
+	if (close_range(3, ~0U, CLOSE_RANGE_UNSHARE |
+	    CLOSE_RANGE_CLOEXEC) != 0 || place_stdio(io) != 0)
+		return -1;
 	if (io->extra_to != 0 && io->extra_fd != io->extra_to &&
 	    dup2(io->extra_fd, io->extra_to) == -1)
-		return -1;
-	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
 		return -1;
 	if (io->extra_to != 0 && fcntl(io->extra_to, F_SETFD, 0) == -1)
 		return -1;
@@ -86,37 +91,42 @@ close_others(const struct policy *p, const struct confine_io *io)
 }
 
 static int
-fail(struct start *s, const char *what)
+fail(struct payload *p, const char *what)
 {
-	s->code = EXIT_SANDBOX;
-	return error_errno(s->error, "%s", what);
+	p->code = EXIT_SANDBOX;
+	return error_errno(&p->failed, "%s", what);
 }
 
 /* The order: what needs capabilities, then capabilities, then what needs
- * no_new_privs; seccomp last, since it refuses some of the rest. */
-static int
-give_up(struct start *s)
+ * no_new_privs. */
+int
+payload_give_up(struct payload *p)
 {
-	struct init_args *a = s->a;
+	struct init_args *a = p->args;
 	sigset_t none;
 
 	if (setsid() == -1)
-		return fail(s, "setsid");
-	if (place_stdio(a->io) != 0 || close_others(a->policy, a->io) != 0)
-		return fail(s, "descriptors");
+		return fail(p, "setsid");
+	if (keep_descriptors(a->policy, a->io) != 0)
+		return fail(p, "descriptors");
 	if (limits_set_rlimits(a->limits, a->policy) != 0)
-		return fail(s, "rlimits");
+		return fail(p, "rlimits");
 	if (payload_drop_capabilities() != 0)
-		return fail(s, "capabilities");
-	if (landlock_restrict(s->landlock) != 0)
-		return fail(s, "landlock");
+		return fail(p, "capabilities");
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (seccomp_install(a->tier == CONFINE_LSM,
 	    a->tier == CONFINE_LSM && a->policy->net != POLICY_NET_HOST) != 0)
-		return fail(s, "seccomp");
+		return fail(p, "seccomp");
 	return 0;
+}
+
+/* When all rules are made. */
+int
+payload_restrict(struct payload *p)
+{
+	return landlock_restrict(p->landlock) == 0 ? 0 : fail(p, "landlock");
 }
 
 static const char *
@@ -209,73 +219,68 @@ merge_env(char *const *own, char *const *others)
 
 /* Does not return unless it fails, with the exit status. */
 static int
-execute(const struct start *s)
+execute(struct payload *p)
 {
-	const struct confine_io *io = s->a->io;
+	const struct confine_io *io = p->args->io;
 	char *const *argv = io->argv;
-	char *const *env = s->a->tier == CONFINE_FULL ? s->a->policy->env :
-	    lsm_environment(s->a->policy, s->a->scratch);
+	char *const *env = p->args->tier == CONFINE_FULL ? p->args->policy->env :
+	    lsm_environment(p->args->policy, p->args->scratch);
 
 	if (io->env != NULL)
 		env = merge_env(io->env, env);
 	if (io->from_exe) {
 		execveat(io->exe_fd, "", argv, env, AT_EMPTY_PATH);
-		return explain(s->error, argv[0], errno);
+		return explain(&p->failed, argv[0], errno);
 	}
 	if (strchr(argv[0], '/') == NULL)
-		return execute_in_path(s->error, path_of(s->a->policy), argv,
+		return execute_in_path(&p->failed, path_of(p->args->policy), argv,
 		    env);
 	execve(argv[0], argv, env);
-	return explain(s->error, argv[0], errno);
+	return explain(&p->failed, argv[0], errno);
 }
 
-/* Nothing runs while the host's tree is there. */
-static int
-wait_alone(struct start *s)
+int
+payload_execute(struct payload *p)
 {
-	struct init_leaving *l = s->a->leaving;
-
-	if (l == NULL)
-		return 0;
-	latch_wait(&l->left);
-	errno = EBUSY;
-	return l->failed ? fail(s, "the host's tree") : 0;
+	p->code = execute(p);
+	return -1;
 }
 
 /* It ends by returning, as does all that clone(2) starts here: AddressSanitizer
  * takes the call of a function that does not return for one on the stack that
  * the process began with. */
 static int
-child_main(void *arg)
+start(void *arg)
 {
-	struct start *s = arg;
+	struct payload *p = arg;
 
-	if (give_up(s) == 0 && wait_alone(s) == 0) {
-		if (s->a->io->probe != NULL)
-			return s->a->io->probe(s->a->io->probe_arg);
-		s->code = execute(s);
+	if (payload_give_up(p) == 0 && payload_restrict(p) == 0) {
+		if (p->args->io->probe != NULL)
+			return p->args->io->probe(p->args->io->probe_arg);
+		payload_execute(p);
 	}
-	return s->code;
+	return p->code;
 }
 
 /* The child borrows init's memory until it executes (as vfork(2) does): its
- * failure is in s when clone returns.  A probe runs on a copy instead. */
+ * failure is in p when clone returns.  A probe runs on a copy instead. */
 pid_t
 payload_start(struct init_args *a, struct landlock *l, struct error *e)
 {
 	static char stack[STACK_SIZE] __attribute__((aligned(16)));
-	struct start s = {a, l, e, 0};
+	struct payload p = {.args = a, .landlock = l};
 	int flags = a->io->probe != NULL ? SIGCHLD :
 	    CLONE_VM | CLONE_VFORK | SIGCHLD;
-	pid_t pid = clone(child_main, stack + sizeof stack, flags, &s);
+	pid_t pid = clone(start, stack + sizeof stack, flags, &p);
 
 	if (pid == -1) {
 		e->code = EXIT_SANDBOX;
 		return error_errno(e, "clone");
 	}
-	if (s.code == 0)
+	if (p.code == 0)
 		return pid;
 	waitpid(pid, NULL, 0);
-	e->code = s.code;
+	*e = p.failed;
+	e->code = p.code;
 	return -1;
 }

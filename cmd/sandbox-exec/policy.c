@@ -14,7 +14,9 @@ enum { PIDS_DEFAULT = 2048, FILES_DEFAULT = 4096 };
 void
 policy_init(struct policy *p)
 {
-	memset(p, 0, sizeof *p);
+	/* What the counts count is written as it is added. */
+	memset(p, 0, offsetof(struct policy, paths));
+	p->env[0] = NULL;
 	p->netns_fd = -1;
 	p->default_files = p->default_masks = p->protect = true;
 	p->limits.pids = PIDS_DEFAULT;

@@ -82,8 +82,6 @@ enum policy_require {
 };
 
 struct policy {
-	struct policy_path paths[POLICY_PATHS_MAX]; /* in order; later wins */
-	size_t path_count;
 	bool default_files;  /* the host's /usr, /etc essentials, read-only */
 	bool default_masks;  /* credentials; see sandbox-exec(1) */
 	bool protect;        /* repositories' hooks, start-up files */
@@ -94,16 +92,17 @@ struct policy {
 	int netns_fd;        /* POLICY_NET_NONE: the network that the caller
 			      * is in (netns_join); -1: a new one.  Not in
 			      * the digest */
-	struct policy_allow allow[POLICY_ALLOW_MAX];
-	size_t allow_count;
-	char *env[POLICY_ENV_MAX + 1]; /* "NAME=value", NULL-terminated */
-	size_t env_count;
-	int fds[16];         /* inherited on purpose */
-	size_t fd_count;
 	struct policy_limits limits;
 	unsigned require;    /* enum policy_require bits */
 	char *hostname;
 	char digest[POLICY_DIGEST_LEN + 1]; /* of the canonical JSON */
+
+	/* What is long is last, and written as far as it is used. */
+	size_t path_count, allow_count, env_count, fd_count;
+	int fds[16];         /* inherited on purpose */
+	struct policy_path paths[POLICY_PATHS_MAX]; /* in order; later wins */
+	char *env[POLICY_ENV_MAX + 1]; /* "NAME=value", NULL-terminated */
+	struct policy_allow allow[POLICY_ALLOW_MAX];
 };
 
 void policy_init(struct policy *p); /* the defaults */

@@ -79,8 +79,8 @@ add_ranges(struct regex_set *s, const struct regex_range *from, size_t count)
 	return 0;
 }
 
-int
-regex_set_add_all(struct regex_set *s, const struct regex_set *from)
+static int
+add_all(struct regex_set *s, const struct regex_set *from)
 {
 	return add_ranges(s, from->at, from->count);
 }
@@ -120,7 +120,7 @@ regex_set_add_escape(struct regex_set *s, char which)
 	if (r == 0 && which != kind)
 		r = regex_set_invert(&set);
 	if (r == 0)
-		r = regex_set_add_all(s, &set);
+		r = add_all(s, &set);
 	regex_set_done(&set);
 	return r;
 }
@@ -170,7 +170,7 @@ int
 regex_set_fold(struct regex_set *s)
 {
 	struct regex_set old = {NULL, 0, 0};
-	int r = regex_set_add_all(&old, s);
+	int r = add_all(&old, s);
 
 	for (size_t i = 0; r == 0 && i < old.count; i++) {
 		for (size_t j = 0; r == 0 && j < sizeof cases /

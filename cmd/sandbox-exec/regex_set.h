@@ -23,7 +23,6 @@ void regex_set_done(struct regex_set *s);
 
 /* Each returns 0, or -1 with ENOMEM or ENOBUFS. */
 int regex_set_add(struct regex_set *s, uint32_t low, uint32_t high);
-int regex_set_add_all(struct regex_set *s, const struct regex_set *from);
 
 /* \d, \w or \s, and with a capital all others. */
 int regex_set_add_escape(struct regex_set *s, char which);

@@ -2,7 +2,6 @@
 #include "cmd/sandbox-exec/serve.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -98,15 +97,6 @@ on_auth(void *user, struct bytes token)
 	hop_close(&c->hop, FRAME_PROTOCOL, BLAME_LINK, "AUTH: not a link");
 }
 
-/* The initiator will open nothing more; what it has goes on. */
-static void
-on_goaway(void *user, const struct frame_reason *why, uint32_t last)
-{
-	(void)user;
-	(void)why;
-	(void)last;
-}
-
 static void
 on_open(void *user, struct chan_stream *s, struct bytes json)
 {
@@ -151,14 +141,6 @@ on_end(void *user, struct chan_stream *s)
 }
 
 static void
-on_event(void *user, struct chan_stream *s, struct bytes json)
-{
-	(void)user;
-	(void)s;
-	(void)json;
-}
-
-static void
 on_writable(void *user, struct chan_stream *s)
 {
 	struct served *served = s->user;
@@ -178,10 +160,10 @@ on_closed(void *user, struct chan_stream *s, const struct frame_reason *why)
 	served->events->closed(served);
 }
 
+/* After GOAWAY the initiator opens nothing more; what it has goes on. */
 static const struct chan_events chan_events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
-	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
-	.writable = on_writable, .closed = on_closed,
+	.hello = on_hello, .auth = on_auth, .open = on_open, .data = on_data,
+	.end = on_end, .writable = on_writable, .closed = on_closed,
 };
 
 /* ---- clients ---- */
@@ -224,15 +206,14 @@ add_client(struct server *s, int read_fd, int write_fd)
 		.version = ADIT_VERSION_STRING};
 	struct hop_settings settings = {.events = &chan_events,
 		.down = on_down, .user = c, .patient = s->stdio};
-	struct transport t;
 
-	if (c == NULL || hop_fd_transport(read_fd, write_fd, &t) != 0) {
-		free(c);
-		io_close(&read_fd);
+	if (c == NULL) {
+		io_close_pair(read_fd, write_fd);
 		return -1;
 	}
 	c->server = s;
-	if (hop_start(&c->hop, &s->hops, &t, &settings) != 0) {
+	if (hop_start_fds(&c->hop, &s->hops, read_fd, write_fd,
+	    &settings) != 0) {
 		free(c);
 		return -1;
 	}
@@ -271,9 +252,10 @@ on_accept(struct ev_loop *loop, ev_io *w, int revents)
 		ev_timer_start(loop, &s->rest);
 		return;
 	}
-	if (s->client_count >= SERVE_CLIENTS_MAX ||
-	    add_client(s, fd, fd) != 0)
+	if (s->client_count >= SERVE_CLIENTS_MAX)
 		io_close(&fd);
+	else
+		add_client(s, fd, fd);
 }
 
 /* ---- the end ---- */
@@ -361,19 +343,15 @@ listen_at(struct server *s, const char *path, struct error *e)
 	return 0;
 }
 
-/* The hop's descriptors are out of the way of whoever takes 0 and 1 for
- * standard ones. */
 static int
 serve_stdio(struct server *s, struct error *e)
 {
-	int in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int in, out;
 
-	if (in == -1 || out == -1 || null == -1 || dup2(null, 0) == -1 ||
-	    dup2(null, 1) == -1 || add_client(s, in, out) != 0)
+	if (io_take_stdio(&in, &out, e) != 0)
+		return -1;
+	if (add_client(s, in, out) != 0)
 		return error_errno(e, "standard input and output");
-	io_close(&null);
 	return 0;
 }
 

@@ -436,10 +436,11 @@ put_env(struct policy *p, const char *entry, size_t len, struct error *e)
 	copy = strdup(entry);
 	if (copy == NULL)
 		return no_memory(e);
-	free(p->env[at]);
-	p->env[at] = copy;
 	if (at == p->env_count)
-		p->env_count++;
+		p->env[++p->env_count] = NULL;
+	else
+		free(p->env[at]);
+	p->env[at] = copy;
 	return 0;
 }
 

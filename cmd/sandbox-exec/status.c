@@ -19,12 +19,6 @@ static const struct {
 };
 
 const char *
-status_tier_name(enum confine_tier tier)
-{
-	return tier == CONFINE_FULL ? "full" : "lsm";
-}
-
-const char *
 status_layer_name(enum confine_layer layer)
 {
 	for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
@@ -58,7 +52,7 @@ status_add_isolation(struct jsonw *w, const struct confine *c)
 		[LIMIT_ENFORCED] = "enforced",
 	};
 
-	jsonw_key_str(w, "tier", status_tier_name(c->tier));
+	jsonw_key_str(w, "tier", c->tier == CONFINE_FULL ? "full" : "lsm");
 	jsonw_key(w, "layers");
 	jsonw_open(w, '{');
 	for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {

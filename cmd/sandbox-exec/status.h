@@ -23,9 +23,6 @@ void status_audit_end(struct audit *a, const struct policy *p,
 /* The end of a sandbox that had no command of its own. */
 void status_audit_stop(struct audit *a, unsigned hit);
 
-/* "full" or "lsm". */
-const char *status_tier_name(enum confine_tier tier);
-
 /* The name of one layer's bit: "user", "landlock". */
 const char *status_layer_name(enum confine_layer layer);
 

@@ -18,6 +18,7 @@
 #include "cmd/sandbox-exec/overlay.h"
 #include "cmd/sandbox-exec/path.h"
 #include "cmd/sandbox-exec/procfs.h"
+#include "cmd/sandbox-exec/raw.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -221,7 +222,7 @@ open_everything(struct tree *t, const struct policy_path *path,
  * directory that is overlaid. */
 static int
 open_upper(struct tree *t, struct tree_source *s, const struct stat *st,
-    const struct tree_owner *owner, struct error *e)
+    const struct owner *owner, struct error *e)
 {
 	const char *upper = s->path->upper;
 	int fd;
@@ -241,14 +242,14 @@ open_upper(struct tree *t, struct tree_source *s, const struct stat *st,
 	}
 	close(fd);
 	if (owner->map && idmount_set(&t->idmount, s->upper_fd, st,
-	    owner->uid, owner->gid) != 0)
+	    owner->host.uid, owner->host.gid) != 0)
 		t->no_idmap = true;
 	return 0;
 }
 
 static int
 open_path(struct tree *t, const struct policy_path *path,
-    const struct tree_owner *owner, struct error *e)
+    const struct owner *owner, struct error *e)
 {
 	struct tree_source *s;
 	struct stat st;
@@ -270,7 +271,7 @@ open_path(struct tree *t, const struct policy_path *path,
 	/* Asked for is what the caller can do with it; but not for the whole
 	 * system. */
 	if (owner->map && !str_eq(path->host, "/") && idmount_set(&t->idmount,
-	    mount_fd, &st, owner->uid, owner->gid) != 0)
+	    mount_fd, &st, owner->host.uid, owner->host.gid) != 0)
 		t->no_idmap = true;
 	s = add_source(t, path->inside, mount_fd, &st);
 	s->path = path;
@@ -293,7 +294,7 @@ home_of(const struct policy *p)
 
 int
 tree_open(struct tree *t, const struct policy *p,
-    const struct tree_owner *owner, struct error *e)
+    const struct owner *owner, struct error *e)
 {
 	if (open_defaults(t, p, e) != 0)
 		return -1;
@@ -738,7 +739,8 @@ tree_enter(struct tree *t)
 int
 tree_leave(void)
 {
-	return umount2("/", MNT_DETACH);
+	return (int)-raw_call(SYS_umount2, (long)(uintptr_t)"/", MNT_DETACH,
+	    0, 0, 0);
 }
 
 /* Mounted on "/", which changes nothing yet: a lookup starts below it. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "cmd/sandbox-exec/idmount.h"
+#include "cmd/sandbox-exec/owner.h"
 #include "cmd/sandbox-exec/policy.h"
 #include "common/landlock.h"
 
@@ -42,21 +43,13 @@ struct tree {
 	bool cut;           /* not all repositories were looked for */
 };
 
-/* Who owns what in the sandbox. */
-struct tree_owner {
-	bool map;        /* the caller is root: map the owners of what is
-			  * writable to these */
-	uid_t uid;       /* host ids */
-	gid_t gid;
-};
-
 void tree_init(struct tree *t);
 void tree_done(struct tree *t);
 
 /* Opens every source as a detached mount with its final flags.  Runs in the
  * supervisor if that is root, else in init.  Returns 0, or -1 with a text. */
 int tree_open(struct tree *t, const struct policy *p,
-    const struct tree_owner *owner, struct error *e);
+    const struct owner *owner, struct error *e);
 
 /* In init, with its final ids: makes the tmpfs that the tree stands on.
  * Returns 0, or -1 with a text and errno. */
@@ -73,8 +66,8 @@ int tree_enter(struct tree *t);
 
 /* Then, in any process of the mount namespace: lets go of the host's, at once
  * for all of them, and waits until each processor has left the kernel once,
- * which takes long while one makes a network namespace.  Returns 0, or -1
- * with errno. */
+ * which takes long while one makes a network namespace.  Returns 0 or an error
+ * number; errno stays. */
 int tree_leave(void);
 
 #endif

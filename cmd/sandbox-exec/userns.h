@@ -12,7 +12,7 @@ enum {
 /* In init, in its user namespace and before the host's /proc is out of reach:
  * lets it make no user namespace, should the seccomp filter not see how, and
  * only so many inotify instances.  A host whose settings are not to be
- * written has the first wall only. */
+ * written has the first wall only.  errno stays. */
 void userns_limit(void);
 
 #endif

@@ -112,6 +112,10 @@ struct api_events {
 	/* Its bytes, as they come; NULL: they gather in the body.  False
 	 * ends the call, and done gets the error text "ended here". */
 	bool (*data)(void *user, struct bytes in);
+	/* An attempt had no success, and another one begins in delay_ms; may
+	 * be NULL.  No call may be cancelled from inside. */
+	void (*retry)(void *user, const struct api_response *r,
+	    int64_t delay_ms);
 	/* Once, at the end, and never from inside api_start.  e is NULL when
 	 * an answer came whole.  r may be looked into until it returns; its
 	 * body may be taken. */

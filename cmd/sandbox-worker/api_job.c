@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cmd/sandbox-worker/calls.h"
 #include "cmd/sandbox-worker/exchange.h"
 
 enum {
-	SOCKETS_MAX = 64,
+	/* While it connects a call may have two, and one of the resolver. */
+	SOCKETS_MAX = 3 * CALLS_MAX,
 	/* A stream on which nothing comes, not even a ping, is opened anew. */
 	STREAM_SILENCE_MS = 300000,
 	STREAM_PENDING_MAX = 64 << 20, /* of one turn of the loop */
@@ -129,6 +131,8 @@ end_attempt(struct api_job *j, CURLcode code)
 		    : (int)(j->x.request.timeout_ms / 1000));
 	if (r == 1 && !j->opened) {
 		j->attempt++;
+		if (j->events->retry != NULL)
+			j->events->retry(j->user, &j->x.response, delay_ms);
 		set_timer(j, delay_ms);
 		return;
 	}

@@ -25,9 +25,11 @@ audit_open(struct audit *a, const char *path, const char *dir,
 	a->fd = -1;
 	if (path == NULL)
 		return 0;
+	/* A FIFO that nobody reads must not hold up the heartbeats. */
 	a->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-	    O_NOCTTY, 0600);
-	if (a->fd == -1 || realpath(path, real) == NULL)
+	    O_NOCTTY | O_NONBLOCK, 0600);
+	if (a->fd == -1 || io_set_nonblock(a->fd, false) != 0 ||
+	    realpath(path, real) == NULL)
 		error_errno(e, "%s", path);
 	else if (str_is_within(real, dir) || (other[0] != '\0' &&
 	    str_is_within(real, other)))

@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include "cmd/sandbox-worker/api.h"
+#include "cmd/sandbox-worker/secret_file.h"
 #include "cmd/sandbox-worker/work.h"
 
 enum { CLAIM_MAX = 65000 }; /* bytes; a pipe takes 65536 at once */
@@ -16,15 +17,16 @@ struct claim {
 	struct work work;
 	char key[API_SECRET_MAX];      /* of the environment, or "" */
 	char headers[API_SECRET_MAX];  /* for all calls, or "" */
-	char key_file[PATH_MAX];       /* where the key is kept, or "" */
+	char files[SECRET_FILES_MAX][PATH_MAX]; /* that hold secrets */
+	size_t file_count;
 };
 
 /* What goes with an item; each may be NULL. */
 struct claim_keys {
-	const char *key, *key_file, *headers;
+	const char *key, *headers;
 };
 
-/* Writes the item.  Returns 0 or -1 with ENOBUFS. */
+/* Writes the item, and which files hold secrets (secret_file.h).  Returns 0 or -1 with ENOBUFS. */
 int claim_write(struct buf *out, const struct work *work,
     const struct claim_keys *keys);
 

@@ -47,8 +47,9 @@ struct process {
 	enum memory_deletes deletes;
 	int workdir_fd, state_fd, memory_fd;
 	struct skills skills;
-	int store_count;           /* open ones */
-	struct memory_store stores[MEMORY_STORES_MAX];
+	struct calls *calls;
+	struct memory_stores stores; /* open ones, in store */
+	struct memory_store store[MEMORY_STORES_MAX];
 	struct memory_mount mounts[MEMORY_STORES_MAX];
 	int64_t synced_ms;
 };
@@ -240,22 +241,33 @@ confine(const struct process *p, struct error *e)
 
 /* ---- bringing ---- */
 
-static int
-open_store(struct process *p, const struct memory_mount *m, struct error *e)
+static void
+set_store(struct process *p, int n)
 {
-	struct memory_store *s = &p->stores[p->store_count];
+	const struct memory_mount *m = &p->mounts[n];
+	struct memory_store *s = &p->store[n];
 
 	*s = (struct memory_store){
 		.read_only = m->read_only, .deletes = p->deletes,
-		.api = p->api, .stop_fd = ORDERS_FD,
 	};
 	str_format(s->id, sizeof s->id, "%s", m->id);
 	str_format(s->name, sizeof s->name, "%s", m->name);
-	str_format(s->folder, sizeof s->folder, "%d", p->store_count);
-	if (memory_store_open(s, p->memory_fd, e) != 0)
+	str_format(s->folder, sizeof s->folder, "%d", n);
+}
+
+static int
+open_stores(struct process *p, int n, struct error *e)
+{
+	p->calls = calls_new(p->api, e);
+	if (p->calls == NULL)
 		return -1;
-	p->store_count++;
-	return 0;
+	p->stores = (struct memory_stores){
+		.at = p->store, .count = (size_t)n, .calls = p->calls,
+		.stop_fd = ORDERS_FD,
+	};
+	for (int i = 0; i < n; i++)
+		set_store(p, i);
+	return memory_stores_open(&p->stores, p->memory_fd, e);
 }
 
 /* What a process that was killed has left in the session's own directory
@@ -289,11 +301,8 @@ bring_stores(struct process *p, struct jsonr session, struct error *e)
 	if (!api_has_token(p->api))
 		return error_set(e, "memory stores: the work item carried no "
 		    "sessions token");
-	if (make_memory_dir(p, e) != 0)
+	if (make_memory_dir(p, e) != 0 || open_stores(p, n, e) != 0)
 		return -1;
-	for (int i = 0; i < n; i++)
-		if (open_store(p, &p->mounts[i], e) != 0)
-			return -1;
 	p->synced_ms = clock_ms();
 	return 0;
 }
@@ -333,8 +342,7 @@ bring(struct process *p, struct error *e)
 static void
 remove_stores(struct process *p)
 {
-	while (p->store_count > 0)
-		memory_store_close(&p->stores[--p->store_count]);
+	memory_stores_close(&p->stores);
 	if (p->memory_fd != -1)
 		unlinkat(p->state_fd, "memory", AT_REMOVEDIR);
 	io_close(&p->memory_fd);
@@ -343,20 +351,8 @@ remove_stores(struct process *p)
 static void
 sync_stores(struct process *p, bool final)
 {
-	int64_t deadline_ms = clock_ms() + SYNC_LIMIT_MS;
-
-	for (int i = 0; i < p->store_count; i++)
-		memory_store_sync(&p->stores[i], final, deadline_ms);
+	memory_stores_sync(&p->stores, final, clock_ms() + SYNC_LIMIT_MS);
 	p->synced_ms = clock_ms();
-}
-
-static void
-flush_stores(struct process *p)
-{
-	int64_t deadline_ms = clock_ms() + SYNC_LIMIT_MS;
-
-	for (int i = 0; i < p->store_count; i++)
-		memory_store_flush(&p->stores[i], deadline_ms);
 }
 
 static void
@@ -365,7 +361,7 @@ finish(struct process *p, bool clean)
 	skills_remove(&p->skills);
 	if (clean)
 		sync_stores(p, true);
-	flush_stores(p);
+	memory_stores_flush(&p->stores, clock_ms() + SYNC_LIMIT_MS);
 	remove_stores(p);
 }
 
@@ -385,11 +381,11 @@ write_ready(const struct process *p, const struct error *failure)
 		jsonw_key_str(&w, "error", failure->text);
 	jsonw_key(&w, "mounts");
 	jsonw_open(&w, '[');
-	for (int i = 0; i < p->store_count; i++) {
+	for (size_t i = 0; i < p->stores.count; i++) {
 		char host[PATH_CAP + 32];
 
 		str_format(host, sizeof host, "%s/memory/%s", p->state_dir,
-		    p->stores[i].folder);
+		    p->store[i].folder);
 		jsonw_open(&w, '{');
 		jsonw_key_str(&w, "host", host);
 		jsonw_key_str(&w, "inside", p->mounts[i].inside);
@@ -412,7 +408,7 @@ serve(struct process *p)
 	struct bytes payload;
 
 	while (read_message(p, &kind, &payload) == 1) {
-		if (kind == CONTENT_SYNC && p->store_count != 0 &&
+		if (kind == CONTENT_SYNC && p->stores.count != 0 &&
 		    clock_ms() - p->synced_ms >= p->sync_ms)
 			sync_stores(p, false);
 		if (kind != CONTENT_FINISH)
@@ -462,6 +458,7 @@ content_main(void)
 		remove_stores(&p);
 		r = write_ready(&p, &e);
 	}
+	calls_free(p.calls);
 	api_free(p.api);
 	buf_reset(&p.in);
 	io_close(&p.workdir_fd);

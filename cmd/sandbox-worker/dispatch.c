@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-worker/command.h"
+#include "cmd/sandbox-worker/judge.h"
 #include "cmd/sandbox-worker/log.h"
-#include "cmd/sandbox-worker/place.h"
 #include "cmd/sandbox-worker/secret.h"
 #include "common/clock.h"
 #include "common/exit.h"
@@ -448,8 +448,11 @@ make_worker_id(struct dispatch *d)
 	    : "-", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-int
-dispatch_run(const struct settings *s)
+/* Polls until a signal, a permanent error, or, with settings->drain, an empty
+ * queue; everything that was begun has ended then.  Returns the exit
+ * status. */
+static int
+run(const struct settings *s)
 {
 	static struct dispatch dispatch;
 	struct dispatch *d = &dispatch;
@@ -503,9 +506,10 @@ command_poll(int argc, char **argv)
 		    "$ANTHROPIC_ENVIRONMENT_KEY is required");
 		return opt_usage_error(&settings_poll, &e);
 	}
-	if (s.on_work == NULL && place_judge(&s, &e) != 0)
+	if (s.on_work == NULL && (judge_settings(&s, &e) != 0 ||
+	    judge_policy_file(&s, &e) != 0))
 		return opt_usage_error(&settings_poll, &e);
-	status = dispatch_run(&s);
+	status = run(&s);
 	secret_wipe(s.key_text, sizeof s.key_text);
 	return status;
 }

@@ -59,11 +59,6 @@ struct dispatch {
 	size_t count;            /* of workers in use */
 };
 
-/* Polls until a signal, a permanent error, or, with settings->drain, an empty
- * queue; everything that was begun has ended then.  Returns the exit
- * status. */
-int dispatch_run(const struct settings *s);
-
 /* Looks whether to poll, or to end. */
 void dispatch_advance(struct dispatch *d);
 void dispatch_path(const struct work *w, const char *tail,

@@ -18,6 +18,7 @@
 #include "cmd/sandbox-worker/hook.h"
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/secret.h"
+#include "cmd/sandbox-worker/secret_file.h"
 #include "cmd/sandbox-worker/settings.h"
 #include "common/exit.h"
 #include "common/io.h"
@@ -92,9 +93,11 @@ read_key(const struct hook_settings *s, struct webhook_key *ret,
 	int r = 0;
 
 	if (s->key_fd != -1)
-		r = io_read_secret_fd((int)s->key_fd, text, e);
+		r = secret_file_add_fd("--signing-key-fd", (int)s->key_fd, e)
+		    == 0 ? io_read_secret_fd((int)s->key_fd, text, e) : -1;
 	else if (s->key_file != NULL)
-		r = io_read_secret_file(s->key_file, text, e);
+		r = secret_file_add("--signing-key-file", s->key_file, e) == 0
+		    ? io_read_secret_file(s->key_file, text, e) : -1;
 	else if (variable == NULL || str_format(text, sizeof text, "%s",
 	    variable) != 0)
 		r = error_set(e, "no signing key: give --signing-key-file or "

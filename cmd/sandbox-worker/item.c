@@ -14,7 +14,6 @@
 
 enum {
 	LOCK_LOOK_MS = 250,
-	FETCH_MS = 120000,
 	STOP_ANSWER_MAX = 1 << 20,
 };
 
@@ -103,333 +102,18 @@ item_work_path(const struct item *i, const char *tail,
 	    tail);
 }
 
-static void
-set_phase(struct item *i, enum item_phase phase)
+void
+item_set_phase(struct item *i, enum item_phase phase)
 {
 	i->phase = phase;
 	i->phase_ms = clock_ms();
 	item_kick(i);
 }
 
-static bool
-is_late(const struct item *i, int64_t ms)
+bool
+item_is_late(const struct item *i, int64_t ms)
 {
 	return clock_ms() - i->phase_ms >= ms;
-}
-
-/* ---- the session ---- */
-
-struct session_facts {
-	bool terminated, has_skills, has_memory;
-};
-
-/* A list that is there has to be one: what cannot be read may matter. */
-static int
-get_list(struct jsonr object, const char *key, struct jsonr_iter *ret,
-    struct error *e)
-{
-	struct jsonr list;
-
-	if (jsonr_get(object, key, &list, e) == -1)
-		return -1;
-	if (list.kind != JSONR_ABSENT && list.kind != JSONR_ARRAY)
-		return error_set(e, "%s: no list", key);
-	jsonr_iter_init(ret, list);
-	return 0;
-}
-
-static int
-read_session(struct item *i, struct session_facts *ret, struct error *e)
-{
-	struct jsonr v, status, agent, type, r;
-	struct jsonr_iter iter;
-
-	*ret = (struct session_facts){.terminated = false};
-	if (jsonr_parse_object(buf_bytes(&i->session), &v, e) != 0 ||
-	    jsonr_get(v, "status", &status, e) == -1 ||
-	    jsonr_get(v, "agent", &agent, e) == -1)
-		return -1;
-	ret->terminated = jsonr_eq_str(status, "terminated");
-	if (ret->terminated)
-		return 0;
-	if (agent.kind != JSONR_ABSENT && agent.kind != JSONR_OBJECT)
-		return error_set(e, "agent: no object");
-	if (get_list(agent, "skills", &iter, e) != 0)
-		return -1;
-	ret->has_skills = jsonr_next(&iter, NULL, &r);
-	if (get_list(v, "resources", &iter, e) != 0)
-		return -1;
-	while (jsonr_next(&iter, NULL, &r)) {
-		if (jsonr_get(r, "type", &type, e) == -1)
-			return -1;
-		ret->has_memory = ret->has_memory ||
-		    jsonr_eq_str(type, "memory_store");
-	}
-	return 0;
-}
-
-static void
-content_is_ready(void *user, const struct content_mount *mounts,
-    size_t count, const struct error *e)
-{
-	struct item *i = user;
-
-	if (e != NULL) {
-		i->content_finished = true;
-		item_fail(i, "%s", e->text);
-		return;
-	}
-	i->content_ready = true;
-	for (size_t n = 0; n < count && n < CONTENT_MOUNTS_MAX; n++)
-		i->mounts[i->mount_count++] = mounts[n];
-	item_progress(i);
-	item_kick(i);
-}
-
-static void
-content_is_finished(void *user)
-{
-	struct item *i = user;
-
-	i->content_finished = true;
-	item_kick(i);
-}
-
-static const struct content_events content_events = {
-	.ready = content_is_ready, .finished = content_is_finished,
-};
-
-static void
-start_content(struct item *i, const char *token)
-{
-	struct content_settings s = {
-		.api = settings_api(i->settings, token),
-		.workdir = i->place.host, .inside = i->place.inside,
-		.sync_ms = i->settings->sync_ms,
-		.deletes = (enum memory_deletes)i->settings->memory_deletes,
-		.log_json = str_eq(i->settings->log_format, "json"),
-		.environment_id = i->work.environment_id,
-		.work_id = i->work.id, .session_id = i->work.session_id,
-	};
-	struct error e;
-
-	if (place_make_state(&i->place, i->settings, &e) != 0) {
-		item_fail(i, "%s", e.text);
-		return;
-	}
-	s.state_dir = i->place.state;
-	i->content = content_start(i->ev, &s, buf_bytes(&i->session),
-	    &content_events, i, &e);
-	if (i->content == NULL) {
-		item_fail(i, "%s", e.text);
-		return;
-	}
-	set_phase(i, ITEM_PREPARING);
-}
-
-static void
-take_session(struct item *i)
-{
-	struct session_facts facts;
-	struct error e;
-
-	if (read_session(i, &facts, &e) != 0) {
-		item_fail(i, "the session: %s", e.text);
-	} else if (facts.terminated) {
-		log_line(DIAG_INFO, "the session has terminated");
-		item_leave(i, REASON_NOTHING);
-	} else if (facts.has_memory && !api_has_token(i->api) &&
-	    i->settings->sync_ms != 0) {
-		item_fail(i, "cannot mount the session's memories: the work "
-		    "item carried no sessions token");
-	} else if (place_open(&i->place, i->settings, i->work.session_id,
-	    &e) != 0 || audit_open(&i->audit, i->settings->audit,
-	    i->place.host, i->place.outputs, &e) != 0) {
-		item_fail(i, "%s", e.text);
-	} else {
-		i->has_content = facts.has_skills || facts.has_memory;
-		set_phase(i, ITEM_LOCKING);
-	}
-}
-
-/* Two that serve one session, or share a directory, would spoil each other's
- * files.  One whose lease was lost may need a moment to end. */
-static void
-lock_place(struct item *i)
-{
-	struct error e;
-	int r = place_lock(&i->place, &e);
-
-	if (r == -1) {
-		item_fail(i, "%s", e.text);
-	} else if (r == 0) {
-		if (is_late(i, ITEM_LOCK_MS))
-			item_fail(i, "%s: another worker has had it for %d s",
-			    i->place.host, ITEM_LOCK_MS / 1000);
-	} else if (i->has_content) {
-		start_content(i, api_token(i->api));
-	} else {
-		set_phase(i, ITEM_PREPARING);
-	}
-}
-
-static void
-session_done(void *user, struct api_response *r, const struct error *e)
-{
-	struct item *i = user;
-	struct error why;
-
-	i->fetch = NULL;
-	item_kick(i);
-	if (i->reason != REASON_NONE)
-		return;
-	if (e != NULL) {
-		item_fail(i, "the session: %s", e->text);
-	} else if (!api_is_success(r->status)) {
-		api_describe(r, &why);
-		item_fail(i, "the session: %s", why.text);
-	} else {
-		i->session = r->body;
-		buf_init(&r->body, 0);
-		item_progress(i);
-		take_session(i);
-	}
-}
-
-static const struct api_events session_events = {.done = session_done};
-
-static void
-fetch_session(struct item *i)
-{
-	char path[ITEM_PATH_MAX];
-	struct api_request r = {
-		.method = "GET", .path = path, .beta = API_BETA_AGENTS,
-		.helper = API_HELPER_WORKER, .max = CONTENT_SESSION_MAX,
-		.to_fd = -1, .retries = API_RETRIES, .timeout_ms = FETCH_MS,
-	};
-
-	item_session_path(i, "", path);
-	i->fetch = item_request(i, &r, &session_events);
-}
-
-/* ---- the sandbox ---- */
-
-/* The path of a program that stands beside this one, or name alone, to be
- * found through PATH, if there is none.  Returns out. */
-static const char *
-find_beside(const char *name, char *out, size_t cap)
-{
-	ssize_t n = readlink("/proc/self/exe", out, cap - 1);
-	char *slash;
-
-	out[n > 0 ? n : 0] = '\0';
-	slash = strrchr(out, '/');
-	if (slash != NULL && str_format(slash + 1, cap - (size_t)(slash + 1 -
-	    out), "%s", name) == 0 && access(out, X_OK) == 0)
-		return out;
-	str_format(out, cap, "%s", name);
-	return out;
-}
-
-/* The strings are those of the settings, or stay in the item. */
-static void
-fill_command(struct item *i)
-{
-	const struct settings *s = i->settings;
-	struct item_command *c = &i->command;
-	size_t n = 0;
-
-	if (s->sandbox_exec != NULL)
-		str_format(c->program, sizeof c->program, "%s",
-		    s->sandbox_exec);
-	else
-		find_beside("sandbox-exec", c->program,
-		    sizeof c->program);
-	str_format(c->call_time, sizeof c->call_time, "%lldms",
-	    (long long)s->tool_ms);
-	c->argv[n++] = c->program;
-	c->argv[n++] = "--max-call";
-	c->argv[n++] = c->call_time;
-	if (s->policy != NULL) {
-		c->argv[n++] = "--policy";
-		c->argv[n++] = s->policy;
-	}
-	if (i->relay != NULL) {
-		c->argv[n++] = "--audit";
-		c->argv[n++] = audit_relay_path(i->relay);
-	}
-	for (size_t k = 0; k < s->require.count; k++) {
-		c->argv[n++] = "--require";
-		c->argv[n++] = s->require.at[k];
-	}
-	c->argv[n++] = "--serve";
-	c->argv[n] = NULL;
-}
-
-static int
-write_policy(struct item *i, struct bytes chosen, struct error *e)
-{
-	for (size_t n = 0; n < i->mount_count; n++) {
-		if (place_make_mount(&i->place, i->mounts[n].inside, e) != 0)
-			return -1;
-	}
-	return place_write_policy(&i->place, chosen, i->mounts,
-	    i->mount_count, &i->policy, e);
-}
-
-static int
-open_relay(struct item *i, struct error *e)
-{
-	if (i->audit.fd == -1)
-		return 0;
-	i->relay = audit_relay_new(i->ev, i->settings->state, &i->audit, e);
-	return i->relay == NULL ? -1 : 0;
-}
-
-static void
-build_sandbox(struct item *i, struct bytes chosen)
-{
-	struct sandbox_settings s = {.ev = i->ev, .argv = i->command.argv};
-	struct error e;
-
-	set_phase(i, ITEM_BUILDING);
-	if (open_relay(i, &e) != 0 || write_policy(i, chosen, &e) != 0) {
-		item_fail(i, "%s", e.text);
-		return;
-	}
-	fill_command(i);
-	s.policy = buf_bytes(&i->policy);
-	i->sandbox = sandbox_new(&s, &item_sandbox_events, i, &e);
-	if (i->sandbox == NULL)
-		item_fail(i, "the sandbox: %s", e.text);
-}
-
-static void
-policy_chosen(void *user, struct bytes policy, const struct error *e)
-{
-	struct item *i = user;
-
-	i->chooser = NULL;
-	if (e != NULL)
-		item_fail(i, "%s", e->text);
-	else
-		build_sandbox(i, policy);
-}
-
-static void
-choose_policy(struct item *i)
-{
-	struct error e;
-
-	if (i->settings->policy_jq == NULL) {
-		build_sandbox(i, bytes_cstr("{}"));
-		return;
-	}
-	set_phase(i, ITEM_CHOOSING);
-	i->chooser = chooser_start(i->ev, i->settings->policy_jq,
-	    buf_bytes(&i->session), &i->work, policy_chosen, i, &e);
-	if (i->chooser == NULL)
-		item_fail(i, "%s", e.text);
 }
 
 /* ---- leaving ---- */
@@ -464,20 +148,20 @@ begin_leaving(struct item *i)
 		item_stop_beating(i);
 	}
 	if (i->reason == REASON_SIGNAL && i->ledger.current != NULL) {
-		set_phase(i, ITEM_PARTING);
+		item_set_phase(i, ITEM_PARTING);
 		i->post_ms = clock_ms();
 		item_cancel_call(i, "Error: the worker is shutting down");
 		return;
 	}
 	item_drop_call(i);
-	set_phase(i, ITEM_CLOSING);
+	item_set_phase(i, ITEM_CLOSING);
 }
 
 static void
 begin_closing(struct item *i)
 {
 	item_drop_call(i);
-	set_phase(i, ITEM_CLOSING);
+	item_set_phase(i, ITEM_CLOSING);
 }
 
 static void
@@ -485,7 +169,7 @@ close_sandbox(struct item *i)
 {
 	/* Who wants the session before the stop may have it. */
 	if (i->fetch != NULL && i->reason == REASON_LEASE &&
-	    !is_late(i, ITEM_FETCH_MS))
+	    !item_is_late(i, ITEM_FETCH_MS))
 		return;
 	api_cancel(i->fetch);
 	i->fetch = NULL;
@@ -499,7 +183,7 @@ close_sandbox(struct item *i)
 		return;
 	audit_relay_free(i->relay);
 	i->relay = NULL;
-	set_phase(i, ITEM_STORING);
+	item_set_phase(i, ITEM_STORING);
 	if (i->content != NULL && !i->content_finished)
 		content_finish(i->content, i->reason == REASON_IDLE);
 }
@@ -517,7 +201,7 @@ stop_done(void *user, struct api_response *r, const struct error *e)
 		api_describe(r, &why);
 		log_line(DIAG_ERROR, "stopping the item: %s", why.text);
 	}
-	set_phase(i, ITEM_OVER);
+	item_set_phase(i, ITEM_OVER);
 }
 
 static const struct api_events stop_events = {.done = stop_done};
@@ -539,20 +223,20 @@ release(struct item *i)
 		log_line(DIAG_INFO, "the item is left without stopping it");
 		if (i->status == EXIT_OK)
 			i->status = EXIT_TEMPORARY;
-		set_phase(i, ITEM_OVER);
+		item_set_phase(i, ITEM_OVER);
 		return;
 	}
 	item_work_path(i, "/stop", path);
-	set_phase(i, ITEM_RELEASING);
+	item_set_phase(i, ITEM_RELEASING);
 	i->stop = item_request(i, &r, &stop_events);
 	if (i->stop == NULL)
-		set_phase(i, ITEM_OVER);
+		item_set_phase(i, ITEM_OVER);
 }
 
 static void
 store(struct item *i)
 {
-	bool late = i->reason == REASON_SIGNAL && is_late(i, ITEM_FLUSH_MS);
+	bool late = i->reason == REASON_SIGNAL && item_is_late(i, ITEM_FLUSH_MS);
 
 	if (i->content != NULL && !i->content_finished && !late)
 		return;
@@ -643,11 +327,11 @@ advance(struct item *i)
 	case ITEM_BUILDING:
 		break;
 	case ITEM_LOCKING:
-		lock_place(i);
+		item_lock_place(i);
 		break;
 	case ITEM_PREPARING:
 		if (i->content == NULL || i->content_ready)
-			choose_policy(i);
+			item_choose_policy(i);
 		break;
 	case ITEM_ATTENDING:
 		if (i->stream == NULL && !ev_is_active(&i->stream_timer))
@@ -655,7 +339,7 @@ advance(struct item *i)
 		attend(i);
 		break;
 	case ITEM_PARTING:
-		if (i->ledger.current == NULL || is_late(i, ITEM_PART_MS))
+		if (i->ledger.current == NULL || item_is_late(i, ITEM_PART_MS))
 			begin_closing(i);
 		break;
 	case ITEM_CLOSING:
@@ -665,10 +349,10 @@ advance(struct item *i)
 		store(i);
 		break;
 	case ITEM_RELEASING:
-		if (is_late(i, ITEM_STOP_MS)) {
+		if (item_is_late(i, ITEM_STOP_MS)) {
 			log_line(DIAG_ERROR, "stopping the item: no answer "
 			    "in time");
-			set_phase(i, ITEM_OVER);
+			item_set_phase(i, ITEM_OVER);
 		}
 		break;
 	case ITEM_OVER:
@@ -741,7 +425,7 @@ begin(struct item *i)
 		    i->work.type);
 		item_leave(i, REASON_NOTHING);
 	} else {
-		fetch_session(i);
+		item_fetch_session(i);
 	}
 	item_kick(i);
 }

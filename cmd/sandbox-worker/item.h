@@ -3,8 +3,9 @@
  * session's files are brought, its sandbox is built, its calls are run, and
  * all is taken away again.  One per process, in one loop.
  *
- * item.c leads through the phases; item_lease.c beats; item_stream.c reads
- * the events; item_call.c runs the calls and posts their results. */
+ * item.c leads through the phases; item_prepare.c brings all there has to be;
+ * item_lease.c beats; item_stream.c reads the events; item_call.c runs the
+ * calls and posts their results. */
 #ifndef ADIT_ITEM_H
 #define ADIT_ITEM_H
 
@@ -20,6 +21,7 @@
 #include "cmd/sandbox-worker/place.h"
 #include "cmd/sandbox-worker/report.h"
 #include "cmd/sandbox-worker/sandbox.h"
+#include "cmd/sandbox-worker/sandbox_command.h"
 #include "cmd/sandbox-worker/settings.h"
 #include "cmd/sandbox-worker/sse.h"
 #include "cmd/sandbox-worker/work.h"
@@ -32,13 +34,6 @@ enum {
 	ITEM_FETCH_MS = 2000,          /* for a session not needed any more */
 	ITEM_STOP_MS = 10000,          /* for the release */
 	ITEM_FLUSH_MS = 10000,         /* for memory stores, at SIGTERM */
-	ITEM_ARGS_MAX = 2 * OPT_LIST_MAX + 16,
-};
-
-/* The command line of sandbox-exec, for each time that it is started. */
-struct item_command {
-	const char *argv[ITEM_ARGS_MAX + 1];
-	char program[PATH_MAX], call_time[32];
 };
 
 enum item_phase {
@@ -95,7 +90,7 @@ struct item {
 
 	struct place place;
 	struct chooser *chooser;
-	struct item_command command;
+	struct sandbox_command command;
 	struct sandbox *sandbox;
 	struct buf policy;
 	int sandbox_deaths;    /* in a row, without a result in between */
@@ -136,6 +131,10 @@ void item_fail(struct item *i, const char *format, ...)
 void item_kick(struct item *i);
 void item_progress(struct item *i);
 
+/* Goes to a phase, and whether that was so long ago. */
+void item_set_phase(struct item *i, enum item_phase phase);
+bool item_is_late(const struct item *i, int64_t ms);
+
 /* Starts a timer of the item, or starts it again, to fire in ms. */
 void item_set_timer(struct item *i, ev_timer *w, int64_t ms);
 
@@ -148,6 +147,11 @@ void item_session_path(const struct item *i, const char *tail,
     char out[static ITEM_PATH_MAX]);
 void item_work_path(const struct item *i, const char *tail,
     char out[static ITEM_PATH_MAX]);
+
+/* item_prepare.c: each begins a phase, or looks whether it can end. */
+void item_fetch_session(struct item *i);
+void item_lock_place(struct item *i);
+void item_choose_policy(struct item *i);
 
 /* item_lease.c */
 void item_init_lease(struct item *i);

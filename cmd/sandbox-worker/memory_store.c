@@ -2,25 +2,12 @@
 #include "cmd/sandbox-worker/memory_store.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "cmd/sandbox-worker/log.h"
-#include "cmd/sandbox-worker/stop.h"
 #include "common/clock.h"
-#include "common/jsonr.h"
-#include "common/jsonw.h"
 #include "common/str.h"
-
-enum {
-	CALL_PATH_CAP = 4096,
-	PAGE_CAP = 1024,
-	BODY_MAX = 8 * MEMORY_CONTENT_MAX, /* 6 bytes for 1, and the rest */
-	ANSWER_MAX = 1 << 20,              /* one memory */
-	FULL_LIMIT = 20,
-	BASIC_LIMIT = 100,
-};
-
-static const int64_t NO_DEADLINE = INT64_MAX;
 
 /* Warns about a memory, or with m NULL about the store. */
 __attribute__((format(printf, 3, 4))) static void
@@ -37,98 +24,103 @@ complain(const struct memory_store *s, const struct memory *m,
 	    m == NULL ? "" : m->path, m == NULL ? "" : ": ", text);
 }
 
-/* ---- calls ---- */
+/* ---- a pass over the memories ---- */
 
-/* Formats "/v1/memory_stores/STORE/memories" and what follows. */
-__attribute__((format(printf, 4, 5))) static int
-format_path(const struct memory_store *s, char *out, struct error *e,
-    const char *format, ...)
-{
-	char store[3 * MEMORY_STORE_ID_CAP] = "", rest[CALL_PATH_CAP / 2];
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(rest, sizeof rest, format, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof rest ||
-	    api_encode(store, sizeof store, s->id) != 0 ||
-	    str_format(out, CALL_PATH_CAP, "/v1/memory_stores/%s/memories%s",
-	    store, rest) != 0)
-		return error_set(e, "memory: the path of a call is too long");
-	return 0;
-}
-
-/* Calls, in what is left of the time.  Returns as api_call does. */
-static int
-call(const struct memory_store *s, struct api_request *r, int64_t deadline_ms,
-    struct api_response *ret, struct error *e)
-{
-	int64_t left_ms = deadline_ms - clock_ms();
-
-	memset(ret, 0, sizeof *ret);
-	if (deadline_ms != NO_DEADLINE && left_ms <= 0)
-		return error_set(e, "out of time");
-	if (deadline_ms == NO_DEADLINE && stop_is_asked(s->stop_fd))
-		return error_set(e, "told to stop");
-	r->beta = API_BETA_MEMORY;
-	r->helper = API_HELPER_WORKER;
-	r->to_fd = -1;
-	r->timeout_ms = left_ms < MEMORY_CALL_MS ? left_ms : MEMORY_CALL_MS;
-	/* Repeating takes time too. */
-	r->retries = left_ms < MEMORY_CALL_MS / 2 ? 0 : API_RETRIES;
-	r->final_conflict = true;
-	return api_call(s->api, r, ret, e);
-}
-
-/* Reads the answer to a call that must succeed.  The value points into
- * r->body. */
-static int
-read_answer(const struct api_response *r, struct jsonr *ret, struct error *e)
-{
-	if (!api_is_success(r->status)) {
-		api_describe(r, e);
-		return -1;
-	}
-	return jsonr_parse_object(buf_bytes(&r->body), ret, e);
-}
-
-/* ---- what a memory looks like ---- */
-
-struct item {
-	char id[MEMORY_ID_CAP], hash[MEMORY_HASH_CAP];
-	char path[MEMORY_PATH_MAX + 1];
-	struct jsonr content; /* a string, or absent */
+struct pass {
+	struct memory_stores *stores;
+	int64_t deadline_ms;
+	int stop_fd, retries;
+	const struct pass_kind *kind;
+	size_t store, memory; /* where it is */
 };
 
-/* Returns 1; 0 for what is no memory or has no place in a folder; -1 with a
- * text. */
-static int
-read_item(const struct memory_store *s, struct jsonr v, struct item *ret,
-    struct error *e)
-{
-	char type[32];
+/* What a pass is for. */
+struct pass_kind {
+	const char *what;     /* is not done to what is left in the end */
+	size_t at_once;       /* calls for each store */
+	bool (*is_wanted)(const struct memory *m);
+	void (*start)(struct calls *c, struct pass *p,
+	    struct memory_store *s, struct memory *m);
+	void (*done)(struct calls *c, void *pass,
+	    const struct calls_subject *about, struct api_response *r,
+	    const struct error *e);
+};
 
-	if (jsonr_get_str(v, "type", type, sizeof type, e) < 0)
-		return -1;
-	if (str_eq(type, "memory_prefix"))
-		return 0;
-	if (jsonr_get_str(v, "path", ret->path, sizeof ret->path, e) != 1 ||
-	    !memory_path_is_good(ret->path)) {
-		if (!str_eq(ret->path, "/.anthropic-memory-store"))
-			complain(s, NULL, "a memory's path is not usable: "
-			    "'%s'", ret->path);
-		return 0;
+/* Finds the next memory that is wanted and moves behind it. */
+static struct memory *
+find_next(struct pass *p, struct memory_store **ret)
+{
+	for (; p->store < p->stores->count; p->store++, p->memory = 0) {
+		struct memory_store *s = &p->stores->at[p->store];
+
+		while (s->active && p->memory < s->list.count) {
+			struct memory *m = s->list.at[p->memory++];
+
+			if (!p->kind->is_wanted(m))
+				continue;
+			*ret = s;
+			return m;
+		}
 	}
-	if (jsonr_get_str(v, "id", ret->id, sizeof ret->id, e) != 1)
-		return error_set(e, "a memory without id");
-	if (jsonr_get_str(v, "content_sha256", ret->hash, sizeof ret->hash,
-	    e) < 0 || jsonr_get(v, "content", &ret->content, e) < 0)
-		return -1;
-	if (ret->content.kind != JSONR_STRING)
-		ret->content.kind = JSONR_ABSENT;
-	return 1;
+	return NULL;
 }
+
+static bool
+start_next(struct calls *c, void *user)
+{
+	struct pass *p = user;
+	struct memory_store *s;
+	struct memory *m = find_next(p, &s);
+
+	if (m != NULL)
+		p->kind->start(c, p, s, m);
+	return m != NULL;
+}
+
+/* Sends call for m.  Returns 0, or -1 with a text. */
+static int
+send_call(struct calls *c, const struct pass *p, struct memory_call *call,
+    struct memory_store *s, struct memory *m, struct error *e)
+{
+	struct calls_subject about = {s, m};
+
+	call->request.retries = p->retries;
+	return calls_start(c, &call->request, &about, e);
+}
+
+static void
+count_rest(struct pass *p)
+{
+	struct memory_store *s;
+	size_t n = 0;
+
+	while (find_next(p, &s) != NULL)
+		n++;
+	if (n != 0)
+		log_line(DIAG_WARNING, "memory stores: out of time: not %s: "
+		    "%zu", p->kind->what, n);
+}
+
+/* Goes over the active stores. */
+static void
+run_pass(struct pass *p, const struct pass_kind *kind)
+{
+	size_t at_once = kind->at_once * p->stores->count;
+	struct calls_work w = {
+		.user = p, .deadline_ms = p->deadline_ms,
+		.stop_fd = p->stop_fd, .next = start_next, .done = kind->done,
+		.at_once = at_once < CALLS_MAX ? at_once : CALLS_MAX,
+	};
+
+	p->kind = kind;
+	p->store = p->memory = 0;
+	if (at_once == 0)
+		return;
+	if (calls_run(p->stores->calls, &w) != 0)
+		count_rest(p);
+}
+
+/* ---- pulling ---- */
 
 /* Writes content, which the store has under hash, to the folder. */
 static void
@@ -150,7 +142,8 @@ take_content(struct memory_store *s, struct memory *m, struct bytes content,
 }
 
 static void
-take_item(struct memory_store *s, struct memory *m, const struct item *item)
+take_item(struct memory_store *s, struct memory *m,
+    const struct memory_item *item)
 {
 	struct buf content;
 
@@ -163,242 +156,160 @@ take_item(struct memory_store *s, struct memory *m, const struct item *item)
 	buf_reset(&content);
 }
 
-/* ---- listing ---- */
-
-/* What is done with each memory of a listing.  Returns 0, or -1 with a
- * text. */
-typedef int take_fn(struct memory_store *s, const struct item *item,
-    struct error *e);
-
-static int
-take_page(struct memory_store *s, struct jsonr answer, take_fn *take,
-    struct error *e)
+static bool
+is_pull(const struct memory *m)
 {
-	struct jsonr data, v;
-	struct jsonr_iter i;
-	struct item item;
-	int r;
-
-	if (jsonr_get(answer, "data", &data, e) < 0)
-		return -1;
-	if (data.kind != JSONR_ARRAY)
-		return error_set(e, "data: not an array");
-	jsonr_iter_init(&i, data);
-	while (jsonr_next(&i, NULL, &v)) {
-		memset(&item, 0, sizeof item);
-		r = read_item(s, v, &item, e);
-		if (r < 0 || (r == 1 && take(s, &item, e) != 0))
-			return -1;
-	}
-	return 0;
+	return m->action == MEMORY_PULL;
 }
-
-/* Gets one page and the name of the next, "" for none. */
-static int
-list_page(struct memory_store *s, bool full, char page[static PAGE_CAP],
-    take_fn *take, int64_t deadline_ms, struct error *e)
-{
-	char path[CALL_PATH_CAP], encoded[CALL_PATH_CAP / 4] = "";
-	struct api_request r = {.method = "GET", .path = path,
-	    .max = MEMORY_PAGE_LEN_MAX};
-	struct api_response answer = {.status = 0};
-	struct jsonr v;
-	int result = -1;
-
-	if (api_encode(encoded, sizeof encoded, page) != 0)
-		return error_set(e, "next_page: too long");
-	if (format_path(s, path, e, "?view=%s&limit=%d%s%s",
-	    full ? "full" : "basic", full ? FULL_LIMIT : BASIC_LIMIT,
-	    page[0] != '\0' ? "&page=" : "", encoded) != 0)
-		return -1;
-	if (call(s, &r, deadline_ms, &answer, e) == 0 &&
-	    read_answer(&answer, &v, e) == 0 &&
-	    jsonr_get_str(v, "next_page", page, PAGE_CAP, e) >= 0)
-		result = take_page(s, v, take, e);
-	api_response_done(&answer);
-	return result;
-}
-
-static int
-list(struct memory_store *s, bool full, take_fn *take, int64_t deadline_ms,
-    struct error *e)
-{
-	char page[PAGE_CAP] = "";
-
-	for (int n = 0; n < MEMORY_PAGES_MAX; n++) {
-		if (list_page(s, full, page, take, deadline_ms, e) != 0)
-			return -1;
-		if (page[0] == '\0')
-			return 0;
-	}
-	return error_set(e, "more than %d pages", MEMORY_PAGES_MAX);
-}
-
-static struct memory *
-note_item(struct memory_store *s, const struct item *item, struct error *e)
-{
-	struct memory *m = memory_add(&s->list, item->path);
-
-	if (m == NULL) {
-		error_errno(e, "more than %d memories", MEMORY_COUNT_MAX);
-		return NULL;
-	}
-	str_format(m->id, sizeof m->id, "%s", item->id);
-	str_format(m->remote, sizeof m->remote, "%s", item->hash);
-	return m;
-}
-
-static int
-note_remote(struct memory_store *s, const struct item *item, struct error *e)
-{
-	if (item->hash[0] == '\0')
-		return error_set(e, "a memory without content_sha256");
-	return note_item(s, item, e) == NULL ? -1 : 0;
-}
-
-/* ---- pulling ---- */
 
 static void
-pull(struct memory_store *s, struct memory *m, int64_t deadline_ms)
+pull(struct calls *c, struct pass *p, struct memory_store *s,
+    struct memory *m)
 {
-	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP] = "";
-	struct api_request r = {.method = "GET", .path = path,
-	    .max = ANSWER_MAX};
-	struct api_response answer = {.status = 0};
-	struct item item = {.id = ""};
+	struct memory_call call;
+	struct error e;
+
+	if (memory_call_get(&call, s->id, m, &e) != 0 ||
+	    send_call(c, p, &call, s, m, &e) != 0)
+		complain(s, m, "%s", e.text);
+	memory_call_done(&call);
+}
+
+static void
+pull_done(struct calls *c, void *pass, const struct calls_subject *about,
+    struct api_response *r, const struct error *failure)
+{
+	struct memory *m = about->item;
+	struct memory_item item;
 	struct jsonr v;
 	struct error e;
 
-	if (api_encode(id, sizeof id, m->id) != 0 ||
-	    format_path(s, path, &e, "/%s?view=full", id) != 0)
-		return;
-	if (call(s, &r, deadline_ms, &answer, &e) != 0) {
-		complain(s, m, "%s", e.text);
-	} else if (answer.status == 404) {
+	(void)c;
+	(void)pass;
+	if (failure != NULL) {
+		complain(about->group, m, "%s", failure->text);
+	} else if (r->status == 404) {
 		; /* it was deleted after the listing: the next one says so */
-	} else if (read_answer(&answer, &v, &e) != 0 ||
-	    read_item(s, v, &item, &e) < 0) {
-		complain(s, m, "%s", e.text);
+	} else if (memory_answer_parse(r, &v, &e) != 0 ||
+	    memory_item_parse(v, &item, &e) < 0) {
+		complain(about->group, m, "%s", e.text);
 	} else if (item.content.kind == JSONR_STRING) {
-		take_item(s, m, &item);
+		take_item(about->group, m, &item);
 	}
-	api_response_done(&answer);
 }
 
-static int
-download(struct memory_store *s, const struct item *item, struct error *e)
-{
-	struct memory *m = note_item(s, item, e);
-
-	if (m == NULL)
-		return -1;
-	if (item->content.kind == JSONR_STRING)
-		take_item(s, m, item);
-	else
-		pull(s, m, NO_DEADLINE);
-	return 0;
-}
+static const struct pass_kind pulls = {
+	.what = "fetched", .at_once = MEMORY_PULLS_AT_ONCE,
+	.is_wanted = is_pull, .start = pull, .done = pull_done,
+};
 
 /* ---- pushing ---- */
 
-static int
-format_body(struct buf *body, const struct memory *m, bool update,
-    struct bytes content)
+static bool
+is_push(const struct memory *m)
 {
-	struct jsonw w;
+	return m->action == MEMORY_CREATE || m->action == MEMORY_UPDATE;
+}
 
-	jsonw_init(&w, body);
-	jsonw_open(&w, '{');
-	if (!update)
-		jsonw_key_str(&w, "path", m->path);
-	jsonw_key(&w, "content");
-	jsonw_bytes(&w, content);
-	if (update) {
-		jsonw_key(&w, "precondition");
-		jsonw_open(&w, '{');
-		jsonw_key_str(&w, "type", "content_sha256");
-		jsonw_key_str(&w, "content_sha256", m->base_remote);
-		jsonw_close(&w, '}');
+static int
+make_push(struct memory_call *call, const struct memory_store *s,
+    const struct memory *m, struct bytes content, struct error *e)
+{
+	return m->action == MEMORY_UPDATE && m->id[0] != '\0'
+	    ? memory_call_update(call, s->id, m, content, e)
+	    : memory_call_create(call, s->id, m, content, e);
+}
+
+static void
+push(struct calls *c, struct pass *p, struct memory_store *s,
+    struct memory *m)
+{
+	char hash[MEMORY_HASH_CAP];
+	struct memory_call call;
+	struct buf content;
+	struct error e;
+
+	buf_init(&content, MEMORY_CONTENT_MAX + 1);
+	/* What is sent is what is there now, not what the scan saw. */
+	if (memory_files_read(&s->files, m->path, &content, hash) == 0) {
+		if (make_push(&call, s, m, buf_bytes(&content), &e) != 0 ||
+		    send_call(c, p, &call, s, m, &e) != 0)
+			complain(s, m, "not uploaded: %s", e.text);
+		else
+			str_format(m->sent, sizeof m->sent, "%s", hash);
+		memory_call_done(&call);
 	}
-	jsonw_close(&w, '}');
-	return jsonw_ok(&w) ? 0 : -1;
+	buf_reset(&content);
 }
 
 /* The store has what was sent. */
 static void
-note_pushed(struct memory *m, const char *hash,
-    const struct api_response *answer)
+note_pushed(struct memory *m, const struct api_response *r)
 {
 	char remote[MEMORY_HASH_CAP] = "", id[MEMORY_ID_CAP];
+	char sent[MEMORY_HASH_CAP];
 	struct jsonr v;
 	struct error e;
 
-	if (jsonr_parse_object(buf_bytes(&answer->body), &v, &e) == 0) {
+	if (jsonr_parse_object(buf_bytes(&r->body), &v, &e) == 0) {
 		if (jsonr_get_str(v, "id", id, sizeof id, &e) == 1)
 			str_format(m->id, sizeof m->id, "%s", id);
 		if (jsonr_get_str(v, "content_sha256", remote, sizeof remote,
 		    &e) != 1)
 			remote[0] = '\0';
 	}
-	memory_agree(m, hash, remote[0] != '\0' ? remote : hash);
+	str_format(sent, sizeof sent, "%s", m->sent);
+	memory_agree(m, sent, remote[0] != '\0' ? remote : sent);
 }
 
-/* Sends content.  Returns the status of the answer, 0 if there was none. */
-static long
-send_content(struct memory_store *s, struct memory *m, bool update,
-    struct bytes content, const char *hash, int64_t deadline_ms)
+/* It did not arrive, or that is not known: then it stays in m->sent. */
+static void
+note_not_pushed(struct memory *m, const struct api_response *r, long status)
 {
-	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP] = "";
-	struct api_request r = {.method = "POST", .path = path,
-	    .max = ANSWER_MAX};
-	struct api_response answer = {.status = 0};
-	struct error e = {.text = ""};
-	struct buf body;
-	long status = 0;
-
-	buf_init(&body, BODY_MAX);
-	if (api_encode(id, sizeof id, update ? m->id : "") != 0 ||
-	    format_path(s, path, &e, "%s%s", update ? "/" : "", id) != 0 ||
-	    format_body(&body, m, update, content) != 0)
-		goto out;
-	r.body = buf_bytes(&body);
-	if (call(s, &r, deadline_ms, &answer, &e) == 0) {
-		status = answer.status;
-		if (!api_is_success(status))
-			api_describe(&answer, &e);
-	}
-	if (api_is_success(status))
-		note_pushed(m, hash, &answer);
-	else if (status == 400 || status == 413)
-		str_format(m->refused, sizeof m->refused, "%s", hash);
-	else if (answer.ambiguous || !api_is_fatal(status))
-		str_format(m->sent, sizeof m->sent, "%s", hash);
-	if (!api_is_success(status) && !(update && status == 404))
-		complain(s, m, "not uploaded: %s", e.text);
-out:
-	api_response_done(&answer);
-	buf_reset(&body);
-	return status;
+	if (status == 400 || status == 413)
+		str_format(m->refused, sizeof m->refused, "%s", m->sent);
+	else if (r->ambiguous || !api_is_fatal(status))
+		return;
+	m->sent[0] = '\0';
 }
 
 static void
-push(struct memory_store *s, struct memory *m, int64_t deadline_ms)
+push_done(struct calls *c, void *pass, const struct calls_subject *about,
+    struct api_response *r, const struct error *failure)
 {
-	bool update = m->action == MEMORY_UPDATE && m->id[0] != '\0';
-	char hash[MEMORY_HASH_CAP];
-	struct buf content;
+	struct memory *m = about->item;
+	long status = failure != NULL ? 0 : r->status;
+	struct error e;
 
-	buf_init(&content, MEMORY_CONTENT_MAX + 1);
-	/* What is sent is what is there now, not what the scan saw. */
-	if (memory_files_read(&s->files, m->path, &content, hash) == 0 &&
-	    send_content(s, m, update, buf_bytes(&content), hash,
-	    deadline_ms) == 404 && update)
-		send_content(s, m, false, buf_bytes(&content), hash,
-		    deadline_ms);
-	buf_reset(&content);
+	if (api_is_success(status)) {
+		note_pushed(m, r);
+		return;
+	}
+	note_not_pushed(m, r, status);
+	if (status == 404 && m->action == MEMORY_UPDATE) {
+		m->action = MEMORY_CREATE;
+		push(c, pass, about->group, m);
+		return;
+	}
+	if (failure == NULL)
+		api_describe(r, &e);
+	complain(about->group, m, "%s: %s", r->ambiguous
+	    ? "perhaps not uploaded" : "not uploaded",
+	    failure != NULL ? failure->text : e.text);
 }
 
+static const struct pass_kind pushes = {
+	.what = "uploaded", .at_once = MEMORY_PUSHES_AT_ONCE,
+	.is_wanted = is_push, .start = push, .done = push_done,
+};
+
 /* ---- deleting ---- */
+
+static bool
+is_delete(const struct memory *m)
+{
+	return m->action == MEMORY_DELETE_REMOTE;
+}
 
 static bool
 is_absent(const struct memory_store *s, const struct memory *m)
@@ -415,31 +326,45 @@ is_absent(const struct memory_store *s, const struct memory *m)
 }
 
 static void
-delete_remote(struct memory_store *s, struct memory *m, int64_t deadline_ms)
+delete_remote(struct calls *c, struct pass *p, struct memory_store *s,
+    struct memory *m)
 {
-	char path[CALL_PATH_CAP], id[3 * MEMORY_ID_CAP] = "";
-	char hash[3 * MEMORY_HASH_CAP] = "";
-	struct api_request r = {.method = "DELETE", .path = path,
-	    .max = ANSWER_MAX};
-	struct api_response answer = {.status = 0};
-	struct error e = {.text = ""};
+	struct memory_call call;
+	struct error e;
 
-	if (!is_absent(s, m) || api_encode(id, sizeof id, m->id) != 0 ||
-	    api_encode(hash, sizeof hash, m->base_remote) != 0 ||
-	    format_path(s, path, &e, "/%s?expected_content_sha256=%s", id,
-	    hash) != 0)
+	if (!is_absent(s, m))
 		return;
-	if (call(s, &r, deadline_ms, &answer, &e) == 0 &&
-	    (api_is_success(answer.status) || answer.status == 404)) {
-		memory_agree(m, "", "");
-	} else {
-		/* 409 and 412: it has changed, and stays. */
-		if (answer.status != 0)
-			api_describe(&answer, &e);
+	if (memory_call_delete(&call, s->id, m, &e) != 0 ||
+	    send_call(c, p, &call, s, m, &e) != 0)
 		complain(s, m, "not deleted: %s", e.text);
-	}
-	api_response_done(&answer);
+	memory_call_done(&call);
 }
+
+static void
+delete_done(struct calls *c, void *pass, const struct calls_subject *about,
+    struct api_response *r, const struct error *failure)
+{
+	struct memory *m = about->item;
+	struct error e;
+
+	(void)c;
+	(void)pass;
+	if (failure == NULL && (api_is_success(r->status) ||
+	    r->status == 404)) {
+		memory_agree(m, "", "");
+		return;
+	}
+	/* 409 and 412: it has changed, and stays. */
+	if (failure == NULL)
+		api_describe(r, &e);
+	complain(about->group, m, "not deleted: %s",
+	    failure != NULL ? failure->text : e.text);
+}
+
+static const struct pass_kind deletions = {
+	.what = "deleted", .at_once = MEMORY_PUSHES_AT_ONCE,
+	.is_wanted = is_delete, .start = delete_remote, .done = delete_done,
+};
 
 static void
 delete_local(struct memory_store *s, struct memory *m)
@@ -450,11 +375,159 @@ delete_local(struct memory_store *s, struct memory *m)
 		complain(s, m, "not deleted: %s", strerror(errno));
 }
 
+/* ---- listing ---- */
+
+struct listing {
+	struct memory_stores *stores;
+	bool full;
+	size_t store;         /* the next to begin with */
+	/* What is done with each memory.  Returns 0, or -1 with a text. */
+	int (*take)(struct memory_store *s, const struct memory_item *item,
+	    struct error *e);
+};
+
+static struct memory *
+note_item(struct memory_store *s, const struct memory_item *item,
+    struct error *e)
+{
+	struct memory *m = memory_add(&s->list, item->path);
+
+	if (m == NULL) {
+		error_errno(e, "more than %d memories", MEMORY_COUNT_MAX);
+		return NULL;
+	}
+	str_format(m->id, sizeof m->id, "%s", item->id);
+	str_format(m->remote, sizeof m->remote, "%s", item->hash);
+	return m;
+}
+
+static int
+take_remote(struct memory_store *s, const struct memory_item *item,
+    struct error *e)
+{
+	if (item->hash[0] == '\0')
+		return error_set(e, "a memory without content_sha256");
+	return note_item(s, item, e) == NULL ? -1 : 0;
+}
+
+/* What came without its content is pulled later. */
+static int
+take_whole(struct memory_store *s, const struct memory_item *item,
+    struct error *e)
+{
+	struct memory *m = note_item(s, item, e);
+
+	if (m == NULL)
+		return -1;
+	if (item->content.kind == JSONR_STRING)
+		take_item(s, m, item);
+	else
+		m->action = MEMORY_PULL;
+	return 0;
+}
+
+static int
+take_page(const struct listing *l, struct memory_store *s,
+    struct jsonr answer, struct error *e)
+{
+	struct memory_item item;
+	struct jsonr data, v;
+	struct jsonr_iter i;
+
+	if (jsonr_get(answer, "data", &data, e) < 0)
+		return -1;
+	if (data.kind != JSONR_ARRAY)
+		return error_set(e, "data: not an array");
+	jsonr_iter_init(&i, data);
+	while (jsonr_next(&i, NULL, &v)) {
+		int r = memory_item_parse(v, &item, e);
+
+		if (item.misplaced)
+			complain(s, NULL, "a memory's path is not usable: "
+			    "'%s'", item.path);
+		if (r < 0 || (r == 1 && l->take(s, &item, e) != 0))
+			return -1;
+	}
+	return 0;
+}
+
+static void
+list_page(struct calls *c, const struct listing *l, struct memory_store *s)
+{
+	struct calls_subject about = {s, NULL};
+	struct memory_call call;
+
+	if (memory_call_list(&call, s->id, l->full, s->page, &s->why) == 0)
+		calls_start(c, &call.request, &about, &s->why);
+	memory_call_done(&call);
+}
+
+static bool
+list_next(struct calls *c, void *user)
+{
+	struct listing *l = user;
+
+	if (l->store == l->stores->count)
+		return false;
+	list_page(c, l, &l->stores->at[l->store++]);
+	return true;
+}
+
+static void
+list_done(struct calls *c, void *user, const struct calls_subject *about,
+    struct api_response *r, const struct error *failure)
+{
+	const struct listing *l = user;
+	struct memory_store *s = about->group;
+	struct jsonr v;
+
+	if (failure != NULL) {
+		s->why = *failure;
+		return;
+	}
+	if (memory_answer_parse(r, &v, &s->why) != 0 || jsonr_get_str(v,
+	    "next_page", s->page, sizeof s->page, &s->why) < 0 ||
+	    take_page(l, s, v, &s->why) != 0)
+		return;
+	if (s->page[0] == '\0')
+		s->active = true;
+	else if (++s->pages == MEMORY_PAGES_MAX)
+		error_set(&s->why, "more than %d pages", MEMORY_PAGES_MAX);
+	else
+		list_page(c, l, s);
+}
+
+/* Lists all stores; those of which that fails have a reason, and are not
+ * active. */
+static void
+list(struct memory_stores *stores, bool full, const struct pass *p)
+{
+	struct listing l = {.stores = stores, .full = full,
+	    .take = full ? take_whole : take_remote};
+	struct calls_work w = {
+		.user = &l, .deadline_ms = p->deadline_ms,
+		.stop_fd = p->stop_fd, .next = list_next, .done = list_done,
+		/* Pages with all the content are large. */
+		.at_once = full ? 1 : stores->count,
+	};
+
+	for (size_t i = 0; i < stores->count; i++) {
+		struct memory_store *s = &stores->at[i];
+
+		s->active = false;
+		s->page[0] = '\0';
+		s->pages = 0;
+		error_set(&s->why, "not listed in time");
+	}
+	if (stores->count != 0)
+		calls_run(stores->calls, &w);
+}
+
 /* ---- a sync ---- */
 
-/* What needs no call, and what comes down. */
+/* What needs no call. */
 static void
-act_locally(struct memory_store *s, struct memory *m, int64_t deadline_ms)
+act_locally(struct memory_store *s, struct memory *m)
 {
 	switch (m->action) {
 	case MEMORY_ADOPT:
@@ -464,9 +537,6 @@ act_locally(struct memory_store *s, struct memory *m, int64_t deadline_ms)
 	case MEMORY_FORGET:
 		memory_agree(m, "", "");
 		break;
-	case MEMORY_PULL:
-		pull(s, m, deadline_ms);
-		break;
 	case MEMORY_DELETE_LOCAL:
 		delete_local(s, m);
 		break;
@@ -475,32 +545,13 @@ act_locally(struct memory_store *s, struct memory *m, int64_t deadline_ms)
 		break;
 	case MEMORY_NOTHING:
 	case MEMORY_KEEP:
+	case MEMORY_PULL:
 	case MEMORY_CREATE:
 	case MEMORY_UPDATE:
 	case MEMORY_DELETE_REMOTE:
 	case MEMORY_WAIT:
 		break;
 	}
-}
-
-static bool
-is_upload(const struct memory *m)
-{
-	return m->action == MEMORY_CREATE || m->action == MEMORY_UPDATE;
-}
-
-static void
-act(struct memory_store *s, int64_t deadline_ms)
-{
-	for (size_t i = 0; i < s->list.count; i++)
-		act_locally(s, s->list.at[i], deadline_ms);
-	for (size_t i = 0; i < s->list.count; i++)
-		if (is_upload(s->list.at[i]))
-			push(s, s->list.at[i], deadline_ms);
-	for (size_t i = 0; i < s->list.count; i++)
-		if (s->list.at[i]->action == MEMORY_DELETE_REMOTE)
-			delete_remote(s, s->list.at[i], deadline_ms);
-	memory_list_compact(&s->list);
 }
 
 static void
@@ -525,52 +576,122 @@ plan(struct memory_store *s, bool final, bool upload_only)
 	memory_plan(&s->list, &sync);
 }
 
-void
-memory_store_sync(struct memory_store *s, bool final, int64_t deadline_ms)
+static void
+forget_remote(struct memory_store *s)
 {
-	struct error e;
-
 	for (size_t i = 0; i < s->list.count; i++)
 		s->list.at[i]->remote[0] = '\0';
-	if (list(s, false, note_remote, deadline_ms, &e) != 0) {
-		complain(s, NULL, "not synced: %s", e.text);
+}
+
+static void
+begin_sync(struct memory_store *s, bool final)
+{
+	if (!s->active) {
+		complain(s, NULL, "not synced: %s", s->why.text);
 		return;
 	}
 	plan(s, final, false);
-	act(s, deadline_ms);
+	for (size_t i = 0; i < s->list.count; i++)
+		act_locally(s, s->list.at[i]);
 }
 
 void
-memory_store_flush(struct memory_store *s, int64_t deadline_ms)
+memory_stores_sync(struct memory_stores *stores, bool final,
+    int64_t deadline_ms)
 {
-	if (s->read_only)
-		return;
-	plan(s, true, true);
-	for (size_t i = 0; i < s->list.count; i++)
-		if (is_upload(s->list.at[i]))
-			push(s, s->list.at[i], deadline_ms);
+	struct pass p = {
+		.stores = stores, .deadline_ms = deadline_ms, .stop_fd = -1,
+		.retries = final ? MEMORY_LAST_RETRIES : API_RETRIES,
+	};
+
+	for (size_t i = 0; i < stores->count; i++)
+		forget_remote(&stores->at[i]);
+	list(stores, false, &p);
+	for (size_t i = 0; i < stores->count; i++)
+		begin_sync(&stores->at[i], final);
+	run_pass(&p, &pulls);
+	run_pass(&p, &pushes);
+	run_pass(&p, &deletions);
+	for (size_t i = 0; i < stores->count; i++)
+		if (stores->at[i].active)
+			memory_list_compact(&stores->at[i].list);
+}
+
+void
+memory_stores_flush(struct memory_stores *stores, int64_t deadline_ms)
+{
+	struct pass p = {
+		.stores = stores, .deadline_ms = deadline_ms, .stop_fd = -1,
+		.retries = MEMORY_LAST_RETRIES,
+	};
+
+	for (size_t i = 0; i < stores->count; i++) {
+		struct memory_store *s = &stores->at[i];
+
+		s->active = !s->read_only;
+		if (s->active)
+			plan(s, true, true);
+	}
+	run_pass(&p, &pushes);
+}
+
+/* ---- the beginning and the end ---- */
+
+static int
+fill(struct memory_stores *stores, struct error *e)
+{
+	struct pass p = {
+		.stores = stores, .deadline_ms = CALLS_NO_DEADLINE,
+		.stop_fd = stores->stop_fd, .retries = API_RETRIES,
+	};
+
+	list(stores, true, &p);
+	for (size_t i = 0; i < stores->count; i++) {
+		if (stores->at[i].active)
+			continue;
+		*e = stores->at[i].why;
+		return error_prefix(e, "memory store %s",
+		    stores->at[i].name);
+	}
+	run_pass(&p, &pulls);
+	return 0;
 }
 
 int
-memory_store_open(struct memory_store *s, int parent_fd, struct error *e)
+memory_stores_open(struct memory_stores *stores, int parent_fd,
+    struct error *e)
 {
-	memory_list_init(&s->list);
-	if (memory_files_open(&s->files, parent_fd, s->folder, s->id, e) != 0)
-		return -1;
-	if (list(s, true, download, NO_DEADLINE, e) == 0)
-		return 0;
-	error_prefix(e, "memory store %s", s->name);
-	memory_store_close(s);
-	return -1;
+	int r = 0;
+
+	for (size_t i = 0; i < stores->count; i++) {
+		memory_list_init(&stores->at[i].list);
+		stores->at[i].files.root_fd = -1;
+	}
+	for (size_t i = 0; i < stores->count && r == 0; i++) {
+		struct memory_store *s = &stores->at[i];
+
+		r = memory_files_open(&s->files, parent_fd, s->folder, s->id,
+		    e);
+	}
+	if (r == 0)
+		r = fill(stores, e);
+	if (r != 0)
+		memory_stores_close(stores);
+	return r;
 }
 
 void
-memory_store_close(struct memory_store *s)
+memory_stores_close(struct memory_stores *stores)
 {
 	struct error e;
 
-	if (s->files.root_fd != -1 &&
-	    memory_files_remove_all(&s->files, &e) != 0)
-		complain(s, NULL, "%s", e.text);
-	memory_list_done(&s->list);
+	for (size_t i = 0; i < stores->count; i++) {
+		struct memory_store *s = &stores->at[i];
+
+		if (s->files.root_fd != -1 &&
+		    memory_files_remove_all(&s->files, &e) != 0)
+			complain(s, NULL, "%s", e.text);
+		memory_list_done(&s->list);
+	}
+	stores->count = 0;
 }

@@ -71,87 +71,6 @@ make_dir(const char *dir, const char *name, char out[static PATH_MAX],
 	return r;
 }
 
-/* The directory that path is in. */
-static int
-find_parent(const char *path, char out[static PATH_MAX])
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
-
-	if (slash == NULL)
-		return realpath(".", out) == NULL ? -1 : 0;
-	return str_format(dir, sizeof dir, "%.*s", (int)(slash - path) + 1,
-	    path) != 0 || realpath(dir, out) == NULL ? -1 : 0;
-}
-
-static bool
-is_in(const char *dir, const char *given, bool shared)
-{
-	char real[PATH_MAX];
-
-	if (given == NULL || realpath(given, real) == NULL)
-		return false;
-	return str_is_within(dir, real) && (shared || !str_eq(dir, real));
-}
-
-/* Whether sessions can write to dir: it lies in the working directory of all,
- * or below one that holds a directory for each. */
-static bool
-is_writable(const struct settings *s, const char *dir)
-{
-	return is_in(dir, s->workspaces, false) ||
-	    is_in(dir, s->outputs, false) ||
-	    (s->workspaces == NULL && is_in(dir, s->workdir, true));
-}
-
-/* The file itself may be a link, and the name of one. */
-static int
-judge_path(const struct settings *s, const char *option, const char *path,
-    struct error *e)
-{
-	char at[2][PATH_MAX];
-	bool known[2];
-
-	if (path == NULL)
-		return 0;
-	known[0] = find_parent(path, at[0]) == 0;
-	known[1] = realpath(path, at[1]) != NULL &&
-	    find_parent(at[1], at[1]) == 0;
-	for (int i = 0; i < 2; i++) {
-		if (known[i] && is_writable(s, at[i]))
-			return error_set(e, "%s %s: sessions can write where "
-			    "it lies", option, path);
-	}
-	return 0;
-}
-
-int
-place_judge(const struct settings *s, struct error *e)
-{
-	const struct {
-		const char *option, *path;
-	} named[] = {
-		{"--environment-key-file", s->key_file}, {"--ca", s->ca},
-		{"--policy", s->policy}, {"--policy-jq", s->policy_jq},
-		{"--sandbox-exec", s->sandbox_exec}, {"--audit", s->audit},
-		{"--metrics", s->metrics},
-	};
-	char real[PATH_MAX];
-
-	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
-		if (judge_path(s, named[i].option, named[i].path, e) != 0)
-			return -1;
-	}
-	if (realpath(s->state, real) != NULL && is_writable(s, real))
-		return error_set(e, "--state %s: sessions can write where it "
-		    "lies", s->state);
-	if (s->outputs != NULL && realpath(s->outputs, real) != NULL &&
-	    is_writable(s, real))
-		return error_set(e, "--outputs %s: sessions can write where "
-		    "it lies", s->outputs);
-	return 0;
-}
-
 static int
 check_path(const char *path, struct error *e)
 {
@@ -183,17 +102,16 @@ find_workdir(struct place *p, const struct settings *s, const char *name,
 	return 0;
 }
 
-/* A file with the key may lie where sandboxes see it, /etc for one, and be of
+/* A file with a secret may lie where sandboxes see it, /etc for one, and be of
  * the user whom they run as. */
 static void
-find_key_file(struct place *p, const struct settings *s)
+find_masks(struct place *p)
 {
-	if (s->key_file == NULL || realpath(s->key_file, p->key_file) == NULL)
-		p->key_file[0] = '\0';
-	for (char *c = p->key_file; *c != '\0'; c++) {
-		/* It becomes a pattern. */
-		if (strchr("*?[]{}!\\", *c) != NULL)
-			*c = '?';
+	const struct secret_file *f;
+
+	for (size_t i = 0; (f = secret_file_get(i)) != NULL; i++) {
+		if (secret_file_format_mask(f, p->masks[p->mask_count]) == 0)
+			p->mask_count++;
 	}
 }
 
@@ -205,7 +123,7 @@ place_open(struct place *p, const struct settings *s,
 
 	*p = (struct place){.lock_fd = -1};
 	place_name(session_id, name);
-	find_key_file(p, s);
+	find_masks(p);
 	if (find_workdir(p, s, name, e) != 0 || check_path(p->host, e) != 0)
 		return -1;
 	if (s->outputs != NULL && (make_dir(s->outputs, name, p->outputs, e)
@@ -412,14 +330,14 @@ add_masks(const struct place *p, struct jsonr base, struct jsonw *w,
 
 	if (jsonr_get(base, "mask", &given, e) == -1)
 		return -1;
-	if (given.kind == JSONR_ABSENT && p->key_file[0] == '\0')
+	if (given.kind == JSONR_ABSENT && p->mask_count == 0)
 		return 0;
 	jsonw_key(w, "mask");
 	jsonw_open(w, '[');
 	if (copy_list(base, "mask", w, e) != 0)
 		return -1;
-	if (p->key_file[0] != '\0')
-		jsonw_bytes(w, bytes_cstr(p->key_file));
+	for (size_t i = 0; i < p->mask_count; i++)
+		jsonw_bytes(w, bytes_cstr(p->masks[i]));
 	jsonw_close(w, ']');
 	return 0;
 }

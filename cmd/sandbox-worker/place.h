@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "cmd/sandbox-worker/content.h"
+#include "cmd/sandbox-worker/secret_file.h"
 #include "cmd/sandbox-worker/settings.h"
 #include "common/buf.h"
 
@@ -17,17 +18,13 @@ struct place {
 	char host[PATH_MAX];     /* the working directory */
 	char inside[PATH_MAX];   /* its name in the sandbox */
 	char outputs[PATH_MAX];  /* "" if there are none */
-	char key_file[PATH_MAX]; /* is masked, as a pattern; "" for none */
+	char masks[SECRET_FILES_MAX][PATH_MAX]; /* patterns */
+	size_t mask_count;
 	char state[PATH_MAX];    /* private, for this process; "" for none */
 	/* Directories in host that were made to mount something on. */
 	char made[PLACE_MADE_MAX][PATH_MAX];
 	size_t made_count;
 };
-
-/* Refuses settings with which a session could read or change what is not
- * its own: a file that is named there, or another directory, lies where
- * sessions can write.  Returns 0 or -1 with a text. */
-int place_judge(const struct settings *s, struct error *e);
 
 /* Finds or makes the directories that are shown.  Returns 0 or -1 with a text. */
 int place_open(struct place *p, const struct settings *s,

@@ -5,6 +5,7 @@
 #include "cmd/sandbox-worker/claim.h"
 #include "cmd/sandbox-worker/command.h"
 #include "cmd/sandbox-worker/item.h"
+#include "cmd/sandbox-worker/judge.h"
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/secret.h"
 #include "common/exit.h"
@@ -61,8 +62,8 @@ read_item(struct settings *s, struct claim *ret, struct error *e)
 		s->key = ret->key;
 	if (r == 0 && ret->headers[0] != '\0')
 		s->headers = ret->headers;
-	if (r == 0 && ret->key_file[0] != '\0')
-		s->key_file = ret->key_file;
+	for (size_t i = 0; r == 0 && i < ret->file_count; i++)
+		r = secret_file_add("--item-fd", ret->files[i], e);
 	if (in.mem != NULL)
 		secret_wipe(in.mem, in.size);
 	buf_reset(&in);
@@ -113,7 +114,7 @@ command_run(int argc, char **argv)
 	if (settings_parse(&settings_run, argc, argv, &s, &status) !=
 	    OPT_RUN)
 		return status;
-	if (place_judge(&s, &e) != 0)
+	if (judge_settings(&s, &e) != 0)
 		return opt_usage_error(&settings_run, &e);
 	if (s.item_fd == -1 && take_item(&s, work, &e) != 0)
 		return opt_usage_error(&settings_run, &e);

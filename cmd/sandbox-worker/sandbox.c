@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -170,21 +169,6 @@ on_hello(void *user, struct bytes json)
 }
 
 static void
-on_auth(void *user, struct bytes token)
-{
-	(void)user;
-	(void)token;
-}
-
-static void
-on_goaway(void *user, const struct frame_reason *why, uint32_t last)
-{
-	(void)user;
-	(void)why;
-	(void)last;
-}
-
-static void
 on_open(void *user, struct chan_stream *stream, struct bytes json)
 {
 	struct sandbox *s = user;
@@ -309,9 +293,8 @@ on_closed(void *user, struct chan_stream *stream,
 }
 
 static const struct chan_events events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
-	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
-	.writable = on_writable, .closed = on_closed,
+	.hello = on_hello, .open = on_open, .data = on_data, .end = on_end,
+	.event = on_event, .writable = on_writable, .closed = on_closed,
 };
 
 /* ---- the child ---- */
@@ -395,15 +378,10 @@ start_hop(struct sandbox *s, int fd, struct error *e)
 	};
 	struct hop_peer self = {
 		.name = "sandbox-worker", .version = ADIT_VERSION_STRING};
-	struct transport t;
 
 	hop.limits.window = WINDOW;
 	hop.limits.streams = 8;
-	if (hop_fd_transport(fd, fd, &t) != 0) {
-		close(fd);
-		return error_errno(e, "sandbox-exec");
-	}
-	if (hop_start(&s->hop, &s->loop, &t, &hop) != 0)
+	if (hop_start_fds(&s->hop, &s->loop, fd, fd, &hop) != 0)
 		return error_errno(e, "sandbox-exec");
 	s->connected = true;
 	hop_send_hello(&s->hop, &self);
@@ -416,24 +394,19 @@ start(struct sandbox *s, struct error *e)
 	struct proc_command command = {
 		.argv = s->settings.argv, .envp = environ,
 		.fds = {-1, -1, STDERR_FILENO, -1}, .death_signal = SIGTERM};
-	int pair[2];
+	int fd;
 
 	s->greeted = s->ready = false;
 	s->why.text[0] = '\0';
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return error_errno(e, "socketpair");
-	command.fds[0] = command.fds[1] = pair[1];
-	s->pid = proc_spawn(&command, e);
-	close(pair[1]);
+	s->pid = proc_spawn_pair(&command, &fd, e);
 	if (s->pid == -1) {
 		s->pid = 0;
-		close(pair[0]);
 		return -1;
 	}
 	ev_child_init(&s->child, on_child, s->pid, 0);
 	s->child.data = s;
 	ev_child_start(s->settings.ev, &s->child);
-	if (start_hop(s, pair[0], e) != 0)
+	if (start_hop(s, fd, e) != 0)
 		return -1;
 	set_timer(s, SANDBOX_BUILD_MS);
 	return 0;

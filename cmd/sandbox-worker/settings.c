@@ -9,6 +9,7 @@
 
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/secret.h"
+#include "cmd/sandbox-worker/secret_file.h"
 #include "cmd/sandbox-worker/work.h"
 #include "common/exit.h"
 #include "common/io.h"
@@ -247,9 +248,12 @@ read_key(struct settings *s, struct error *e)
 	int r = 0;
 
 	if (s->key_file != NULL)
-		r = io_read_secret_file(s->key_file, text, e);
+		r = secret_file_add("--environment-key-file", s->key_file, e)
+		    == 0 ? io_read_secret_file(s->key_file, text, e) : -1;
 	else if (s->key_fd != -1)
-		r = io_read_secret_fd((int)s->key_fd, text, e);
+		r = secret_file_add_fd("--environment-key-fd",
+		    (int)s->key_fd, e) == 0
+		    ? io_read_secret_fd((int)s->key_fd, text, e) : -1;
 	else
 		return 0;
 	if (r == 0) {

@@ -269,8 +269,7 @@ open_item(struct dispatch *d, struct error *e)
 {
 	int ends[2] = {-1, -1}, r = -1;
 	struct claim_keys keys = {
-		.key = d->settings->key, .key_file = d->settings->key_file,
-		.headers = d->settings->headers,
+		.key = d->settings->key, .headers = d->settings->headers,
 	};
 	struct buf json;
 

@@ -179,7 +179,7 @@ command_init(int argc, char **argv)
 struct add_settings {
 	const char *state, *name;
 	struct opt_list domains, certs;
-	int64_t expires_ms, links, streams;
+	int64_t expires_ms, links, streams, rate, burst;
 	bool no_token;
 };
 
@@ -199,6 +199,10 @@ static const struct opt add_rows[] = {
 	    "links at once [16]"},
 	{0, "streams", "N", OPT_NUMBER, ROW(streams), 1, STATE_STREAMS_MAX,
 	    NULL, "streams at once [4096]"},
+	{0, "rate", "SIZE", OPT_SIZE, ROW(rate), 0, STATE_RATE_MAX, NULL,
+	    "bytes per second each way, 0b for no limit [0b]"},
+	{0, "burst", "SIZE", OPT_SIZE, ROW(burst), STATE_BURST_MIN,
+	    STATE_RATE_MAX, NULL, "bytes at once [a second's, at least 64k]"},
 	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
 };
 #undef ROW
@@ -322,6 +326,8 @@ fill_tunnel(const struct add_settings *s, struct state_tunnel *t,
 {
 	t->links_max = s->links;
 	t->streams_max = s->streams;
+	if (state_set_rate(t, s->rate, s->burst, e) != 0)
+		return -1;
 	for (size_t i = 0; i < s->domains.count; i++) {
 		if (state_add_domain(t, s->domains.at[i], e) != 0)
 			return -1;
@@ -404,7 +410,7 @@ command_add(int argc, char **argv)
 	return print_token(token);
 }
 
-/* ---- rotate and revoke ---- */
+/* ---- limit, rotate and revoke ---- */
 
 /* Reads a tunnel under the lock, lets change alter it, writes it. */
 static int
@@ -425,6 +431,69 @@ change_tunnel(const char *path, const char *name,
 	state_free(t);
 	state_close(&state);
 	return r;
+}
+
+struct limit_settings {
+	const char *state, *name;
+	int64_t links, streams, rate, burst; /* -1: as it was */
+};
+
+#define ROW(field) offsetof(struct limit_settings, field)
+static const struct opt limit_rows[] = {
+	{0, "state", "DIR", OPT_STRING, ROW(state), 0, 0, COMMAND_STATE_ENV,
+	    "the state directory"},
+	{0, "links", "N", OPT_NUMBER, ROW(links), 1, STATE_LINKS_MAX, NULL,
+	    "links at once"},
+	{0, "streams", "N", OPT_NUMBER, ROW(streams), 1, STATE_STREAMS_MAX,
+	    NULL, "streams at once"},
+	{0, "rate", "SIZE", OPT_SIZE, ROW(rate), 0, STATE_RATE_MAX, NULL,
+	    "bytes per second each way, 0b for no limit"},
+	{0, "burst", "SIZE", OPT_SIZE, ROW(burst), STATE_BURST_MIN,
+	    STATE_RATE_MAX, NULL, "bytes at once [a second's, at least 64k]"},
+	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+};
+#undef ROW
+
+const struct opt_command limit_options = {
+	"tunnel-edge", "limit", "NAME",
+	"Changes the limits of a tunnel, at once.", limit_rows, true,
+};
+
+static int
+limit(void *user, struct state_tunnel *t, struct error *e)
+{
+	const struct limit_settings *s = user;
+
+	if (s->links != -1)
+		t->links_max = s->links;
+	if (s->streams != -1)
+		t->streams_max = s->streams;
+	if (s->rate == -1 && s->burst == -1)
+		return 0;
+	return state_set_rate(t, s->rate != -1 ? s->rate : t->rate,
+	    s->burst != -1 ? s->burst : 0, e);
+}
+
+int
+command_limit(int argc, char **argv)
+{
+	struct limit_settings s = {NULL, NULL, -1, -1, -1, -1};
+	struct error e;
+	struct command_operands operands;
+	int status = EXIT_OK;
+
+	if (command_parse(&limit_options, argc, argv, &s, &s.state,
+	    &operands, &status) != OPT_RUN ||
+	    take_name(&limit_options, &operands, &s.name, &status) != OPT_RUN)
+		return status;
+	if (s.links == -1 && s.streams == -1 && s.rate == -1 &&
+	    s.burst == -1) {
+		usage(&limit_options, "--links, --streams, --rate or --burst "
+		    "is required", &status);
+		return status;
+	}
+	return change_tunnel(s.state, s.name, limit, &s, &e) == 0 ? EXIT_OK
+	    : command_failed(&e);
 }
 
 struct rotate_settings {

@@ -2,6 +2,7 @@
 #include "cmd/tunnel-edge/agent.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@ struct agent {
 	struct link *link;          /* in AGENT_ROUTED, as are those below */
 	struct tunnel *tunnel;
 	struct chan_stream *stream;
+	struct meter_wait in, out;  /* in the queues of the tunnel's meters */
 	uint64_t bytes_in, bytes_out; /* from and to the agent */
 	struct agent *next, *prev;  /* of those without a stream */
 	struct sock_addr peer;
@@ -80,6 +82,8 @@ waiting_remove(struct agent *a)
 static void
 forget_stream(struct agent *a)
 {
+	meter_leave(&a->tunnel->in, &a->in);
+	meter_leave(&a->tunnel->out, &a->out);
 	a->tunnel->stream_count--;
 	a->edge->agent_count--;
 	a->stream = NULL;
@@ -129,6 +133,9 @@ log_refusal(const struct agent *a, const struct refusal *r)
 	char peer[SOCK_TEXT_MAX];
 	bool traced = a->trace[0] != '\0';
 
+	if (!edge_says(a->edge, edge_line_of(LINE_AGENT_REFUSED, r->code),
+	    pacer_source(&a->peer)))
+		return;
 	diag_notice("agent refused: peer=%s%s%s%s%s code=%s blame=%s alert=%s "
 	    "text=%s", sock_format(&a->peer.any, peer),
 	    traced ? " trace=" : "", a->trace,
@@ -225,12 +232,27 @@ broken(struct agent *a)
 	agent_free(a);
 }
 
+/* Sends as much of in as credit and rate allow, and sees to it that agent_pump
+ * is called for the rest.  Returns how much. */
+static size_t
+send_part(struct agent *a, struct bytes in)
+{
+	struct meter *m = &a->tunnel->in;
+	size_t may = meter_ask(m, &a->in, in.len);
+	size_t n = chan_send(&a->link->hop.chan, a->stream, 0,
+	    bytes_of(in.ptr, may));
+
+	meter_spend(m, n);
+	if (n == may && may < in.len)
+		meter_rejoin(m, &a->in);
+	return n;
+}
+
 /* Sends what came before the stream; false: not all of it yet. */
 static bool
 send_head(struct agent *a)
 {
-	size_t n = chan_send(&a->link->hop.chan, a->stream, 0,
-	    buf_bytes(&a->head));
+	size_t n = send_part(a, buf_bytes(&a->head));
 
 	buf_drop(&a->head, n);
 	if (buf_len(&a->head) != 0)
@@ -244,18 +266,22 @@ agent_pump(struct agent *a)
 {
 	struct chan *c = &a->link->hop.chan;
 	struct ev_loop *ev = a->edge->ev;
+	struct meter *m = &a->tunnel->in;
 	size_t cap;
 	uint8_t *at;
 	ssize_t n;
 
 	if ((buf_len(&a->head) != 0 && !send_head(a)) ||
-	    (at = chan_reserve(c, a->stream, &cap)) == NULL) {
+	    (at = chan_reserve(c, a->stream, &cap)) == NULL ||
+	    (cap = meter_ask(m, &a->in,
+	    cap < READ_MAX ? cap : READ_MAX)) == 0) {
 		ev_io_stop(ev, &a->reader); /* until there is credit */
 		return;
 	}
-	n = read(a->fd, at, cap < READ_MAX ? cap : READ_MAX);
+	n = read(a->fd, at, cap);
 	if (n > 0) {
 		a->bytes_in += (uint64_t)n;
+		meter_spend(m, (size_t)n);
 		chan_commit(c, a->stream, 0, (size_t)n);
 		ev_io_start(ev, &a->reader);
 	} else if (n == 0) {
@@ -271,17 +297,49 @@ agent_pump(struct agent *a)
 size_t
 agent_take(struct agent *a, struct bytes in)
 {
-	ssize_t n = write(a->fd, in.ptr, in.len);
+	struct meter *m = &a->tunnel->out;
+	size_t may = meter_ask(m, &a->out, in.len);
+	ssize_t n = may == 0 ? 0 : write(a->fd, in.ptr, may);
 
 	if (n == -1 && errno != EAGAIN && errno != EINTR) {
 		broken(a);
 		return 0;
 	}
-	if (n > 0)
+	if (n > 0) {
 		a->bytes_out += (uint64_t)n;
-	if (n < (ssize_t)in.len)
+		meter_spend(m, (size_t)n);
+	}
+	if (n < (ssize_t)may)
 		ev_io_start(a->edge->ev, &a->writer);
+	else if (may < in.len)
+		meter_rejoin(m, &a->out);
 	return n < 0 ? 0 : (size_t)n;
+}
+
+static void
+on_in_turn(struct meter_wait *w)
+{
+	void *a = (char *)w - offsetof(struct agent, in);
+
+	agent_pump(a);
+}
+
+static void
+on_out_turn(struct meter_wait *w)
+{
+	void *at = (char *)w - offsetof(struct agent, out);
+	struct agent *a = at;
+
+	chan_resume(&a->link->hop.chan, a->stream);
+}
+
+void
+agent_limit(struct edge *e, struct tunnel *t)
+{
+	const struct state_tunnel *conf = t->conf;
+
+	meter_set(&t->in, e->ev, conf->rate, conf->burst, on_in_turn);
+	meter_set(&t->out, e->ev, conf->rate, conf->burst, on_out_turn);
 }
 
 static void
@@ -437,7 +495,7 @@ route(struct agent *a, const char *sni, struct bytes in)
 		agent_pump(a);
 		return;
 	}
-	n = chan_send(&a->link->hop.chan, a->stream, 0, in);
+	n = send_part(a, in);
 	if (n < in.len && buf_add(&a->head, bytes_after(in, n)) != 0) {
 		broken(a);
 		return;
@@ -452,9 +510,11 @@ leave_early(struct agent *a, int code)
 {
 	char peer[SOCK_TEXT_MAX];
 
-	diag_info("agent left: peer=%s: before its ClientHello%s%s",
-	    sock_format(&a->peer.any, peer), code == 0 ? "" : ": ",
-	    code == 0 ? "" : strerror(code));
+	if (diag_shows(DIAG_INFO) &&
+	    edge_says(a->edge, LINE_AGENT_LEFT, pacer_source(&a->peer)))
+		diag_info("agent left: peer=%s: before its ClientHello%s%s",
+		    sock_format(&a->peer.any, peer), code == 0 ? "" : ": ",
+		    code == 0 ? "" : strerror(code));
 	agent_free(a);
 }
 

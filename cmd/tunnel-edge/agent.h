@@ -16,6 +16,9 @@ void agent_end(struct agent *a);
 void agent_pump(struct agent *a);
 void agent_closed(struct agent *a, const struct frame_reason *why);
 
+/* Gives t's streams the rate of its conf, at once. */
+void agent_limit(struct edge *e, struct tunnel *t);
+
 /* Refuses the agents that have no stream. */
 void agent_refuse_waiting(struct edge *e);
 

@@ -7,11 +7,12 @@
 
 #include "common/opt.h"
 
-extern const struct opt_command init_options, add_options, rotate_options,
-    revoke_options, list_options, run_options;
+extern const struct opt_command init_options, add_options, limit_options,
+    rotate_options, revoke_options, list_options, run_options;
 
 int command_init(int argc, char **argv);
 int command_add(int argc, char **argv);
+int command_limit(int argc, char **argv);
 int command_rotate(int argc, char **argv);
 int command_revoke(int argc, char **argv);
 int command_list(int argc, char **argv);

@@ -7,6 +7,7 @@
 #include "cmd/tunnel-edge/listener.h"
 #include "cmd/tunnel-edge/table.h"
 #include "common/hop.h"
+#include "common/quiet.h"
 #include "common/tls.h"
 
 struct agent;
@@ -16,6 +17,18 @@ struct edge_settings {
 	const char *state, *agents, *connectors;
 	const char *cert, *key; /* NULL: those in the state directory */
 	int64_t ready_fd, ping_ms, hello_timeout_ms, drain_ms, agents_max;
+};
+
+/* Kinds of lines that others can cause, see quiet.h. */
+enum edge_line {
+	LINE_AGENT_REFUSED,                  /* and code, see edge_line_of */
+	LINE_LINK_REFUSED = FRAME_DENIED + 1, /* the same */
+	LINE_AGENT_LEFT = 2 * LINE_LINK_REFUSED,
+	LINE_ACCEPT_AGENTS,
+	LINE_ACCEPT_CONNECTORS,
+	LINE_ACCEPT_STATUS,
+	LINE_NO_MEMORY,
+	LINE_COUNT,
 };
 
 enum edge_phase {
@@ -38,6 +51,9 @@ struct edge {
 	size_t greeting_count;    /* those that are not up yet */
 	uint64_t last_link_id;
 
+	struct pacer logins;      /* of connectors, see link.c */
+	struct quiet quiet;
+
 	size_t agent_count;       /* that have a stream */
 	/* Agents without one, the oldest first. */
 	struct agent *waiting_first, *waiting_last;
@@ -52,6 +68,12 @@ struct edge {
 	ev_signal sigterm, sigint, sighup;
 	ev_timer drain, review;
 };
+
+/* Whether a line of this kind about source may be printed. */
+bool edge_says(struct edge *e, unsigned line, uint64_t source);
+
+/* The kind of a refusal of this code; those that no table has are one. */
+unsigned edge_line_of(enum edge_line base, unsigned code);
 
 /* A stream or a link is gone; a draining edge may be done, which is found out
  * after the caller has returned to the loop. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cmd/tunnel-edge/agent.h"
@@ -174,11 +175,30 @@ refuse(struct link *l, enum frame_code code, enum frame_blame blame,
 {
 	char instance[HOP_NAME_MAX + 8];
 
-	diag_notice("link refused: peer=%s instance=%s code=%s blame=%s "
-	    "text=%s", l->address, diag_quote(instance, sizeof instance,
-	    bytes_cstr(l->peer.instance)), frame_code_name((uint16_t)code),
-	    frame_blame_name((uint8_t)blame), text);
+	if (edge_says(l->edge, edge_line_of(LINE_LINK_REFUSED, code),
+	    l->source))
+		diag_notice("link refused: peer=%s instance=%s code=%s "
+		    "blame=%s text=%s", l->address, diag_quote(instance,
+		    sizeof instance, bytes_cstr(l->peer.instance)),
+		    frame_code_name((uint16_t)code),
+		    frame_blame_name((uint8_t)blame), text);
 	link_close(l, code, blame, text);
+}
+
+/* Of one that ends by itself before it was let in. */
+static void
+log_left(const struct link *l, const struct frame_reason *why)
+{
+	char text[FRAME_TEXT_MAX + 1];
+
+	if (!diag_shows(DIAG_INFO) || !edge_says(l->edge,
+	    edge_line_of(LINE_LINK_REFUSED, why->code), l->source))
+		return;
+	if (str_from_bytes(text, sizeof text, why->text) != 0)
+		text[0] = '\0';
+	diag_info("link refused: peer=%s code=%s blame=%s text=%s",
+	    l->address, frame_code_name(why->code),
+	    frame_blame_name(why->blame), text);
 }
 
 static void
@@ -195,9 +215,9 @@ on_down(void *user, const struct frame_reason *why)
 	if (is_up(l))
 		log_down(l, l->tunnel->conf->name, why);
 	else if (l->state != LINK_CLOSED)
-		diag_info("link refused: peer=%s code=%s blame=%s "
-		    "text=left before it was let in", l->address,
-		    frame_code_name(why->code), frame_blame_name(why->blame));
+		log_left(l, &(struct frame_reason){.code = why->code,
+		    .blame = why->blame,
+		    .text = bytes_cstr("left before it was let in")});
 	set_closed(l);
 	edge_remove(l);
 	hop_done(&l->hop);
@@ -344,6 +364,7 @@ try_credential(struct link *l, enum table_verdict *ret)
 	    now_seconds(), &t, &expires);
 	if (*ret != TABLE_VALID)
 		return false;
+	pacer_give(&l->edge->logins, l->source, 0);
 	admit(l, t, expires);
 	return true;
 }
@@ -518,15 +539,31 @@ start_hop(struct link *l)
 	l->state = LINK_GREETING;
 }
 
+/* Whether the connection was closed before a byte came, as by those who only
+ * look whether the port is open: that is no attempt. */
+static bool
+is_probe(struct link *l)
+{
+	char byte;
+	ssize_t n = l->spoke ? 1
+	    : recv(l->io.fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+
+	l->spoke = n > 0;
+	return n == 0 || (n == -1 && errno == ECONNRESET);
+}
+
 static void
 on_handshake(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct link *l = w->data;
 	struct error e;
-	int r = tls_handshake(l->tls, &e);
-	int events = r == 0 && tls_wants_write(l->tls) ? EV_WRITE : EV_READ;
+	int r, events;
 
 	(void)revents;
+	if (is_probe(l))
+		pacer_give(&l->edge->logins, l->source, 0);
+	r = tls_handshake(l->tls, &e);
+	events = r == 0 && tls_wants_write(l->tls) ? EV_WRITE : EV_READ;
 	if (r == 0 && events != w->events) {
 		ev_io_stop(ev, w);
 		ev_io_set(w, w->fd, events);
@@ -539,9 +576,9 @@ on_handshake(struct ev_loop *ev, ev_io *w, int revents)
 		start_hop(l);
 		return;
 	}
-	diag_info("link refused: peer=%s code=%s blame=%s text=TLS: %s",
-	    l->address, frame_code_name(FRAME_PROTOCOL),
-	    frame_blame_name(BLAME_CONNECTOR), e.text);
+	error_prefix(&e, "TLS");
+	log_left(l, &(struct frame_reason){.code = FRAME_PROTOCOL,
+	    .blame = BLAME_CONNECTOR, .text = bytes_cstr(e.text)});
 	drop_handshake(l);
 }
 
@@ -560,25 +597,53 @@ drop_oldest_greeting(struct edge *e)
 		    "too many connectors that are not let in yet");
 }
 
+/* Whether peer may try.  A try is paid for before there is any work with it,
+ * TLS above all, and so also while others of the same source go on; it is
+ * given back to those whose credential is valid.  Only its own source's failures shut
+ * a connector out. */
+static bool
+may_try(struct edge *e, const struct sock_addr *peer)
+{
+	uint64_t source = pacer_source(peer);
+	char text[SOCK_TEXT_MAX];
+
+	if (pacer_take(&e->logins, source, 0, clock_ms()))
+		return true;
+	if (edge_says(e, edge_line_of(LINE_LINK_REFUSED, FRAME_LIMIT), source))
+		diag_notice("link refused: peer=%s instance='' code=%s "
+		    "blame=%s text=too many failed logins from this address",
+		    sock_format(&peer->any, text),
+		    frame_code_name(FRAME_LIMIT),
+		    frame_blame_name(BLAME_CONNECTOR));
+	return false;
+}
+
 void
 link_accept(void *edge, int fd, const struct sock_addr *peer)
 {
 	struct edge *e = edge;
-	struct link *l = calloc(1, sizeof *l);
+	struct link *l;
 	struct error error;
 
+	if (!may_try(e, peer)) {
+		close(fd);
+		return;
+	}
+	l = calloc(1, sizeof *l);
 	if (e->greeting_count >= GREETING_MAX)
 		drop_oldest_greeting(e);
 	if (l != NULL)
 		l->tls = tls_new_fd(e->tls, fd, NULL, &error);
 	if (l == NULL || l->tls == NULL) {
-		diag_warning("connectors: accept: no memory");
+		if (edge_says(e, LINE_NO_MEMORY, 0))
+			diag_warning("connectors: accept: no memory");
 		free(l);
 		close(fd);
 		return;
 	}
 	l->edge = e;
 	l->id = ++e->last_link_id;
+	l->source = pacer_source(peer);
 	sock_format(&peer->any, l->address);
 	edge_add(e, l);
 	ev_io_init(&l->io, on_handshake, fd, EV_READ);

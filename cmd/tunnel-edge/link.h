@@ -21,6 +21,8 @@ struct link {
 	uint64_t id;
 	struct tls *tls;          /* in LINK_HANDSHAKE */
 	ev_io io;
+	bool spoke;               /* something came from it */
+	uint64_t source;          /* see pacer.h */
 	ev_timer deadline;        /* until it is up; then of its credential */
 	struct hop_peer peer;     /* its HELLO */
 	struct chan_limits limits;

@@ -155,6 +155,26 @@ put_live(struct listing *l, const struct state_tunnel *t)
 	jv_free(text);
 }
 
+static void
+put_limits(struct jsonw *w, const struct state_tunnel *t)
+{
+	jsonw_key(w, "limits");
+	jsonw_open(w, '{');
+	jsonw_key_int(w, "links", t->links_max);
+	jsonw_key_int(w, "streams", t->streams_max);
+	jsonw_key(w, "rate");
+	if (t->rate == 0)
+		jsonw_null(w);
+	else
+		jsonw_int(w, t->rate);
+	jsonw_key(w, "burst");
+	if (t->rate == 0)
+		jsonw_null(w);
+	else
+		jsonw_int(w, t->burst);
+	jsonw_close(w, '}');
+}
+
 static int
 put_json(struct listing *l, const struct state_tunnel *t)
 {
@@ -169,11 +189,7 @@ put_json(struct listing *l, const struct state_tunnel *t)
 	jsonw_close(w, ']');
 	put_tokens(w, t);
 	put_certs(w, t);
-	jsonw_key(w, "limits");
-	jsonw_open(w, '{');
-	jsonw_key_int(w, "links", t->links_max);
-	jsonw_key_int(w, "streams", t->streams_max);
-	jsonw_close(w, '}');
+	put_limits(w, t);
 	put_live(l, t);
 	jsonw_close(w, '}');
 	return jsonw_ok(w) ? 0 : -1;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 
+#include "common/clock.h"
 #include "common/diag.h"
 #include "common/io.h"
 
@@ -34,6 +35,14 @@ rest(struct listener *l)
 }
 
 static void
+warn(struct listener *l, int code)
+{
+	if (quiet_allows(l->quiet, l->line, 0, clock_ms()))
+		diag_warning("%s: accept: %s, going on in a moment", l->who,
+		    strerror(code));
+}
+
+static void
 on_connection(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct listener *l = w->data;
@@ -50,9 +59,10 @@ on_connection(struct ev_loop *ev, ev_io *w, int revents)
 		if (errno == EINTR || errno == ECONNABORTED)
 			continue;
 		if (errno != EAGAIN) {
-			diag_warning("%s: accept: %s, going on in a moment",
-			    l->who, strerror(errno));
-			if (is_exhaustion(errno)) {
+			int code = errno;
+
+			warn(l, code);
+			if (is_exhaustion(code)) {
 				ev_io_stop(ev, &l->io);
 				rest(l);
 			}

@@ -6,7 +6,7 @@
 
 #include <ev.h>
 
-#include "common/sock.h"
+#include "common/quiet.h"
 
 struct listener {
 	struct ev_loop *ev;
@@ -15,12 +15,14 @@ struct listener {
 	int fd; /* -1: not open */
 	uint16_t port;
 	const char *who; /* of those who connect, for logs: "agents" */
+	struct quiet *quiet; /* keeps its warnings few, */
+	unsigned line;       /* which are of this kind */
 	/* Owns fd from now on. */
 	void (*accepted)(void *user, int fd, const struct sock_addr *peer);
 	void *user;
 };
 
-/* Listens on "host:port"; who, accepted and user of l are set.  Nothing is
+/* Listens on "host:port"; the members of l from who on are set.  Nothing is
  * accepted before listener_start.  Returns 0, or -1 with a text. */
 int listener_open(struct listener *l, struct ev_loop *ev, const char *where,
     struct error *e);

@@ -18,6 +18,7 @@ struct command {
 static const struct command commands[] = {
 	{&init_options, command_init},
 	{&add_options, command_add},
+	{&limit_options, command_limit},
 	{&rotate_options, command_rotate},
 	{&revoke_options, command_revoke},
 	{&list_options, command_list},

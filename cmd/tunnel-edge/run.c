@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* tunnel-edge run: sets everything up that can fail, says that it is ready,
  * and serves until it is told to go away. */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
@@ -27,7 +28,13 @@ enum {
 	DRAIN_MS = 30000,
 	WARN_DAYS = 14,         /* before the certificate ends */
 	DAY_S = 24 * 3600,
+	LOGINS_BURST = 32,
+	LOGINS_EVERY_MS = 2000,
 };
+
+/* Of one source: as many connectors as a site may have, all at once, and then
+ * those that are wrong every two seconds.  Valid ones do not count. */
+static const struct pacer_shape login_shape = {LOGINS_BURST, LOGINS_EVERY_MS};
 
 #define ROW(field) offsetof(struct edge_settings, field)
 static const struct opt run_rows[] = {
@@ -128,6 +135,43 @@ on_sighup(struct ev_loop *ev, ev_signal *w, int revents)
 	else
 		diag_notice("certificate loaded");
 	watch_reload(e);
+}
+
+/* ---- what is said of others ---- */
+
+bool
+edge_says(struct edge *e, unsigned line, uint64_t source)
+{
+	return quiet_allows(&e->quiet, line, source, clock_ms());
+}
+
+unsigned
+edge_line_of(enum edge_line base, unsigned code)
+{
+	return (unsigned)base + (code <= FRAME_DENIED ? code : 0);
+}
+
+static void
+say_left_out(unsigned line, uint64_t n)
+{
+	static const char *const what[] = {
+		[LINE_AGENT_LEFT] = "agent left",
+		[LINE_ACCEPT_AGENTS] = "agents: accept",
+		[LINE_ACCEPT_CONNECTORS] = "connectors: accept",
+		[LINE_ACCEPT_STATUS] = "status: accept",
+		[LINE_NO_MEMORY] = "connectors: accept: no memory",
+	};
+	unsigned code = line % LINE_LINK_REFUSED;
+
+	static_assert((int)LINE_COUNT <= (int)QUIET_KINDS_MAX, "kinds of lines");
+	if (line >= LINE_AGENT_LEFT)
+		diag_notice("%s: left_out=%llu", what[line],
+		    (unsigned long long)n);
+	else
+		diag_notice("%s refused: code=%s left_out=%llu",
+		    line < LINE_LINK_REFUSED ? "agent" : "link",
+		    code == 0 ? "other" : frame_code_name((uint16_t)code),
+		    (unsigned long long)n);
 }
 
 /* ---- the end ---- */
@@ -276,6 +320,7 @@ tear_down(struct edge *e)
 	status_stop(e);
 	watch_stop(e);
 	table_done(&e->table);
+	quiet_done(&e->quiet);
 	buf_reset(&e->open_json);
 	tls_context_free(e->tls);
 	state_close(&e->state);
@@ -297,11 +342,16 @@ serve(const struct edge_settings *s)
 	e->ev = EV_DEFAULT;
 	e->state = (struct state){s->state, -1, -1, -1};
 	e->agents = (struct listener){.fd = -1, .who = "agents",
+	    .quiet = &e->quiet, .line = LINE_ACCEPT_AGENTS,
 	    .accepted = agent_accept, .user = e};
 	e->connectors = (struct listener){.fd = -1, .who = "connectors",
+	    .quiet = &e->quiet, .line = LINE_ACCEPT_CONNECTORS,
 	    .accepted = link_accept, .user = e};
 	e->status = (struct listener){.fd = -1, .who = "status",
+	    .quiet = &e->quiet, .line = LINE_ACCEPT_STATUS,
 	    .accepted = status_accept, .user = e};
+	quiet_init(&e->quiet, e->ev, say_left_out);
+	pacer_init(&e->logins, &login_shape);
 	buf_init(&e->open_json, FRAME_HELLO_MAX);
 	hop_loop_init(&e->hops, e->ev);
 	raise_files(s);

@@ -220,6 +220,28 @@ state_add_cert(struct state_tunnel *t, const struct credential *cert,
 	return 0;
 }
 
+int
+state_set_rate(struct state_tunnel *t, int64_t rate, int64_t burst,
+    struct error *e)
+{
+	if (rate == 0 && burst != 0)
+		return error_set(e, "burst: goes with a rate");
+	if (rate != 0 && (rate < STATE_RATE_MIN || rate > STATE_RATE_MAX))
+		return error_set(e, "rate: not 0 or from %d to %lld",
+		    STATE_RATE_MIN, STATE_RATE_MAX);
+	if (rate != 0 && burst == 0)
+		burst = rate < STATE_BURST_MIN ? STATE_BURST_MIN : rate;
+	if (rate != 0 && (burst < STATE_BURST_MIN || burst > STATE_RATE_MAX))
+		return error_set(e, "burst: not from %d to %lld",
+		    STATE_BURST_MIN, STATE_RATE_MAX);
+	if (burst < rate / STATE_BURST_PER_S)
+		return error_set(e, "burst: below what the rate gives in "
+		    "10 ms");
+	t->rate = rate;
+	t->burst = burst;
+	return 0;
+}
+
 static void
 remember_revoked(struct state_tunnel *t, const struct credential *c)
 {

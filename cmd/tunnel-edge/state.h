@@ -18,9 +18,14 @@ enum {
 	STATE_LINKS_MAX = 1024,
 	STATE_STREAMS_DEFAULT = 4096,
 	STATE_STREAMS_MAX = 1 << 20,
+	STATE_RATE_MIN = 1 << 10, /* bytes per second, unless 0: no limit */
+	STATE_BURST_MIN = 64 << 10,
+	STATE_BURST_PER_S = 100, /* at least so much of what a second gives */
 	STATE_TUNNELS_MAX = 65536,
 	STATE_TIME_TEXT = 21,     /* "2026-11-23T15:00:00Z" and a NUL */
 };
+
+#define STATE_RATE_MAX (64LL << 30) /* and of the burst */
 
 struct state_token {
 	struct credential credential;
@@ -38,6 +43,8 @@ struct state_tunnel {
 	struct credential revoked[STATE_REVOKED_MAX]; /* oldest first */
 	size_t revoked_count;
 	int64_t links_max, streams_max;
+	int64_t rate, burst; /* bytes per second each way, 0: no limit; and
+	                      * at once after a pause, not 0 with a rate */
 };
 
 struct state {
@@ -92,6 +99,11 @@ int state_add_domain(struct state_tunnel *t, const char *domain,
 int state_add_token(struct state_tunnel *t, const struct state_token *token,
     struct error *e);
 int state_add_cert(struct state_tunnel *t, const struct credential *cert,
+    struct error *e);
+
+/* Sets rate and burst; a burst of 0 is what a second gives.  A rate of 0 is no
+ * limit and takes no burst.  Returns 0, or -1 with a text. */
+int state_set_rate(struct state_tunnel *t, int64_t rate, int64_t burst,
     struct error *e);
 
 /* Takes the i-th token, or certificate, out and remembers it as revoked. */

@@ -154,8 +154,10 @@ take_revoked(struct state_tunnel *t, jv item, struct error *e)
 static int
 take_limits(jv object, struct state_tunnel *t, struct error *e)
 {
-	static const char *const known[] = {"links", "streams", NULL};
+	static const char *const known[] = {"links", "streams", "rate",
+	    "burst", NULL};
 	jv limits = json_get(object, "limits");
+	int64_t rate = 0, burst = 0;
 	int r = 0;
 
 	if (!jv_is_valid(limits))
@@ -166,7 +168,10 @@ take_limits(jv object, struct state_tunnel *t, struct error *e)
 	    json_get_int(limits, "links", 1, STATE_LINKS_MAX, &t->links_max,
 	    e) < 0 ||
 	    json_get_int(limits, "streams", 1, STATE_STREAMS_MAX,
-	    &t->streams_max, e) < 0)
+	    &t->streams_max, e) < 0 ||
+	    json_get_int(limits, "rate", 0, STATE_RATE_MAX, &rate, e) < 0 ||
+	    json_get_int(limits, "burst", 0, STATE_RATE_MAX, &burst, e) < 0 ||
+	    state_set_rate(t, rate, burst, e) != 0)
 		r = error_prefix(e, "limits");
 	jv_free(limits);
 	return r;
@@ -308,6 +313,10 @@ put_tunnel(struct jsonw *w, const struct state_tunnel *t)
 	jsonw_open(w, '{');
 	jsonw_key_int(w, "links", t->links_max);
 	jsonw_key_int(w, "streams", t->streams_max);
+	if (t->rate != 0) {
+		jsonw_key_int(w, "rate", t->rate);
+		jsonw_key_int(w, "burst", t->burst);
+	}
 	jsonw_close(w, '}');
 	jsonw_close(w, '}');
 }

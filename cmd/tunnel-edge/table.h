@@ -4,6 +4,7 @@
 #ifndef ADIT_TABLE_H
 #define ADIT_TABLE_H
 
+#include "cmd/tunnel-edge/meter.h"
 #include "cmd/tunnel-edge/state.h"
 
 struct link;
@@ -12,6 +13,7 @@ struct tunnel {
 	struct state_tunnel *conf; /* owned */
 	struct link *links;        /* that are up, newest first */
 	size_t link_count, stream_count;
+	struct meter in, out;      /* from and to the agents */
 	struct tunnel *next;
 };
 

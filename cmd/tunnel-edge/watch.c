@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "cmd/tunnel-edge/agent.h"
 #include "cmd/tunnel-edge/link.h"
 #include "common/diag.h"
 #include "common/str.h"
@@ -47,6 +48,7 @@ load_tunnel(void *user, const char *name)
 	diag_info("tunnel %s: tunnel=%s tokens=%zu certs=%zu domains=%zu",
 	    known == NULL ? "added" : "changed", name, conf->token_count,
 	    conf->cert_count, conf->domain_count);
+	agent_limit(e, t);
 	link_review(e, t);
 	return 0;
 }

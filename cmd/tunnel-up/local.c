@@ -20,7 +20,7 @@ enum {
 	SOCKET_RETRY_MAX_MS = 1000,
 	GRACE_MS = 5000, /* of a child, after its end of file and SIGTERM */
 	HURRY_MS = 1000,
-	PAIR_BUFFER_LEN = 512 << 10, /* of the socket pair, each way */
+	SOCKET_BUFFER_LEN = 512 << 10, /* frames in bulk */
 	CONNECTION_EXTRA = 128 << 20, /* for windows to grow */
 };
 
@@ -180,13 +180,6 @@ on_hello(void *user, struct bytes json)
 }
 
 static void
-on_auth(void *user, struct bytes token)
-{
-	(void)user;
-	(void)token;
-}
-
-static void
 on_goaway(void *user, const struct frame_reason *why, uint32_t last)
 {
 	struct local *l = user;
@@ -223,7 +216,7 @@ on_closed(void *user, struct chan_stream *s, const struct frame_reason *why)
 }
 
 static const struct chan_events events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
+	.hello = on_hello, .goaway = on_goaway,
 	.open = on_open, .data = relay_data, .end = relay_end,
 	.event = relay_event, .writable = relay_writable,
 	.closed = on_closed,
@@ -244,62 +237,39 @@ start_hop(struct local *l, int fd, struct error *e)
 		.name = "tunnel-up", .version = ADIT_VERSION_STRING};
 	uint64_t window = 2ULL * l->settings.streams * CHAN_WINDOW_DEFAULT +
 	    CONNECTION_EXTRA;
-	struct transport t;
 
 	hop.limits.streams = l->settings.streams;
 	hop.limits.connection_window = window > UINT32_MAX ? UINT32_MAX
 	    : (uint32_t)window;
-	if (hop_fd_transport(fd, fd, &t) != 0) {
-		error_errno(e, "%s", local_name(l));
-		close(fd);
-		return -1;
-	}
-	if (hop_start(&l->hop, l->settings.loop, &t, &hop) != 0)
+	if (hop_start_fds(&l->hop, l->settings.loop, fd, fd, &hop) != 0)
 		return error_errno(e, "%s", local_name(l));
 	l->connected = true;
 	hop_send_hello(&l->hop, &self);
 	return 0;
 }
 
-static void
-set_buffers(int fd)
-{
-	int len = PAIR_BUFFER_LEN;
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof len);
-}
-
 static int
 start_child(struct local *l, struct error *e)
 {
-	int pair[2];
+	int fd;
 
-	e->code = EXIT_FAILED;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return error_errno(e, "%s: socket pair", local_name(l));
-	set_buffers(pair[0]);
-	set_buffers(pair[1]);
-	l->pid = proc_start(l->settings.command, pair[1], pair[1],
-	    l->settings.drop_env, e);
-	close(pair[1]);
+	l->pid = proc_start_pair(l->settings.command, l->settings.drop_env,
+	    &fd, e);
 	if (l->pid == -1) {
 		l->pid = 0;
-		close(pair[0]);
 		return -1;
 	}
 	ev_child_set(&l->child, l->pid, 0);
 	ev_child_start(l->settings.loop->ev, &l->child);
-	if (start_hop(l, pair[0], e) != 0) {
-		l->state = LOCAL_ENDING;
-		return 0; /* the child sees its end of file */
-	}
+	if (start_hop(l, fd, e) != 0)
+		l->state = LOCAL_ENDING; /* the child sees its end of file */
 	return 0;
 }
 
 static int
 start_once(struct local *l, struct error *e)
 {
-	int fd;
+	int fd, len = SOCKET_BUFFER_LEN;
 
 	l->step = LOCAL_PATIENT;
 	l->greeted = false;
@@ -310,7 +280,7 @@ start_once(struct local *l, struct error *e)
 	fd = sock_connect_unix(l->settings.path, e);
 	if (fd == -1)
 		return -1;
-	set_buffers(fd);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof len);
 	return start_hop(l, fd, e);
 }
 

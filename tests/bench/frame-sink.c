@@ -49,29 +49,6 @@ on_hello(void *user, struct bytes json)
 }
 
 static void
-on_auth(void *user, struct bytes token)
-{
-	(void)user;
-	(void)token;
-}
-
-static void
-on_goaway(void *user, const struct frame_reason *why, uint32_t last)
-{
-	(void)user;
-	(void)why;
-	(void)last;
-}
-
-static void
-on_event(void *user, struct chan_stream *s, struct bytes json)
-{
-	(void)user;
-	(void)s;
-	(void)json;
-}
-
-static void
 on_open(void *user, struct chan_stream *s, struct bytes json)
 {
 	const struct client *c = user;
@@ -163,8 +140,7 @@ on_down(void *user, const struct frame_reason *why)
 }
 
 static const struct chan_events events = {
-	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
-	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
+	.hello = on_hello, .open = on_open, .data = on_data, .end = on_end,
 	.writable = on_writable, .closed = on_closed,
 };
 
@@ -177,15 +153,13 @@ client_start(struct sink *sink, int fd)
 		.events = &events, .down = on_down, .user = c,
 		.limits = { .streams = 4096 },
 	};
-	struct transport transport;
 	int len = SOCKET_BUFFER_LEN;
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
-	if (c == NULL || hop_fd_transport(fd, fd, &transport) != 0)
+	if (c == NULL || hop_start_fds(&c->hop, &sink->loop, fd, fd,
+	    &settings) != 0)
 		bench_fail("client");
 	c->sink = sink;
-	if (hop_start(&c->hop, &sink->loop, &transport, &settings) != 0)
-		bench_fail("client");
 	hop_send_hello(&c->hop, &self);
 }
 

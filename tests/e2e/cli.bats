@@ -179,20 +179,20 @@ links()
 
 	while read -r tool; do
 		if [[ $tool == frame-dump ]]; then
-			run ! grep -Eqx 'libssl|libcrypto|libcurl|libyaml' \
+			run -1 grep -Eqx 'libssl|libcrypto|libcurl|libyaml' \
 				<(links "$tool")
 		fi
 		if [[ $tool != @(tunnel-up|sandbox-worker) ]]; then
-			run ! grep -qx libcurl <(links "$tool")
+			run -1 grep -qx libcurl <(links "$tool")
 		fi
 		if [[ $tool != mcp-proxy ]]; then
-			run ! grep -Eq 'libyaml|libcares' <(links "$tool")
+			run -1 grep -Eq 'libyaml|libcares' <(links "$tool")
 		fi
 		if [[ $tool != @(mcp-proxy|sandbox-worker) ]]; then
-			run ! grep -Eq 'libhttp_parser' <(links "$tool")
+			run -1 grep -Eq 'libhttp_parser' <(links "$tool")
 		fi
 		if [[ $tool != sandbox-worker ]]; then
-			run ! grep -qx libarchive <(links "$tool")
+			run -1 grep -qx libarchive <(links "$tool")
 		fi
 	done < <(tools)
 	grep -qx libcurl <(links tunnel-up)

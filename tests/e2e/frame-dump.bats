@@ -295,9 +295,10 @@ load frame-dump
 @test "a hop on one socket ends one direction at a time" {
 	requires socat
 	make_hop 64 1024
-	# The command answers only after it has seen the end.
-	socat -t 60 - "EXEC:$DUMP -w $T/cap -- tac -s nowhere" \
-		<"$T/hop" >"$T/out"
+	# The command answers only after it has seen the end.  socat does not
+	# wait for its child: 9 is open until the capture is written.
+	eq "$(socat -t 60 - "EXEC:$DUMP -w $T/cap -- tac -s nowhere" \
+		<"$T/hop" 9>&1 >"$T/out")" ""
 	cmp "$T/hop" "$T/out"
 	eq "$("$DUMP" "$T/cap" | cut -d ' ' -f 2,3 | sort | uniq -c |
 		xargs echo)" "64 < DATA 64 > DATA"
@@ -373,6 +374,27 @@ frame-dump: warning: standard input: $why"
 	now_ms
 	cmp "$T/hop" "$T/out"
 	((NOW - start < 10000))
+}
+
+@test "a signal leaves the consumer its second to finish" {
+	local line
+
+	mkfifo "$T/slow"
+	make_hop 2048 1
+	"$DUMP" --time none -- cat <"$T/hop" >"$T/out" 2>"$T/slow" 3>&- &
+	PID[tap]=$!
+	exec {slow}<"$T/slow"
+	wait_until cmp -s "$T/hop" "$T/out"
+	for _ in {1..10}; do
+		read -r line <&"$slow"
+		echo "$line"
+		kill -TERM "${PID[tap]}"
+	done >"$T/lines"
+	cat <&"$slow" >>"$T/lines"
+	wait_exit tap
+	eq "$STATUS" 0
+	eq "$(sort "$T/lines" | uniq -c | xargs echo)" \
+		"2048 < DATA stream=2 len=1 2048 > DATA stream=2 len=1"
 }
 
 @test "a full disk does not end the tunnel" {

@@ -52,7 +52,7 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 		"send=$h\r\n" 'expect=\r\n\r\n' end
 	eq "$(got 1)" "$(printf '%b' "GET /mcp HTTP/1.1\r\nHost: $NAME\r\n$h\r\n")"
 	eq "$output" "$(printf 'HTTP/1.1 401 No\r\nMcp-Session-Id: abc\r\nWWW-Authenticate: Bearer resource_metadata="x"\r\nX-Accel-Buffering: no\r\nContent-Length: 0\r\n\r\n')"
-	run ! grep secret "$T/proxy.err"
+	run -1 grep secret "$T/proxy.err"
 }
 
 @test "only hop-by-hop headers and those named by Connection are removed" {
@@ -111,36 +111,39 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 }
 
 @test "an upstream that resets in mid-body is not taken for a clean end" {
-	pair "$ASKED" "${SSE}${CHUNKED}" 'send=2\r\nhi\r\n' 'wait=50' reset
-	run_tool 0 client "$GET" 'expect=hi' hold
+	pair "$ASKED" "${SSE}${CHUNKED}" 'send=2\r\nhi\r\n' \
+		"file=$T/seen" reset
+	run_tool 0 client "$GET" 'expect=hi' "touch=$T/seen" hold
 	[[ $stderr == *'end: reset'* && $output != *$'0\r\n'* ]]
 	wait_line proxy 'end=aborted/upstream'
 }
 
 @test "an upstream that closes in mid-chunk is not taken for a clean end" {
-	pair "$ASKED" "${SSE}${CHUNKED}" 'send=9\r\nhi' 'wait=50' end
-	run_tool 0 client "$GET" 'expect=hi' hold
+	pair "$ASKED" "${SSE}${CHUNKED}" 'send=9\r\nhi' \
+		"file=$T/seen" end
+	run_tool 0 client "$GET" 'expect=hi' "touch=$T/seen" hold
 	[[ $stderr == *'end: reset'* && $output != *$'0\r\n'* ]]
 }
 
 @test "an upstream that closes without the last chunk is not a clean end" {
-	pair "$ASKED" "${SSE}${CHUNKED}" 'send=2\r\nhi\r\n' 'wait=50' end
-	run_tool 0 client "$GET" 'expect=hi' hold
+	pair "$ASKED" "${SSE}${CHUNKED}" 'send=2\r\nhi\r\n' \
+		"file=$T/seen" end
+	run_tool 0 client "$GET" 'expect=hi' "touch=$T/seen" hold
 	[[ $stderr == *'end: reset'* && $output != *$'0\r\n'* ]]
 }
 
 @test "an upstream that closes before Content-Length is not a clean end" {
 	pair "$ASKED" 'send=HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi' \
-		'wait=50' end
-	run_tool 0 client "$GET" 'expect=hi' hold
+		"file=$T/seen" end
+	run_tool 0 client "$GET" 'expect=hi' "touch=$T/seen" hold
 	[[ $stderr == *'end: reset'* ]]
 }
 
 @test "on a stream of a hop a cut response is a RESET that blames upstream" {
 	start_upstream "$ASKED" "${SSE}${CHUNKED}" 'send=2\r\nhi\r\n' \
-		'wait=50' reset
+		"file=$T/seen" reset
 	start_proxy --listen "$T/hop" <<<"$allow_loopback"
-	TO=$T/hop run_tool 0 client "$GET" 'expect=hi' hold
+	TO=$T/hop run_tool 0 client "$GET" 'expect=hi' "touch=$T/seen" hold
 	[[ $stderr == *'reset: aborted/upstream'* ]]
 	[[ $output != *$'0\r\n'* ]]
 	wait_line proxy 'trace=00112233445566778899aabbccddeeff .*aborted'
@@ -173,8 +176,9 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 }
 
 @test "an idle connection that the upstream closed is not used again" {
-	pair "$ASKED" "$OK" end -- 'expect=hi' "$OK" hold
-	run_tool 0 client "$GET" 'expect=ok$' 'wait=50' "$POST" 'expect=ok$' end
+	pair "$ASKED" "$OK" end hold "touch=$T/closed" -- 'expect=hi' "$OK" hold
+	run_tool 0 client "$GET" 'expect=ok$' "file=$T/closed" "$POST" \
+		'expect=ok$' end
 	eq "$(upstream_count)" 2
 }
 
@@ -281,10 +285,13 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 	requires no-sanitizer
 	pair "$ASKED" 'send=HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n' \
 		'bytes=200000000' 'expect=never'
-	start_client client "$GET" 'expect=200 OK' pause 'wait=1500' reset
+	start_client client "$GET" 'expect=200 OK' pause \
+		"file=$T/stalled" reset
 	before=$(rss_kib proxy)
-	wait_exit client
+	wait_until is_blocked "${PID[upstream]}"
 	after=$(rss_kib proxy)
+	echo >"$T/stalled"
+	wait_exit client
 	echo "RSS $before KiB before, $after KiB after"
 	((after - before < 4096))
 	wait_line proxy 'status=200 .*bytes_out=[0-9]{1,8} '
@@ -292,12 +299,14 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 
 @test "a slow upstream holds back the client and grows nothing" {
 	requires no-sanitizer
-	pair "$ASKED" pause 'wait=1500' reset
+	pair "$ASKED" pause "file=$T/stalled" reset
 	start_client client "send=POST / HTTP/1.1\r\nHost: $NAME\r\n" \
 		'send=Content-Length: 200000000\r\n\r\n' 'bytes=200000000'
+	wait_until is_blocked "${PID[client]}"
+	(($(rss_kib proxy) < 32768))
+	echo >"$T/stalled"
 	wait_line proxy 'request: .*end=aborted/upstream'
 	wait_line proxy 'bytes_in=[0-9]{1,8} '
-	(($(rss_kib proxy) < 32768))
 }
 
 @test "a time-out blames the side that does not read" {

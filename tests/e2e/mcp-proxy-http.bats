@@ -90,7 +90,7 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 		'send=x\r\n' 'expect=^HTTP/1.1 400 .*}' hold
 	[[ $stderr == *'end: clean'* ]]
 	wait_upstream '1 reset'
-	run ! grep -c $'^0\r' "$T/got/1"
+	run -1 grep -c $'^0\r' "$T/got/1"
 }
 
 @test "a chunk line above 256 bytes is a 400" {
@@ -120,7 +120,7 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 }
 
 @test "pipelined requests are answered in order, one at a time" {
-	pair 'expect=/1 ' 'wait=100' \
+	pair 'expect=/1 ' \
 		'send=HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1' \
 		'expect=/2 ' 'send=HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2' \
 		'expect=/3 ' 'send=HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3' \
@@ -222,8 +222,8 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 
 @test "a bad chunk in the middle of a response cuts it off" {
 	pair "$ASKED" 'send=HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n' \
-		'send=2\r\nhi\r\n' 'wait=50' 'send=x\r\n' hold
-	run_tool 0 client "$GET" 'expect=hi' hold
+		'send=2\r\nhi\r\n' "file=$T/seen" 'send=x\r\n' hold
+	run_tool 0 client "$GET" 'expect=hi' "touch=$T/seen" hold
 	[[ $stderr == *'end: reset'* ]]
 	wait_upstream '1 reset'
 }
@@ -296,6 +296,32 @@ R="POST / HTTP/1.1\r\nHost: $NAME\r\n"
 	run_proxy
 	HOST=docs.$DOMAIN run_tool 0 agent_curl -i /
 	[[ $output == *'502 Bad'*'Adit-Error: protocol; blame=tls'* ]]
+}
+
+@test "requests that fail and fail do not fill the log" {
+	make_certs_once
+	cat >"$T/proxy.yaml" <<-END
+	tunnel_domain: $DOMAIN
+	tls: {cert_file: $T/certs/tls.crt, key_file: $T/certs/tls.key}
+	routes:
+	  away: http://127.0.0.1:9
+	upstream:
+	  allowed_ips: [127.0.0.0/8]
+	END
+	run_proxy
+	HOST=away.$DOMAIN run_tool 0 agent_curl -o "$T/out" '/[1-90]'
+	# Fifty at once, then one in ten seconds.
+	(($(told) >= 50 && $(told) < 60))
+	stop proxy
+	eq "$(sed -n 's/.*warning: request failed: code=refused left_out=//p' \
+		"$T/proxy.err" | awk -v n="$(told)" '{n += $1} END {print n}')" 90
+}
+
+# told: how many failures have a line.
+told()
+{
+	grep -c 'request failed: trace=.* code=refused blame=connect' \
+		"$T/proxy.err"
 }
 
 @test "an upstream that never ends its TLS handshake is a 504" {

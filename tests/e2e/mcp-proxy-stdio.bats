@@ -362,7 +362,7 @@ release()
 		-H 'Accept: text/event-stream' -H "Last-Event-ID: $id" \
 		"https://$NAME:$PROXY/mcp"
 	wait_until has_line "$T/resumed.out" '"progress":2'
-	run ! grep '"progress":1' "$T/resumed.out"
+	run -1 grep '"progress":1' "$T/resumed.out"
 	call 3 release '{"key":"k"}'
 	wait_exit resumed
 	eq "$STATUS" 0
@@ -529,22 +529,6 @@ release()
 	eq "$(text)" m
 }
 
-# is_blocked PID: it waits in a write to its full output.
-is_blocked()
-{
-	local before after
-
-	before=$(awk '/^wchar/ {print $2}' "/proc/$1/io")
-	sleep_a_while
-	after=$(awk '/^wchar/ {print $2}' "/proc/$1/io")
-	((before > 1000000 && before == after))
-}
-
-sleep_a_while()
-{
-	read -r -t 0.5 -u "$TICK" _ || true
-}
-
 @test "a process that reads nothing is refused more, and memory is bounded" {
 	local i
 
@@ -676,7 +660,7 @@ sleep_a_while()
 	call 1 changed
 	wait_until has_line "$T/one.out" list_changed
 	wait_until has_line "$T/two.out" list_changed
-	run ! grep private "$T/one.out" "$T/two.out"
+	run -1 grep private "$T/one.out" "$T/two.out"
 }
 
 @test "shared: a process that was killed is started again for its sessions" {

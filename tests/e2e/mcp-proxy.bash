@@ -115,6 +115,23 @@ got()
 	cat "$T/got/$1"
 }
 
+# is_blocked PID: what it writes to takes no more of the
+# megabytes that it has.
+is_blocked()
+{
+	local before after
+
+	before=$(awk '/^wchar/ {print $2}' "/proc/$1/io")
+	sleep_a_while
+	after=$(awk '/^wchar/ {print $2}' "/proc/$1/io")
+	((before > 1000000 && before == after))
+}
+
+sleep_a_while()
+{
+	read -r -t 0.5 -u "$TICK" _ || true
+}
+
 # A request and a response, as steps.
 GET="send=GET / HTTP/1.1\r\nHost: $NAME\r\n\r\n"
 POST="send=POST / HTTP/1.1\r\nHost: $NAME\r\nContent-Length: 2\r\n\r\nhi"

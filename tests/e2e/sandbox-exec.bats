@@ -126,8 +126,47 @@ closes_descriptors()
 	exec 7<&-
 }
 
+# What is open at a number that the caller has not opened is ours: the control
+# channel, the host's tree.
+refuses_closed_descriptors()
+{
+	local fd
+
+	for fd in {4..30}; do
+		[[ -e /proc/$BASHPID/fd/$fd ]] && continue
+		sx 125 --fd "$fd" -- true
+		[[ ${stderr_lines[0]} == "sandbox-exec: descriptor $fd: it is not open" ]]
+	done
+	sx 125 --status-fd 40 -- true
+	[[ ${stderr_lines[0]} == 'sandbox-exec: descriptor 40: it is not open' ]]
+	sx 125 --serve --ready-fd 40
+	[[ ${stderr_lines[0]} == 'sandbox-exec: descriptor 40: it is not open' ]]
+}
+
+@test "a descriptor that the caller has not opened is not passed" {
+	each refuses_closed_descriptors
+}
+
 @test "no descriptor is inherited but those of --fd" {
 	each closes_descriptors
+}
+
+# Such as a shell's caller may give it; a rule for it cannot be made.
+writes_to_memory()
+{
+	local number=319
+
+	[[ $(uname -m) == x86_64 ]] || number=279
+	run_tool 0 "${AS[@]}" perl -e 'my $name = "x";
+		open STDOUT, ">&=", syscall(shift, $name, 0) or die;
+		system(@ARGV) == 0 or die;
+		seek STDOUT, 0, 0; open STDIN, "<&STDOUT"; print STDERR <STDIN>' \
+		"$number" "$SX" -- sh -c 'echo one; echo two >>/dev/stdout'
+	eq "$stderr" $'one\ntwo'
+}
+
+@test "standard output can be a file in memory" {
+	each writes_to_memory
 }
 
 caps_output()
@@ -474,7 +513,7 @@ refused_later()
 	mount root: tmpfs
 	attributes /usr
 	pivot pivot_root
-	net network namespace
+	net network, ipc, uts and cgroup namespaces
 	END
 	AS=("${own[@]}")
 }

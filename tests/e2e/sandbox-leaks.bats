@@ -136,6 +136,26 @@ many()
 	wait_until no_file "$(id -un)"
 }
 
+killed_loop='
+	for ((i = 0; i < RUNS; i++)); do
+		timeout -s KILL "$(printf "0.%04d" $((RANDOM % 40 + 1)))" \
+			"$BOX" -- tail -f /dev/null "$MARK" 3>&- 2>/dev/null
+		(($? == 137)) || exit 1
+	done
+'
+
+@test "leaks: none after supervisors that are killed as they start" {
+	RUNS=$((RUNS / 2))
+	export RUNS BOX MARK
+	run_tool 0 bash -c "$killed_loop"
+	wait_until no_process
+	if ((EUID == 0)); then
+		make_user
+		run_tool 0 as_user bash -c "$killed_loop"
+		wait_until no_process
+	fi
+}
+
 # Each of these is stopped by a limit, or by the death of its supervisor.
 @test "leaks: none after floods, bombs, hogs and full disks" {
 	local i bomb='f() { f | f & }; f; f; wait'

@@ -102,15 +102,10 @@ ends()
 
 	[[ -z ${TO-} ]] || exec {TO}>&-
 	TO=
-	wait_until process_gone "${PID[mcp]}"
+	wait_until is_over "${PID[mcp]}"
 	wait "${PID[mcp]}" || status=$?
 	unset "PID[mcp]"
 	((status == $1)) || { echo "status $status"; cat "$T/mcp.err"; return 1; }
-}
-
-process_gone()
-{
-	[[ ! -e /proc/$1 || $(</proc/"$1"/stat) == *') Z '* ]]
 }
 
 client()
@@ -419,7 +414,7 @@ every_tool()
 "_meta":{"progressToken":1},"arguments":{"command":"setsid sleep 5317 & echo go; sleep 5317"}}}'
 	hear_is .params.message '"go"'
 	ends 0
-	run ! pgrep -f 'sleep 5317'
+	run -1 pgrep -f 'sleep 5317'
 	run ! hear
 }
 
@@ -438,14 +433,14 @@ every_tool()
 	hear_is '[.id, (.result.content[0].text | length)]' '[1,250000]'
 	run ! hear
 	ends 0
-	run ! pgrep -f 'sleep 5319'
+	run -1 pgrep -f 'sleep 5319'
 }
 
 @test "without the process that builds sandboxes it ends" {
 	mcp_open
 	handshake
 	kill -KILL "$(pgrep -P "${PID[mcp]}" -x sandbox-zygote)"
-	wait_until process_gone "${PID[mcp]}"
+	wait_until is_over "${PID[mcp]}"
 	ends 125
 	[[ $(<"$T/mcp.err") == 'sandbox-exec: the process that builds sandboxes was killed' ]]
 }

@@ -93,7 +93,26 @@ setup() { agents_setup; }
 	play worker
 }
 
+@test "a memory store with too much to do" {
+	play worker
+	eq "$(grep -c 'not uploaded' "$T/worker.err" || true)" 0
+}
+
+@test "a read-only memory store that changes" {
+	play worker --memory-sync 5s
+}
+
+@test "a conflict while the session runs" {
+	play worker --memory-sync 5s
+	[[ $(cat "$T/worker.err") == *"memory store notes: /a.md: both sides \
+changed; the store's is kept"* ]]
+}
+
 @test "memory saved when the worker is told to end" {
+	play_abort worker
+}
+
+@test "many memories saved when the worker is told to end" {
 	play_abort worker
 }
 

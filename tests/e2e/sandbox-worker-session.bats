@@ -97,6 +97,82 @@ stopped()
 	eq "$(results)" '[false,"from the file the session env_1"]'
 }
 
+# refuses TEXT [OPTION...]: nothing is begun.
+refuses()
+{
+	local text=$1
+
+	shift
+	work 2 "$@"
+	eq "$stderr" "sandbox-worker: $text
+Try 'sandbox-worker poll --help'."
+	[[ ! -e $T/requests ]]
+}
+
+@test "no policy lets a session write state, audit or policy" {
+	local f=$T/at/policy.yaml
+
+	session '"echo ran"'
+	mkdir "$T/at" "$T/state"
+	echo "rw: ['$T/state:/s']" >"$f"
+	refuses "--policy $f: rw $T/state: sessions could write where \
+--state $T/state lies" --policy "$f" --state "$T/state"
+	refuses "--policy $f: rw $T/state: sessions could write where \
+--audit $T/state/audit lies" --policy "$f" --audit "$T/state/audit"
+	refuses "--policy $f: rw $T/state: sessions could write where \
+--metrics $T/state/prom lies" --policy "$f" --metrics "$T/state/prom"
+	cp -p "$T/key" "$T/state/"
+	refuses "--policy $f: rw $T/state: sessions could write where \
+--environment-key-file $T/state/key lies" --policy "$f" \
+		--environment-key-file "$T/state/key"
+	echo "rw: $T/at" >"$f"
+	refuses "--policy $f: the policy file is in a directory that the \
+command may change: $T/at" --policy "$f"
+	echo "unknown: 1" >"$f"
+	refuses "--policy $f: 1:1: 'unknown': unknown key" --policy "$f"
+	# A copy may be written; a working directory may be the session's.
+	echo "{overlay: $T/state, workdir: /workspace/none}" >"$f"
+	work 0 --policy "$f" --state "$T/state" --audit "$T/state/audit"
+	eq "$(results)" '[false,"ran"]'
+}
+
+@test "no program lets a session write state or audit" {
+	session '"echo ran"'
+	mkdir "$T/state"
+	echo "{rw: [\"$T/state\"]}" >"$T/choose.jq"
+	work 0 --policy-jq "$T/choose.jq" --state "$T/state" \
+		--audit "$T/audit"
+	eq "$(results)" ""
+	eq "$(stopped)" 1
+	[[ $stderr == *"
+sandbox-worker: the policy: rw $T/state: sessions could write where \
+--state $T/state lies work=work_1 session=sesn_1
+"* ]]
+	eq "$(cat "$T/audit")" ""
+	eq "$(ls -A "$T/state")" ""
+}
+
+@test "a policy that becomes one that lets a session write state is refused" {
+	session '"echo ran"'
+	mkdir "$T/state"
+	echo "pids: 100" >"$T/policy.yaml"
+	cat >"$T/exec" <<-END
+	#!/bin/sh
+	case " \$* " in
+	*" --explain "*)
+		"$BIN/sandbox-exec" "\$@" && echo "rw: $T/state" >"$T/policy.yaml" ;;
+	*)
+		exec "$BIN/sandbox-exec" "\$@" ;;
+	esac
+	END
+	chmod +x "$T/exec"
+	work 0 --policy "$T/policy.yaml" --state "$T/state" \
+		--sandbox-exec "$T/exec"
+	eq "$(results)" ""
+	[[ $stderr == *": rw $T/state: sessions could write where --state \
+$T/state lies work=work_1 session=sesn_1"* ]]
+}
+
 @test "no session runs when its policy cannot be chosen or enforced" {
 	local program
 

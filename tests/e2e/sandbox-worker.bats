@@ -260,6 +260,11 @@ setup() { agents_setup; }
 	same
 }
 
+@test "memory changed after the last look" {
+	official
+	play worker
+}
+
 @test "memory that cannot be stored" {
 	# The official one sends what is too large and is refused.
 	play worker
@@ -270,5 +275,9 @@ setup() { agents_setup; }
 }
 
 @test "many memories" {
+	same
+}
+
+@test "many changed memories" {
 	same
 }

@@ -62,7 +62,7 @@ teardown()
 	[[ $output =~ ^adit_[A-Za-z0-9_-]{43}$ ]]
 	eq "$stderr" ''
 	token=$output
-	run ! grep -r "${token#adit_}" "$S"
+	run -1 grep -r "${token#adit_}" "$S"
 	digest=$(printf %s "$token" | sha256sum)
 	eq "$(jq -r '.tokens[0].sha256' "$S/tunnels/docs.json")" "${digest%% *}"
 	eq "$(stat -c %a "$S/tunnels/docs.json")" 600
@@ -163,10 +163,10 @@ expired()
 	local command
 
 	run_tool 0 "$BIN/tunnel-edge" --help
-	for command in init add rotate revoke list run; do
+	for command in init add limit rotate revoke list run; do
 		[[ $output == *"  $command "* ]]
 	done
-	for command in '' init add rotate revoke list run; do
+	for command in '' init add limit rotate revoke list run; do
 		# shellcheck disable=SC2086 # none or one
 		run_tool 0 "$BIN/tunnel-edge" $command --version
 		[[ $output =~ ^tunnel-edge\ [0-9.]+$ ]]
@@ -186,7 +186,9 @@ expired()
 
 	for args in 'add' 'add A --domain a.b' 'add a b --domain a.b' 'add x' \
 		'add x --domain a.b --links 0' 'add x --domain a.b --no-token' \
-		'rotate acme --overlap 5' 'revoke acme' \
+		'rotate acme --overlap 5' 'revoke acme' 'limit acme' \
+		'limit --rate 1m' 'limit acme --rate 1' \
+		'limit acme --rate 65g' 'limit acme --burst 63k' \
 		'revoke acme --tunnel --token x' 'list -o yaml' 'init' 'run' \
 		'run --agents :0 --connectors :0 --cert x' 'run x' 'frob' \
 		'run --ping 1ms --agents :0 --connectors :0' ''; do
@@ -308,6 +310,39 @@ expired()
 		connect="127.0.0.1:$AGENTS" name="$NAME" part=9 count=1030
 	wait_line edge 'code=limit blame=edge .*text=too many agents without'
 	echoes
+}
+
+@test "a flood of refusals does not fill the log" {
+	start_edge
+	start_bg flood node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name=no.such.example count=200
+	wait_exit flood
+	eq "$(grep -c '"alert":112' "$T/flood.out")" 200
+	# Ten at once, then one in ten seconds.
+	in_range "$(told)" 10 12
+	# Other kinds and other addresses are told of as before.
+	eq "$(alert_of -noservername)" 109
+	wait_line edge 'code=protocol blame=client alert=missing_extension'
+	start_bg others node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name=no.such.example count=200 spread=20
+	wait_exit others
+	wait_line edge 'agent refused: peer=127.1.0.1:.* code=no-route'
+	in_range "$(told)" 50 54
+	stop edge
+	eq "$STATUS" 0
+	eq "$(sed -n 's/.*agent refused: code=no-route left_out=//p' \
+		"$T/edge.err" | awk -v n="$(told)" '{n += $1} END {print n}')" 400
+}
+
+# told: how many refusals of unknown names have a line.
+told()
+{
+	grep -c 'agent refused: peer=.*code=no-route' "$T/edge.err"
+}
+
+in_range()
+{
+	(($1 >= $2 && $1 <= $3))
 }
 
 @test "the longest domain of a name has its agent" {
@@ -516,10 +551,48 @@ streams()
 	start_edge
 	start_link a
 	start_bg idle node "$FAKES/fake-agent.mjs" \
-		connect="127.0.0.1:$CONNECTORS" hex=16 count=260
+		connect="127.0.0.1:$CONNECTORS" hex=16 count=260 spread=20
 	wait_line edge 'link refused: .*code=limit blame=edge text=too many connectors'
 	start_link b
 	echoes
+}
+
+@test "failed logins from one address are paced, others are let in" {
+	start_edge
+	start_link a
+	echo adit_0000000000000000000000000000000000000000000 >"$T/bad"
+	# 32 at once, of which these hold 30 and one is given back each time.
+	start_bg held node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$CONNECTORS" hex=16 count=30 end=none
+	wait_until tries 30
+	start_link good
+	wait_event good '.event == "up"'
+	for _ in 1 2 3 4; do
+		(: <"/dev/tcp/127.0.0.1/$CONNECTORS")
+	done
+	start_link b instance=b
+	wait_event b '.event == "up"'
+	start_bg more node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$CONNECTORS" hex=16 count=40 end=none
+	wait_line edge "link refused: peer=127.0.0.1:[0-9]+ instance='' code=limit blame=connector text=too many failed logins from this address"
+	wait_until closed more 25
+	start_link elsewhere from=127.0.0.2
+	wait_event elsewhere '.event == "up"'
+	start_link bad from=127.0.0.3 token="$T/bad"
+	wait_event bad '.event == "goaway" and .code == "unauthorized"'
+	echoes
+}
+
+# closed NAME N: at least so many of a fake agent's connections.
+closed()
+{
+	(($(wc -l <"$T/$1.out") >= $2))
+}
+
+# tries N: so many connectors are not let in yet.
+tries()
+{
+	(($(ss -Htn state established "sport = :$CONNECTORS" | wc -l) >= $1))
 }
 
 @test "links are TLS 1.3 with adit/1 and nothing else" {
@@ -597,7 +670,7 @@ streams()
 	wait_event b '.event == "open"'
 	order "$CONTROL" mute
 	wait_until echoes_within_1s
-	run ! has_line "$T/edge.err" 'link down'
+	run -1 has_line "$T/edge.err" 'link down'
 }
 
 echoes_within_1s()
@@ -664,6 +737,118 @@ echoes_within_1s()
 	run_tool 0 agent name="$NAME"
 	[[ $output == *'"alert":80'* ]]
 	wait_line edge 'code=limit blame=connector .*every link has all'
+}
+
+# ---- rates ----
+
+# The fake connector's source sends faster than any of these rates.
+
+@test "a tunnel's rate is kept in both directions, and no byte is lost" {
+	local begin
+
+	add_tunnel two --domain two.example --rate 512k --burst 64k
+	start_edge
+	start_link a token="$T/two.token" mode=source:600000
+	now_ms
+	begin=$NOW
+	run_tool 0 agent name=two.example end=at-once
+	[[ $output == *'"received":600000,'*'"end":"fin"'* ]]
+	now_ms
+	((NOW - begin >= (600000 - 65536) * 1000 / 524288))
+	stop a
+	start_link b token="$T/two.token"
+	now_ms
+	begin=$NOW
+	run_tool 0 agent name=two.example bytes=600000 end=at-once
+	[[ $output == *'"received":600'*'"same":true,'*'"end":"fin"'* ]]
+	now_ms
+	((NOW - begin >= (600000 - 2 * 65536) * 1000 / 524288))
+}
+
+@test "streams of a tunnel share its rate, and other tunnels have their own" {
+	local busy
+
+	add_tunnel two --domain two.example --rate 64k --burst 64k
+	start_edge
+	start_link a token="$T/two.token"
+	start_link b
+	start_bg busy node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name=two.example bytes=3000000 \
+		end=none count=3
+	wait_until came 200000
+	# Three are in the queue with megabytes; the fourth has its turn.
+	echoes two.example
+	[[ $(agent name="$NAME" bytes=3000000) == *'"same":true'* ]]
+	is_alive busy
+	read -r -a busy <"/proc/${PID[edge]}/stat"
+	((busy[13] + busy[14] < 300))
+}
+
+# came N: so many bytes have gone over the link of tunnel two.
+came()
+{
+	(($(edge list two -o json | jq '.[0].links[0].bytes_out') >= $1))
+}
+
+@test "another rate holds at once, for streams that are open too" {
+	add_tunnel two --domain two.example --rate 1k --burst 64k
+	start_edge
+	start_link a token="$T/two.token"
+	start_bg slow node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name=two.example bytes=2000000
+	wait_until came 65536
+	run_tool 0 "$BIN/tunnel-edge" limit two --rate 0b --streams 7
+	eq "$output$stderr" ''
+	wait_exit slow
+	[[ $(<"$T/slow.out") == *'"same":true'* ]]
+	eq "$(edge list two -o json | jq -c '.[0].limits')" \
+		'{"links":16,"streams":7,"rate":null,"burst":null}'
+	run_tool 0 "$BIN/tunnel-edge" limit two --rate 10m --burst 1m
+	run_tool 0 "$BIN/tunnel-edge" limit two --links 2
+	eq "$(edge list two -o json | jq -c '.[0].limits')" \
+		'{"links":2,"streams":7,"rate":10485760,"burst":1048576}'
+	run_tool 0 "$BIN/tunnel-edge" limit two --rate 2m
+	eq "$(edge list two -o json | jq -c '.[0].limits | [.rate, .burst]')" \
+		'[2097152,2097152]'
+	echoes two.example
+}
+
+@test "a stream that waits for its rate ends with its agent, link or tunnel" {
+	add_tunnel two --domain two.example --rate 1k --burst 64k
+	start_edge
+	start_link a token="$T/two.token" mode=source:1000000
+	start_bg one node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name=two.example bytes=200000 \
+		end=none count=3
+	wait_until came 65536
+	stop one KILL
+	stop a KILL
+	wait_until has_streams two 0
+	start_link b token="$T/two.token"
+	start_bg two node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$AGENTS" name=two.example bytes=200000 \
+		end=none count=3
+	wait_until has_streams two 3
+	edge revoke two --tunnel
+	wait_exit two
+	wait_line edge 'tunnel removed: tunnel=two'
+}
+
+has_streams()
+{
+	(($(edge list "$1" -o json | jq '[.[0].links[].streams] | add // 0') == $2))
+}
+
+@test "a rate or burst that cannot be is an error that says why" {
+	run_tool 1 "$BIN/tunnel-edge" add two --domain two.example --rate 1023b
+	one_error '^tunnel-edge: rate: not 0 or from 1024 to 68719476736$'
+	run_tool 1 "$BIN/tunnel-edge" add two --domain two.example --burst 64k
+	one_error '^tunnel-edge: burst: goes with a rate$'
+	run_tool 1 "$BIN/tunnel-edge" limit acme --rate 1g --burst 1m
+	one_error '^tunnel-edge: burst: below what the rate gives in 10 ms$'
+	run_tool 1 "$BIN/tunnel-edge" limit nobody --rate 1g
+	one_error 'tunnels/nobody.json: No such file or directory$'
+	eq "$(jq -c .limits "$S/tunnels/acme.json")" '{"links":16,"streams":4096}'
 }
 
 # ---- changes while it runs ----

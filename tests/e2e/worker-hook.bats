@@ -6,6 +6,7 @@
 # and the drains that follow.
 
 load helpers
+load sandbox-attack
 
 SIGNING_KEY=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=
 STARTED='{"type":"event","id":"whe_1","data":{"type":"session.status_run_started","id":"sesn_1"}}'
@@ -247,6 +248,65 @@ has_done() { (($(wc -l <"$T/done") >= $1)); }
 			grep -c sk-ant)" 0
 	done
 	eq "$(memory_holds "${PID[other]}" sk-ant-oat01-other)" no
+}
+
+# sees AS files|descriptors: what a session sees of the secrets of a hook that
+# runs by the function AS and was given them so.
+sees()
+{
+	local dir=$T/$1-$2 sign=(--signing-key-file "$T/$1-$2/shown/sign")
+	local key=(--environment-key-file "$T/$1-$2/shown/link")
+
+	mkdir -p "$dir/shown" "$dir/work" "$dir/state"
+	echo "$SIGNING_KEY" >"$dir/shown/sign"
+	echo sk-ant-oat01-secret >"$dir/shown/key"
+	echo other >"$dir/shown/other"
+	ln -s key "$dir/shown/link"
+	chmod 600 "$dir/shown"/*
+	echo "ro: $dir/shown" >"$dir/policy.yaml"
+	[[ $1 == as_self ]] || chown -R "$USER_ID" "$dir"
+	start_ready "service-$1-$2" node "$ROOT/tests/fakes/one-session.mjs" \
+		"$dir/requests" "\"cd $dir/shown && cat key sign link; stat -c '%n %s' key sign other\""
+	exec 7<"$dir/shown/sign" 8<"$dir/shown/key"
+	[[ $2 != descriptors ]] || {
+		sign=(--signing-key-fd 7)
+		key=(--environment-key-fd 8)
+	}
+	start_bg "hook-$1-$2" "$1" "$T/sandbox-worker" hook \
+		--listen 127.0.0.1:0 "${sign[@]}" -- \
+		--environment-id env_1 "${key[@]}" --workdir "$dir/work" \
+		--base-url "http://127.0.0.1:${READY[service-$1-$2]}" \
+		--state "$dir/state" --policy "$dir/policy.yaml" \
+		--max-idle 300ms
+	exec 7<&- 8<&-
+	wait_until grep -q '/stop ' "$dir/requests"
+	stop "hook-$1-$2"
+	stop "service-$1-$2"
+	eq "$(sed -n 's/^POST [^ ]*\/events //p' "$dir/requests" |
+		jq -c '.events[0].content[0].text')" \
+		'"key 0\nsign 0\nother 6"'
+}
+
+@test "a session sees nothing in any file with a secret" {
+	make_user
+	cp "$BIN/sandbox-worker" "$T/"
+	sees as_self files
+	sees as_self descriptors
+	((EUID == 0)) || return 0
+	sees as_user files
+	sees as_user descriptors
+}
+
+@test "a signing key may not lie where sessions can write" {
+	mkdir "$T/work"
+	(umask 077 && echo "$SIGNING_KEY" >"$T/work/sign")
+	run_tool 2 timeout "$DEADLINE" "$BIN/sandbox-worker" hook \
+		--listen 127.0.0.1:0 --signing-key-file "$T/work/sign" -q -- \
+		--environment-id env_1 --environment-key-file "$T/key" \
+		--workdir "$T/work"
+	eq "$stderr" "sandbox-worker: --signing-key-file $T/work/sign: \
+sessions can write where it lies
+Try 'sandbox-worker poll --help'."
 }
 
 @test "a listener ends when its poller is refused for good" {

@@ -259,6 +259,10 @@ setup() { agents_setup; }
 	official
 }
 
+@test "memory changed after the last look" {
+	official
+}
+
 @test "memory that cannot be stored" {
 	official
 }
@@ -268,5 +272,9 @@ setup() { agents_setup; }
 }
 
 @test "many memories" {
+	official
+}
+
+@test "many changed memories" {
 	official
 }

@@ -15,6 +15,7 @@
 //                   they come, and does not end; none
 //   read=no         does not read before SIGUSR2 comes
 //   count=N         so many connections at once
+//   spread=N        from so many loopback addresses in turn, 127.1.0.1 and on
 //   ready-fd=       gets "open=N" once all have got bytes back
 //
 // Prints, for each connection that ends, one JSON line: how many bytes it
@@ -99,8 +100,10 @@ function tellReady() {
 	fs.closeSync(Number(opts['ready-fd']));
 }
 
-function run() {
+function run(i) {
 	const socket = net.connect({ host, port: Number(port),
+		...(opts.spread && {
+			localAddress: `127.1.0.${1 + i % Number(opts.spread)}` }),
 		allowHalfOpen: opts.end === 'at-once', noDelay: true });
 	const bytes = toSend();
 	const back = [];
@@ -146,4 +149,4 @@ function run() {
 }
 
 for (let i = 0; i < total; i++)
-	run();
+	run(i);

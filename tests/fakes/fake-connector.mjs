@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // A connector that does as it is told: node fake-connector.mjs key=value...
 //
-//   edge=HOST:PORT  of the edge's connector listener
+//   edge=HOST:PORT  of the edge's connector listener; from= own address
 //   ca=             the edge's authority; alpn= another protocol than adit/1
 //   token=          the file with its token; none: it sends no AUTH
 //   cert= key=      a client certificate
@@ -135,6 +135,7 @@ function greet() {
 
 const socket = tls.connect({
 	host: opts.edge.slice(0, colon), port: Number(opts.edge.slice(colon + 1)),
+	...(opts.from && { localAddress: opts.from }),
 	ca: fs.readFileSync(opts.ca), ALPNProtocols: [opts.alpn ?? 'adit/1'],
 	...(opts.cert && { cert: fs.readFileSync(opts.cert),
 		key: fs.readFileSync(opts.key) }),

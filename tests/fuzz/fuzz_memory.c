@@ -49,8 +49,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
 	char dir[] = "/tmp/adit-fuzz.XXXXXX";
-	struct memory_store s = {.id = "m", .name = "n", .folder = "0",
-	    .stop_fd = -1};
+	struct memory_store store = {.id = "m", .name = "n", .folder = "0"};
+	struct memory_stores s = {.at = &store, .count = 1, .stop_fd = -1};
 	struct error e;
 	int fd;
 
@@ -60,12 +60,15 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	listing = bytes_of(in, len);
 	assert(mkdtemp(dir) != NULL);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (memory_store_open(&s, fd, &e) == 0) {
-		memory_store_sync(&s, true, clock_ms() + 10000);
-		memory_store_flush(&s, clock_ms() + 10000);
+	s.calls = calls_new(NULL, &e);
+	assert(s.calls != NULL);
+	if (memory_stores_open(&s, fd, &e) == 0) {
+		memory_stores_sync(&s, true, clock_ms() + 10000);
+		memory_stores_flush(&s, clock_ms() + 10000);
 		assert(tree_check_plain(fd, &e) == 0);
-		memory_store_close(&s);
+		memory_stores_close(&s);
 	}
+	calls_free(s.calls);
 	close(fd);
 	/* Nothing but the folder was there. */
 	assert(rmdir(dir) == 0);

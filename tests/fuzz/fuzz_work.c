@@ -29,6 +29,19 @@ hand_on(const struct work *work)
 }
 
 static void
+take_claim(struct bytes in)
+{
+	static struct claim claim;
+	struct error e;
+
+	if (claim_read(in, &claim, &e) != 0)
+		return;
+	assert(claim.file_count <= SECRET_FILES_MAX);
+	for (size_t i = 0; i < claim.file_count; i++)
+		assert(strlen(claim.files[i]) < PATH_MAX);
+}
+
+static void
 take_secret(struct bytes in)
 {
 	static struct secret secret;
@@ -60,6 +73,7 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 		if (work.environment_id[0] != '\0')
 			hand_on(&work);
 	}
+	take_claim(bytes_of(in, len));
 	take_secret(bytes_of(in, len));
 	lease_init(&lease, 0);
 	lease_answer(&lease, 200, bytes_of(in, len), 1, &e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Stands in for cmd/sandbox-worker/api.c: a test links this instead, says what
- * is answered, and reads what was asked. */
+/* Stands in for cmd/sandbox-worker/api.c and api_job.c: a test links this
+ * instead, says what is answered, and reads what was asked. */
 #ifndef ADIT_TEST_FAKE_API_H
 #define ADIT_TEST_FAKE_API_H
 
@@ -16,6 +16,9 @@ struct fake_answer {
 	long status;
 	struct bytes body;
 	bool ambiguous;
+	int64_t retry_ms;  /* not 0: only an attempt ends, and the next one
+	                    * begins so much later */
+	bool never;        /* of a call that was started: it runs on */
 };
 
 static struct buf fake_log; /* "GET /v1/... body; " per call */
@@ -67,6 +70,150 @@ api_call(struct api *a, const struct api_request *r, struct api_response *ret,
 		return answer.body.len > r->max ? error_set(e, "too long")
 		    : io_write_all(r->to_fd, answer.body);
 	return buf_add(&ret->body, answer.body);
+}
+
+/* ---- calls in a loop: they are answered one per turn, in order ---- */
+
+struct api_job {
+	struct api_job *next;
+	struct api_request request;
+	char path[4096];
+	struct buf body;
+	const struct api_events *events;
+	void *user;
+};
+
+static struct ev_loop *fake_loop;
+static ev_timer fake_timer;
+static struct api_job *fake_jobs;
+static size_t fake_running, fake_running_max;
+
+static void
+fake_forget(struct api_job *j)
+{
+	struct api_job **at = &fake_jobs;
+
+	while (*at != j)
+		at = &(*at)->next;
+	*at = j->next;
+	fake_running--;
+}
+
+static void
+fake_append(struct api_job *j)
+{
+	struct api_job **at = &fake_jobs;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = j;
+	j->next = NULL;
+	fake_running++;
+	if (fake_running > fake_running_max)
+		fake_running_max = fake_running;
+	ev_timer_start(fake_loop, &fake_timer);
+}
+
+static void
+fake_free(struct api_job *j)
+{
+	buf_reset(&j->body);
+	free(j);
+}
+
+/* Its answer, or the end of an attempt. */
+static void
+fake_finish(struct api_job *j)
+{
+	struct fake_answer answer = fake_serve(&j->request);
+	struct api_response r = {.status = answer.status,
+	    .ambiguous = answer.ambiguous};
+	struct error e = {.text = "connection lost"};
+
+	fake_forget(j);
+	if (answer.never || answer.retry_ms != 0) {
+		fake_append(j);
+		if (answer.retry_ms != 0)
+			j->events->retry(j->user, &r, answer.retry_ms);
+		return;
+	}
+	buf_init(&r.body, j->request.max);
+	if (answer.status != 0 && buf_add(&r.body, answer.body) != 0) {
+		answer.status = 0;
+		error_set(&e, "too long");
+	}
+	j->events->done(j->user, &r, answer.status == 0 ? &e : NULL);
+	buf_reset(&r.body);
+	fake_free(j);
+}
+
+static void
+fake_turn(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	(void)revents;
+	ev_timer_stop(ev, w);
+	if (fake_jobs != NULL)
+		fake_finish(fake_jobs);
+	if (fake_jobs != NULL)
+		ev_timer_start(ev, w);
+}
+
+int
+api_attach(struct api *a, struct ev_loop *ev, struct error *e)
+{
+	(void)a;
+	(void)e;
+	if (fake_log.max == 0)
+		buf_init(&fake_log, FAKE_LOG_MAX);
+	fake_loop = ev;
+	ev_timer_init(&fake_timer, fake_turn, 0, 0);
+	return 0;
+}
+
+void
+api_detach(struct api *a)
+{
+	(void)a;
+	while (fake_jobs != NULL) {
+		struct api_job *j = fake_jobs;
+
+		fake_forget(j);
+		fake_free(j);
+	}
+	ev_timer_stop(fake_loop, &fake_timer);
+}
+
+struct api_job *
+api_start(struct api *a, const struct api_request *r,
+    const struct api_events *events, void *user, struct error *e)
+{
+	struct api_job *j = calloc(1, sizeof *j);
+
+	(void)a;
+	if (j == NULL) {
+		error_set(e, "out of memory");
+		return NULL;
+	}
+	fake_note(r);
+	j->request = *r;
+	j->events = events;
+	j->user = user;
+	str_format(j->path, sizeof j->path, "%s", r->path);
+	j->request.path = j->path;
+	buf_init(&j->body, r->body.len);
+	if (r->body.ptr != NULL) {
+		buf_add(&j->body, r->body);
+		j->request.body = buf_bytes(&j->body);
+	}
+	fake_append(j);
+	return j;
+}
+
+void
+api_cancel(struct api_job *j)
+{
+	fake_forget(j);
+	fake_free(j);
 }
 
 void

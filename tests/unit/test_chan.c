@@ -501,6 +501,28 @@ test_event(void)
 	end_done(&e);
 }
 
+/* An end without the handlers that may be left out goes on. */
+static void
+test_left_out(void)
+{
+	struct chan_events events = end_events;
+	struct end e;
+
+	events.auth = NULL;
+	events.goaway = NULL;
+	events.event = NULL;
+	end_init(&e, false, NULL);
+	e.chan.events = &events;
+	end_accept(&e, NULL);
+	ok(end_feed_text(&e, FRAME_AUTH, 0, "secret"), "AUTH");
+	ok(end_feed_text(&e, FRAME_EVENT, 0, "{}"), "EVENT");
+	ok(end_feed_frame(&e, FRAME_GOAWAY, 0, 0,
+	    bytes_of("\0\1\0\0", FRAME_REASON_LEN)), "GOAWAY");
+	eq_str(end_story(&e), "", "are told to nobody");
+	ok(e.chan.peer_draining, "but the peer drains");
+	end_done(&e);
+}
+
 /* A peer that asks and never reads. */
 static void
 test_overflow(void)
@@ -811,6 +833,7 @@ main(void)
 	test_ping();
 	test_optional();
 	test_event();
+	test_left_out();
 	test_overflow();
 	test_fail();
 	test_fail_inside();

@@ -58,18 +58,10 @@ send_more(struct side *p, struct chan_stream *s)
 }
 
 static void
-on_json(void *user, struct bytes json)
+on_hello(void *user, struct bytes json)
 {
 	(void)user;
 	(void)json;
-}
-
-static void
-on_goaway(void *user, const struct frame_reason *why, uint32_t last)
-{
-	(void)user;
-	(void)why;
-	(void)last;
 }
 
 static void
@@ -109,14 +101,6 @@ on_end(void *user, struct chan_stream *s)
 }
 
 static void
-on_event(void *user, struct chan_stream *s, struct bytes json)
-{
-	(void)user;
-	(void)s;
-	(void)json;
-}
-
-static void
 on_writable(void *user, struct chan_stream *s)
 {
 	send_more(user, s);
@@ -132,8 +116,8 @@ on_closed(void *user, struct chan_stream *s, const struct frame_reason *why)
 }
 
 static const struct chan_events events = {
-	on_json, on_json, on_goaway, on_open, on_data, on_end, on_event,
-	on_writable, on_closed,
+	.hello = on_hello, .open = on_open, .data = on_data, .end = on_end,
+	.writable = on_writable, .closed = on_closed,
 };
 
 static void

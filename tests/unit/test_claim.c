@@ -121,26 +121,44 @@ test_secret(void)
 static void
 test_handing_on(void)
 {
+	static const char *const bad[] = {
+		"{}", "\"/a\"", "[7]", "[null]", "[\"a\\u0000b\"]",
+		"[\"1\",\"2\",\"3\",\"4\",\"5\"]",
+	};
 	struct error e;
 	struct buf out;
 
 	parse("{\"id\":\"w\\u0022\",\"environment_id\":\"e\",\"data\":"
 	    "{\"type\":\"session\",\"id\":\"s\"},\"secret\":\"c2Vj\"}");
 	buf_init(&out, CLAIM_MAX);
+	secret_file_add("--a", "/etc/k", &e);
+	secret_file_add("--b", "/etc/\"s", &e);
 	eq_int(claim_write(&out, &work, &(struct claim_keys){
-	    .key = "key", .headers = "A: b\nC: d", .key_file = "/etc/k"}), 0, "written");
+	    .key = "key", .headers = "A: b\nC: d"}), 0, "written");
 	eq_int(claim_read(buf_bytes(&out), &claim, &e), 0, "read");
 	ok(str_eq(claim.work.id, "w\"") &&
 	    str_eq(claim.work.environment_id, "e") &&
 	    str_eq(claim.work.session_id, "s") &&
 	    str_eq(claim.work.secret, "c2Vj") && str_eq(claim.key, "key") &&
-	    str_eq(claim.headers, "A: b\nC: d"), "the same");
+	    str_eq(claim.headers, "A: b\nC: d") && claim.file_count == 2 &&
+	    str_eq(claim.files[0], "/etc/k") &&
+	    str_eq(claim.files[1], "/etc/\"s"), "the same");
 	buf_clear(&out);
 	claim_write(&out, &work, &(struct claim_keys){.key = NULL});
 	claim_read(buf_bytes(&out), &claim, &e);
 	ok(claim.key[0] == '\0' && claim.headers[0] == '\0',
 	    "without key and headers");
 	buf_reset(&out);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		char text[256];
+
+		str_format(text, sizeof text, "{\"id\":\"w\","
+		    "\"environment_id\":\"e\",\"data\":{\"type\":"
+		    "\"session\",\"id\":\"s\"},\"secret_files\":%s}",
+		    bad[i]);
+		eq_int(claim_read(bytes_cstr(text), &claim, &e), -1, "%s",
+		    bad[i]);
+	}
 	eq_int(claim_read(bytes_cstr("null"), &claim, &e), -1, "nothing");
 	eq_int(claim_read(bytes_cstr("{\"id\":\"w\",\"data\":{\"type\":"
 	    "\"session\",\"id\":\"s\"}}"), &claim, &e), -1,

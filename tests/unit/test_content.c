@@ -15,7 +15,7 @@
 #include "common/io.h"
 #include "common/sock.h"
 #include "common/str.h"
-#include "tests/unit/test.h"
+#include "tests/unit/files.h"
 
 enum { DEADLINE_MS = 20000, REQUEST_MAX = 1 << 16 };
 
@@ -46,46 +46,27 @@ static const struct route routes[] = {
 	{"DELETE /v1/memory_stores/", "{}", false},
 };
 
-/* A tar with top/SKILL.md. */
-static size_t
-make_tar(char out[static 2560])
-{
-	unsigned sum = 0;
-
-	memset(out, 0, 2560);
-	memcpy(out, "top/SKILL.md", 12);
-	memcpy(out + 100, "0000644\0000000000\0000000000", 24);
-	memcpy(out + 124, "00000000005\00000000000000", 24);
-	memset(out + 148, ' ', 8);
-	out[156] = '0';
-	memcpy(out + 257, "ustar\00000", 8);
-	for (size_t i = 0; i < 512; i++)
-		sum += (uint8_t)out[i];
-	snprintf(out + 148, 7, "%06o", sum);
-	memcpy(out + 512, "skill", 5);
-	return 2560;
-}
-
 static void
-answer(int fd, const char *status, const char *body, size_t len)
+answer(int fd, const char *status, struct bytes body)
 {
 	char head[200];
 
 	snprintf(head, sizeof head, "HTTP/1.1 %s\r\ncontent-type: "
 	    "application/json\r\ncontent-length: %zu\r\nconnection: close\r\n"
-	    "\r\n", status, len);
+	    "\r\n", status, body.len);
 	io_write_all(fd, bytes_cstr(head));
-	io_write_all(fd, bytes_of(body, len));
+	io_write_all(fd, body);
 }
 
 static void
 serve_request(int fd, const char *request)
 {
-	static char tar[2560];
+	static uint8_t tar[FILES_TAR_LEN];
 	const char *content = "GET /v1/skills/skill_1/versions/7/content ";
 
 	if (strncmp(request, content, strlen(content)) == 0) {
-		answer(fd, "200 OK", tar, make_tar(tar));
+		make_skill_tar(tar);
+		answer(fd, "200 OK", bytes_of(tar, sizeof tar));
 		return;
 	}
 	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
@@ -94,10 +75,10 @@ serve_request(int fd, const char *request)
 			continue;
 		while (routes[i].stall && recv(fd, tar, 1, 0) > 0)
 			;
-		answer(fd, "200 OK", routes[i].body, strlen(routes[i].body));
+		answer(fd, "200 OK", bytes_cstr(routes[i].body));
 		return;
 	}
-	answer(fd, "404 Not Found", "{}", 2);
+	answer(fd, "404 Not Found", bytes_cstr("{}"));
 }
 
 /* Whether a request is whole. */
@@ -261,30 +242,6 @@ start(const char *session, const char *token, int64_t sync_ms)
 	return c;
 }
 
-static const char *
-file(const char *path)
-{
-	static char text[64];
-	int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof text - 1);
-
-	io_close(&fd);
-	if (n < 0)
-		return "absent";
-	text[n] = '\0';
-	return text;
-}
-
-static void
-put(const char *path, const char *content)
-{
-	int fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_TRUNC |
-	    O_CLOEXEC, 0600);
-
-	io_write_all(fd, bytes_cstr(content));
-	io_close(&fd);
-}
-
 /* The process id of our one other child. */
 static pid_t
 find_process(pid_t service)
@@ -344,8 +301,8 @@ test_whole(pid_t service)
 	    "or below the working directory");
 	ok(!seen.at[0].read_only && seen.at[1].read_only, "one is read-only");
 	ok(str_starts(seen.at[0].host, state), "on the host apart");
-	eq_str(file("state/memory/0/a.md"), "one", "memories are there");
-	eq_str(file("work/skills/greeter/SKILL.md"), "skill", "a skill too");
+	eq_str(get_file(dir_fd, "state/memory/0/a.md"), "one", "memories are there");
+	eq_str(get_file(dir_fd, "work/skills/greeter/SKILL.md"), "skill", "a skill too");
 	pid = find_process(service);
 	ok(file_holds(pid, "cmdline", "content"), "it is the process");
 	ok(!file_holds(pid, "cmdline", "secret"), "no secret in arguments");
@@ -354,19 +311,19 @@ test_whole(pid_t service)
 	ok(strcasestr(requests(), "\nauthorization: Bearer token-secret") !=
 	    NULL, "the token was used");
 	ok(strstr(requests(), "key-secret") == NULL, "and not the key");
-	put("state/memory/0/new.md", "new");
+	put_file(dir_fd, "state/memory/0/new.md", "new");
 	/* A sync is due a millisecond after the one that made it ready. */
 	for (int64_t from_ms = clock_ms(); clock_ms() - from_ms < 3;)
 		;
 	content_sync(c);
 	ok(wait_for_request("{\"path\":\"/new.md\",\"content\":\"new\"}"),
 	    "a sync sends what is new");
-	put("state/memory/0/last.md", "last");
+	put_file(dir_fd, "state/memory/0/last.md", "last");
 	content_finish(c, false);
 	ok(wait_for(&seen.finished), "it finishes");
 	ok(strstr(requests(), "/last.md") != NULL, "what was new is sent");
 	ok(strstr(requests(), "DELETE") == NULL, "nothing is deleted");
-	eq_str(file("state/memory/0/a.md"), "absent", "memories are gone");
+	eq_str(get_file(dir_fd, "state/memory/0/a.md"), "absent", "memories are gone");
 	ok(faccessat(dir_fd, "work/skills", F_OK, 0) != 0, "skills are gone");
 	ok(faccessat(dir_fd, "state/memory", F_OK, 0) != 0, "all is gone");
 	content_free(c);
@@ -481,7 +438,7 @@ test_ends(pid_t service)
 	c = start(SESSION, "t", 15000);
 	ok(wait_for(&seen.ready) && seen.error[0] == '\0',
 	    "the next one clears it: %s", seen.error);
-	eq_str(file("state/memory/0/a.md"), "one", "and begins anew");
+	eq_str(get_file(dir_fd, "state/memory/0/a.md"), "one", "and begins anew");
 	kill(find_process(service), SIGKILL);
 	content_finish(c, true);
 	ok(wait_for(&seen.finished), "a death does not stop a finish");

@@ -161,11 +161,9 @@ begin(struct side *p, int fd, bool initiator, int64_t ping_ms, bool patient)
 	struct hop_settings s = {.initiator = initiator, .events = &events,
 	    .down = on_down, .user = p, .ping_ms = ping_ms,
 	    .patient = patient};
-	struct transport t;
 
 	memset(p, 0, sizeof *p);
-	if (hop_fd_transport(fd, fd, &t) != 0 ||
-	    hop_start(&p->hop, &loop, &t, &s) != 0)
+	if (hop_start_fds(&p->hop, &loop, fd, fd, &s) != 0)
 		ok(false, "hop_start");
 }
 

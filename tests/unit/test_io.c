@@ -150,8 +150,6 @@ test_flags(void)
 	ok(fcntl(fds[0], F_GETFL) & O_NONBLOCK, "non-blocking");
 	io_set_nonblock(fds[0], false);
 	ok(!(fcntl(fds[0], F_GETFL) & O_NONBLOCK), "and back");
-	io_set_cloexec(fds[0], false);
-	eq_int(fcntl(fds[0], F_GETFD), 0, "not close-on-exec");
 	errno = ENOTTY;
 	io_close(&fd);
 	io_close(&fds[0]);
@@ -240,6 +238,93 @@ test_proc(void)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	close(leak);
 	eq_int(test_open_fds(), before, "no descriptor is left");
+}
+
+/* What a child answers to a line, and its end. */
+static void
+talk(pid_t pid, int fd)
+{
+	char text[16] = "";
+	int status = -1;
+
+	ok(pid > 0, "a child");
+	ok(fcntl(fd, F_GETFD) & FD_CLOEXEC, "its socket is close-on-exec");
+	io_write_all(fd, bytes_cstr("ping\n"));
+	ok(read(fd, text, sizeof text - 1) > 0, "it answers");
+	eq_str(text, "ping\n", "on the same socket");
+	eq_int(read(fd, text, sizeof text), 0, "which ends with it");
+	waitpid(pid, &status, 0);
+	eq_int(proc_exit_status(status), 0, "it has no other end of it");
+	close(fd);
+}
+
+static void
+test_proc_pair(void)
+{
+	static const char *const drop[] = {NULL};
+	char sh[] = "sh", c[] = "-c", none[] = "/no/such/program";
+	char echo[] = "read -r x; echo \"$x\"; ! test -e /proc/$$/fd/3";
+	char *argv[] = {sh, c, echo, NULL}, *nothing[] = {none, NULL};
+	const char *const *words = (const char *const *)argv;
+	struct proc_command command = {.argv = words, .envp = environ,
+	    .fds = {-1, -1, STDERR_FILENO, -1}, .death_signal = SIGTERM};
+	int before = test_open_fds(), fd = -1;
+	struct error e;
+	pid_t pid;
+
+	pid = proc_start_pair(argv, drop, &fd, &e);
+	eq_int(getsid(pid), getsid(0), "in the caller's session");
+	talk(pid, fd);
+	pid = proc_spawn_pair(&command, &fd, &e);
+	eq_int(getsid(pid), pid, "in a session of its own");
+	talk(pid, fd);
+	fd = -1;
+	eq_int(proc_start_pair(nothing, drop, &fd, &e), -1, "none");
+	eq_int(e.code, EXIT_NOT_FOUND, "not found");
+	eq_int(fd, -1, "and no socket");
+	eq_int(test_open_fds(), before, "no descriptor is left");
+}
+
+static void
+test_take_stdio(void)
+{
+	int kept_in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	int kept_out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fds[2], in = -1, out = -1, taken, refused, before;
+	char byte = 0;
+	struct error e;
+	ssize_t n;
+
+	if (pipe2(fds, O_CLOEXEC) != 0 || kept_out == -1)
+		return (void)ok(false, "a pipe");
+	dup2(fds[0], STDIN_FILENO);
+	dup2(fds[1], STDOUT_FILENO);
+	taken = io_take_stdio(&in, &out, &e);
+	n = write(STDOUT_FILENO, "n", 1);
+	io_write_all(out, bytes_cstr("y"));
+	n += read(STDIN_FILENO, &byte, 1);
+	n += read(in, &byte, 1);
+	before = test_open_fds();
+	close(STDIN_FILENO);
+	refused = io_take_stdio(&fds[0], &fds[1], &e);
+	dup2(kept_in == -1 ? null : kept_in, STDIN_FILENO);
+	dup2(kept_out, STDOUT_FILENO);
+	eq_int(taken, 0, "standard input and output are taken");
+	ok(in > STDERR_FILENO && out > STDERR_FILENO, "to other numbers");
+	ok(fcntl(in, F_GETFD) & fcntl(out, F_GETFD) & FD_CLOEXEC,
+	    "close-on-exec");
+	eq_int(n, 2, "0 reads nothing any more");
+	eq_int(byte, 'y', "and what 1 writes goes nowhere");
+	eq_int(refused, -1, "without standard input");
+	ok(strstr(e.text, "standard input and output: ") != NULL, "%s",
+	    e.text);
+	eq_int(test_open_fds(), before, "no descriptor is left");
+	io_close_pair(in, out);
+	io_close_pair(fds[0], fds[1]);
+	io_close(&kept_in);
+	io_close(&kept_out);
+	io_close(&null);
 }
 
 static void
@@ -348,6 +433,8 @@ main(void)
 	test_ready();
 	test_flags();
 	test_proc();
+	test_proc_pair();
+	test_take_stdio();
 	test_clock();
 	test_diag();
 	for (const char *const *name = (const char *const[]){"f", "s", "n",

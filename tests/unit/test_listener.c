@@ -77,10 +77,18 @@ dial(uint16_t port)
 	return fd;
 }
 
+static void
+on_left_out(unsigned line, uint64_t n)
+{
+	(void)line;
+	(void)n;
+}
+
 int
 main(void)
 {
-	struct listener l = {.fd = -1, .who = "agents",
+	static struct quiet quiet;
+	struct listener l = {.fd = -1, .who = "agents", .quiet = &quiet,
 	    .accepted = on_accepted};
 	int log = memfd_create("log", MFD_CLOEXEC), old = dup(STDERR_FILENO);
 	struct ev_loop *ev = EV_DEFAULT;
@@ -90,6 +98,7 @@ main(void)
 
 	diag_init("test");
 	getrlimit(RLIMIT_NOFILE, &before);
+	quiet_init(&quiet, ev, on_left_out);
 	eq_int(listener_open(&l, ev, "127.0.0.1:0", &e), 0, "it listens");
 	listener_start(&l);
 	client = dial(l.port);
@@ -108,6 +117,7 @@ main(void)
 	close(log);
 	close(old);
 	listener_close(&l);
+	quiet_done(&quiet);
 	ev_loop_destroy(ev);
 	return test_done();
 }

@@ -10,7 +10,7 @@
 #include "cmd/sandbox-exec/protect.h"
 #include "cmd/sandbox-exec/setting.h"
 #include "common/str.h"
-#include "tests/unit/test.h"
+#include "tests/unit/files.h"
 
 static char dir[] = "/tmp/adit-masks.XXXXXX";
 static struct error why;
@@ -18,24 +18,6 @@ static struct policy policy;
 static struct setting_target target;
 static struct masks masks;
 static int root_fd;
-
-static void
-must(bool good, const char *what)
-{
-	if (!good) {
-		perror(what);
-		exit(1);
-	}
-}
-
-static void
-make_file(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	must(fd != -1, path);
-	close(fd);
-}
 
 static void
 make_files(void)

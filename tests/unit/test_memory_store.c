@@ -14,8 +14,9 @@
 #include "common/jsonw.h"
 #include "common/sha256.h"
 #include "tests/unit/fake_api.h"
+#include "tests/unit/files.h"
 
-enum { KEPT_MAX = 64, PAGE = 20 };
+enum { KEPT_MAX = 320, PAGE = 20, MANY = 150 };
 
 /* ---- the store ---- */
 
@@ -31,6 +32,7 @@ static struct buf body;
 static long fail_next;      /* status of the next call that changes */
 static bool fail_after;     /* it is done all the same */
 static const char *raw;     /* the next answer, as it is */
+static const char *never;   /* calls of it get no answer */
 
 static const char *
 hash_of(const char *content)
@@ -91,7 +93,7 @@ answer_list(const struct api_request *r)
 			write_memory(&w, &kept[i], full);
 	jsonw_close(&w, ']');
 	jsonw_key(&w, "next_page");
-	next[1] = (char)('0' + i / PAGE);
+	next[1] = (char)('0' + i / PAGE); /* up to 16 of them */
 	if (i < kept_count)
 		jsonw_str(&w, next);
 	else
@@ -108,9 +110,8 @@ find_id(const char *path)
 
 	if (id == NULL)
 		return NULL;
-	i = (size_t)(id[5] - '0');
-	if (id[6] >= '0' && id[6] <= '9')
-		i = i * 10 + (size_t)(id[6] - '0');
+	for (i = 0, id += 5; *id >= '0' && *id <= '9'; id++)
+		i = i * 10 + (size_t)(*id - '0');
 	return i < kept_count && kept[i].there ? &kept[i] : NULL;
 }
 
@@ -186,6 +187,8 @@ serve(const struct api_request *r)
 	struct fake_answer a = {.status = fail_next};
 
 	buf_clear(&body);
+	if (never != NULL && strstr(r->path, never) != NULL)
+		return (struct fake_answer){.never = true};
 	if (raw != NULL) {
 		buf_add_str(&body, raw);
 		raw = NULL;
@@ -209,6 +212,7 @@ serve(const struct api_request *r)
 static char dir[] = "/tmp/adit-memory.XXXXXX";
 static int parent_fd, folder_fd = -1;
 static struct memory_store store;
+static struct memory_stores stores = {.at = &store, .stop_fd = -1};
 static struct error why;
 
 static bool
@@ -219,8 +223,8 @@ open_store(bool read_only)
 	str_format(store.name, sizeof store.name, "notes");
 	str_format(store.folder, sizeof store.folder, "0");
 	store.read_only = read_only;
-	store.stop_fd = -1;
-	if (memory_store_open(&store, parent_fd, &why) != 0)
+	stores.count = 1;
+	if (memory_stores_open(&stores, parent_fd, &why) != 0)
 		return false;
 	folder_fd = openat(parent_fd, "0", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return true;
@@ -230,7 +234,7 @@ static void
 close_store(void)
 {
 	io_close(&folder_fd);
-	memory_store_close(&store);
+	memory_stores_close(&stores);
 	for (size_t i = 0; i < kept_count; i++)
 		kept[i].there = false;
 	kept_count = 0;
@@ -241,31 +245,19 @@ static void
 sync_store(bool final)
 {
 	fake_story();
-	memory_store_sync(&store, final, clock_ms() + 60000);
+	memory_stores_sync(&stores, final, clock_ms() + 60000);
 }
 
 static const char *
 file(const char *path)
 {
-	static char text[256];
-	int fd = openat(folder_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof text - 1);
-
-	io_close(&fd);
-	if (n < 0)
-		return "absent";
-	text[n] = '\0';
-	return text;
+	return get_file(folder_fd, path);
 }
 
 static void
 put(const char *path, const char *content)
 {
-	int fd = openat(folder_fd, path, O_WRONLY | O_CREAT | O_TRUNC |
-	    O_CLOEXEC, 0644);
-
-	io_write_all(fd, bytes_cstr(content));
-	io_close(&fd);
+	put_file(folder_fd, path, content);
 }
 
 static const char *
@@ -348,12 +340,12 @@ test_uploads(void)
 	eq_str(remote("/b.md"), "absent", "deleted");
 	put("a.md", "AGAIN");
 	fake_story();
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	eq_int(str_format(want, sizeof want, "POST " LIST "/mem_0 {\"content\":"
 	    "\"AGAIN\",\"precondition\":{\"type\":\"content_sha256\","
 	    "\"content_sha256\":\"%s\"}}; ", hash_of("ONE")), 0, "format");
 	eq_str(fake_story(), want, "a flush only uploads");
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	eq_str(fake_story(), "", "and once");
 	close_store();
 }
@@ -395,7 +387,7 @@ test_read_only(void)
 	put("new.md", "new");
 	unlinkat(folder_fd, "b.md", 0);
 	sync_store(true);
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	ok(strstr(fake_story(), "POST") == NULL, "nothing is sent");
 	eq_str(remote("/a.md"), "one", "the store is as it was");
 	eq_str(file("b.md"), "two", "what was deleted comes back");
@@ -426,17 +418,26 @@ test_refusals(void)
 	sync_store(false);
 	eq_str(remote("/a.md"), "next", "an upload whose answer was lost is "
 	    "known as ours");
+	/* The last attempt is refused, an earlier one had arrived. */
+	put("a.md", "twice");
+	fail_next = 403;
+	fail_after = true;
+	sync_store(false);
+	fail_after = false;
+	put("a.md", "once more");
+	sync_store(false);
+	eq_str(remote("/a.md"), "once more", "nor does a refusal hide that");
 	put("a.md", "mine");
 	str_format(kept[0].content, sizeof kept[0].content, "theirs");
 	fake_story();
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	eq_str(remote("/a.md"), "theirs", "a precondition that fails stops "
 	    "an upload");
 	sync_store(false);
 	eq_str(file("a.md"), "theirs", "and the next sync brings theirs");
 	put("a.md", "after");
 	kept[0].there = false;
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	eq_str(remote("/a.md"), "after", "an update of what is gone creates");
 	close_store();
 }
@@ -449,14 +450,14 @@ test_short_answers(void)
 	open_store(false);
 	put("b.md", "new");
 	raw = "{\"id\":\"mem_0\"}";
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	put("b.md", "newer");
 	fake_story();
 	raw = "";
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	ok(strstr(fake_story(), "POST " LIST "/mem_0 ") != NULL,
 	    "an id is enough to go on with");
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	eq_str(fake_story(), "", "and nothing at all is a success too");
 	close_store();
 }
@@ -498,7 +499,7 @@ test_bad_answers(void)
 	ok(open_store(false), "odd ones are: %s", why.text);
 	eq_str(file("x"), "\xef\xbf\xbd", "half a surrogate is replaced");
 	fake_story();
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	eq_str(fake_story(), "", "and not sent back");
 	close_store();
 }
@@ -528,7 +529,7 @@ test_hostile_folder(void)
 	ok(symlinkat("/", folder_fd, "root") == 0, "a link");
 	put(".fs-1234.tmp", "temporary");
 	sync_store(true);
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	ok(strstr(fake_story(), "POST") == NULL, "nothing of it is uploaded");
 	for (unsigned i = 0; i < 6; i++)
 		eq_str(remote((char[]){'/', (char)('a' + i), 0}), "x",
@@ -581,7 +582,7 @@ test_marker(void)
 	unlinkat(folder_fd, "a", 0);
 	put("b", "edited");
 	sync_store(true);
-	memory_store_flush(&store, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + 1000);
 	eq_str(fake_story(), "GET " LIST "?view=basic&limit=100; ",
 	    "without its marker the folder is left alone");
 	unlinkat(folder_fd, "b", 0);
@@ -660,6 +661,104 @@ test_large_folder(void)
 	ok(faccessat(parent_fd, "0", F_OK, 0) != 0, "all of it is removed");
 }
 
+/* How many calls run at once, in passes that have each of their own. */
+static void
+test_at_once(void)
+{
+	char name[16], *story, *last_get, *first_post, *last_post, *deletion;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		str_format(name, sizeof name, "/f%u", i);
+		keep(name, "there");
+	}
+	open_store(false);
+	fake_running_max = 0;
+	for (unsigned i = 0; i < MANY; i++)
+		str_format(kept[i].content, sizeof kept[i].content, "new");
+	sync_store(false);
+	eq_int(fake_running_max, MEMORY_PULLS_AT_ONCE, "pulls at once");
+	eq_str(file("f149"), "new", "the last one came");
+	for (unsigned i = 0; i < MANY; i++) {
+		str_format(name, sizeof name, "g%u", i);
+		put(name, "mine");
+	}
+	str_format(kept[7].content, sizeof kept[7].content, "newer");
+	unlinkat(folder_fd, "f3", 0);
+	fake_running_max = 0;
+	sync_store(true);
+	eq_int(fake_running_max, MEMORY_PUSHES_AT_ONCE, "pushes at once");
+	eq_str(remote("/g149"), "mine", "the last one went");
+	buf_add(&fake_log, bytes_of("", 1));
+	story = (char *)fake_log.mem + fake_log.head;
+	last_get = strstr(story, "/mem_7?view=full");
+	first_post = strstr(story, "POST ");
+	deletion = strstr(story, "DELETE ");
+	ok(last_get != NULL && first_post != NULL && deletion != NULL,
+	    "all kinds of calls");
+	last_post = strstr(deletion, "POST ");
+	ok(last_get < first_post && last_post == NULL,
+	    "first what comes, then what goes, then deletions");
+	close_store();
+}
+
+/* A memory that was refused for want of time is whole there or not at all,
+ * and the others know nothing of it. */
+static void
+test_cut_off(void)
+{
+	keep("/a.md", "one");
+	keep("/b.md", "two");
+	open_store(false);
+	put("a.md", "ONE");
+	put("b.md", "TWO");
+	never = "/mem_0";
+	fake_story();
+	memory_stores_flush(&stores, clock_ms() + 50);
+	eq_str(remote("/b.md"), "TWO", "one that hangs holds up no other");
+	never = NULL;
+	/* It had arrived all the same. */
+	str_format(kept[0].content, sizeof kept[0].content, "ONE");
+	put("a.md", "next");
+	sync_store(false);
+	eq_str(remote("/a.md"), "next", "and is known as ours afterwards");
+	close_store();
+}
+
+/* Both have their time: the calls of one do not wait for the other's. */
+static void
+test_two_stores(void)
+{
+	static struct memory_store two[2];
+	struct memory_stores s = {
+		.at = two, .count = 2, .calls = stores.calls, .stop_fd = -1};
+
+	memset(two, 0, sizeof two);
+	for (int i = 0; i < 2; i++) {
+		str_format(two[i].id, sizeof two[i].id, "memstore_%d", i);
+		str_format(two[i].folder, sizeof two[i].folder, "%d", i);
+	}
+	keep("/a", "x");
+	eq_int(memory_stores_open(&s, parent_fd, &why), 0, "two are opened");
+	fake_running_max = 0;
+	fake_story();
+	memory_stores_sync(&s, false, clock_ms() + 60000);
+	eq_int(fake_running_max, 2, "and listed at once");
+	fake_story();
+	raw = "none";
+	memory_stores_sync(&s, false, clock_ms() + 60000);
+	ok(!two[0].active && two[1].active, "each is synced or not");
+	memory_stores_close(&s);
+	raw = "none";
+	s.count = 2;
+	eq_int(memory_stores_open(&s, parent_fd, &why), -1,
+	    "one that fails fails both");
+	ok(faccessat(parent_fd, "0", F_OK, 0) != 0 &&
+	    faccessat(parent_fd, "1", F_OK, 0) != 0, "no folder stays");
+	kept[0].there = false;
+	kept_count = 0;
+	fake_story();
+}
+
 static void
 test_deadline(void)
 {
@@ -667,8 +766,8 @@ test_deadline(void)
 	open_store(false);
 	put("a", "y");
 	fake_story();
-	memory_store_sync(&store, true, clock_ms() - 1);
-	memory_store_flush(&store, clock_ms() - 1);
+	memory_stores_sync(&stores, true, clock_ms() - 1);
+	memory_stores_flush(&stores, clock_ms() - 1);
 	eq_str(fake_story(), "", "without time nothing is called");
 	close_store();
 }
@@ -686,6 +785,7 @@ main(void)
 	buf_init(&fake_log, FAKE_LOG_MAX);
 	parent_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fds = test_open_fds();
+	stores.calls = calls_new(NULL, &why);
 	test_download();
 	test_exists();
 	test_uploads();
@@ -699,7 +799,11 @@ main(void)
 	test_marker();
 	test_sizes();
 	test_large_folder();
+	test_at_once();
+	test_cut_off();
+	test_two_stores();
 	test_deadline();
+	calls_free(stores.calls);
 	eq_int(test_open_fds(), fds, "every descriptor is closed");
 	eq_int(tree_remove(AT_FDCWD, dir, 10000), 0, "all is removed");
 	buf_reset(&body);

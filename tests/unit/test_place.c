@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cmd/sandbox-worker/audit.h"
+#include "cmd/sandbox-worker/judge.h"
 #include "cmd/sandbox-worker/metrics.h"
 #include "cmd/sandbox-worker/place.h"
 #include "cmd/sandbox-worker/policy.h"
@@ -146,7 +147,7 @@ is_taken(const char *name)
 	struct error e;
 
 	settings.policy = path_of(name);
-	return place_judge(&settings, &e) == 0;
+	return judge_settings(&settings, &e) == 0;
 }
 
 static void
@@ -175,13 +176,135 @@ test_judge(void)
 	ok(!is_taken("work/policy"), "not one in such a directory");
 	settings.workspaces = settings.policy = NULL;
 	settings.outputs = sub;
-	eq_int(place_judge(&settings, &e), -1, "outputs in what is written");
+	eq_int(judge_settings(&settings, &e), -1, "outputs in what is written");
 	settings.outputs = NULL;
 	settings.state = work;
-	eq_int(place_judge(&settings, &e), -1, "nor state");
+	eq_int(judge_settings(&settings, &e), -1, "nor state");
 	settings.state = dir;
-	eq_int(place_judge(&settings, &e), 0, "outside they are fine");
+	eq_int(judge_settings(&settings, &e), 0, "outside they are fine");
 	settings.workdir = ".";
+}
+
+/* The list stays: what is noted here is so for the tests below. */
+static void
+test_secret_files(void)
+{
+	static char key[256], pattern[256], inside[256], mask[PATH_MAX];
+	struct error e;
+	int fd;
+
+	str_format(key, sizeof key, "%s", path_of("key"));
+	str_format(pattern, sizeof pattern, "%s", path_of("k[1]*"));
+	str_format(inside, sizeof inside, "%s", path_of("work/key"));
+	settings_init(&settings);
+	settings.workdir = path_of("work");
+	io_create_file(pattern, bytes_cstr("s"), 0600, &e);
+	io_create_file(inside, bytes_cstr("s"), 0600, &e);
+	eq_int(symlink(pattern, key), 0, "a link");
+	eq_int(secret_file_add("--a", key, &e), 0, "one is noted");
+	eq_int(judge_settings(&settings, &e), 0, "outside it may lie");
+	fd = open(pattern, O_RDONLY | O_CLOEXEC);
+	eq_int(secret_file_add_fd("--b", fd, &e), 0, "one by descriptor");
+	eq_str(secret_file_get(1)->path, pattern, "by its name");
+	eq_int(secret_file_add_fd("--b", fd, &e), 0, "twice");
+	ok(secret_file_get(2) == NULL, "is once");
+	unlink(pattern);
+	eq_int(secret_file_add_fd("--c", fd, &e), 0, "what has no name");
+	ok(secret_file_get(2) == NULL, "needs no mask");
+	eq_int(secret_file_format_mask(secret_file_get(0), mask), -1,
+	    "nor what is not there");
+	io_create_file(pattern, bytes_cstr("s"), 0600, &e);
+	eq_int(secret_file_format_mask(secret_file_get(0), mask), 0,
+	    "until it is");
+	ok(str_ends(mask, "/k?1??"), "as no pattern of its own: %s", mask);
+	eq_int(secret_file_add("--d", "/\xff", &e), -1, "no UTF-8");
+	eq_str(e.text, "--d: a path that is not UTF-8 cannot be hidden from "
+	    "sessions", "is refused");
+	open_place();
+	eq_int(place.mask_count, 2, "both are masked");
+	place_close(&place);
+	place.mask_count = 0;
+	rmdir(path_of("sesn_1"));
+	io_close(&fd);
+	settings_init(&settings);
+	settings.workdir = path_of("work");
+	eq_int(secret_file_add("--signing-key-file", inside, &e), 0, "one "
+	    "that sessions can write");
+	eq_int(judge_settings(&settings, &e), -1, "is refused");
+	ok(str_starts(e.text, "--signing-key-file /"), "by name: %s", e.text);
+	unlink(inside);
+	unlink(pattern);
+	eq_int(secret_file_add("--e", "/e", &e), 0, "four");
+	eq_int(secret_file_add("--f", "/f", &e), -1, "not five");
+	settings.workdir = ".";
+	settings.workspaces = NULL;
+}
+
+static void
+grants(const char *rw, const char *want)
+{
+	char policy[2048];
+	struct error e = {.text = "fine"};
+
+	str_format(policy, sizeof policy, "{\"rw\":%s}", rw);
+	if (judge_policy(&settings, bytes_cstr(policy), &e) == 0)
+		str_format(e.text, sizeof e.text, "fine");
+	eq_str(e.text, want, "%s", rw);
+}
+
+#define GRANT(format, ...)                                                  \
+	(str_format(grant, sizeof grant, format, __VA_ARGS__), grant)
+#define REFUSED "the policy: rw %s: sessions could write where --%s %s lies"
+
+static void
+test_grants(void)
+{
+	char grant[1024], want[1024], state[256], audit[256], link[256];
+	struct error e;
+
+	settings_init(&settings);
+	settings.workdir = path_of("work");
+	str_format(state, sizeof state, "%s", path_of("state"));
+	str_format(audit, sizeof audit, "%s", path_of("logs/audit"));
+	str_format(link, sizeof link, "%s", path_of("way"));
+	settings.state = state;
+	settings.audit = audit;
+	mkdir(state, 0700);
+	mkdir(path_of("state/sub"), 0700);
+	mkdir(path_of("logs"), 0700);
+	eq_int(symlink("state", link), 0, "a link");
+	grants("[]", "fine");
+	grants("[\"/nowhere/at/all\",\"/usr/share\"]", "fine");
+	grants("7", "fine"); /* sandbox-exec says so */
+	grants("[7]", "the policy: rw: not a list of paths");
+	grants(GRANT("[\"%s/sub\"]", state), "fine");
+	str_format(want, sizeof want, REFUSED, state, "state", state);
+	grants(GRANT("[\"/usr\",\"%s\"]", state), want);
+	grants(GRANT("\"%s\"", state), want);
+	settings.audit = NULL;
+	str_format(want, sizeof want, REFUSED, dir, "state", state);
+	grants(GRANT("[\"%s\"]", dir), want);
+	settings.audit = audit;
+	str_format(want, sizeof want, REFUSED, state, "state", state);
+	grants(GRANT("[\"%s:/x\"]", state), want);
+	str_format(want, sizeof want, REFUSED, link, "state", state);
+	grants(GRANT("[\"%s\"]", link), want);
+	str_format(want, sizeof want, REFUSED, path_of("logs"), "audit",
+	    audit);
+	grants(GRANT("[\"%s\"]", path_of("logs")), want);
+	grants(GRANT("[\"%s\"]", audit), "fine");
+	io_create_file(audit, bytes_cstr(""), 0600, &e);
+	str_format(want, sizeof want, REFUSED, audit, "audit", audit);
+	grants(GRANT("[\"%s\"]", audit), want);
+	setenv("HOME", dir, 1);
+	str_format(want, sizeof want, REFUSED, state, "state", state);
+	grants("[\"~/state\"]", want);
+	unlink(audit);
+	unlink(link);
+	rmdir(path_of("state/sub"));
+	rmdir(state);
+	rmdir(path_of("logs"));
+	settings_init(&settings);
 }
 
 static void
@@ -223,11 +346,14 @@ test_policy(void)
 	policy_is("{\"rw\":[]}", "{\"rw\":[" OWN "],\"ro\":["
 	    "\"/h/b:/mnt/memory/b\"],\"workdir\":\"/workspace\"}",
 	    "an empty list");
-	str_format(place.key_file, sizeof place.key_file, "/etc/k");
+	str_format(place.masks[0], PATH_MAX, "/etc/k");
+	str_format(place.masks[1], PATH_MAX, "/etc/s");
+	place.mask_count = 2;
 	policy_is("{\"mask\":\"/x\"}", "{\"rw\":[" OWN "],\"ro\":["
-	    "\"/h/b:/mnt/memory/b\"],\"mask\":[\"/x\",\"/etc/k\"],"
-	    "\"workdir\":\"/workspace\"}", "the key's file is masked");
-	place.key_file[0] = '\0';
+	    "\"/h/b:/mnt/memory/b\"],\"mask\":[\"/x\",\"/etc/k\","
+	    "\"/etc/s\"],\"workdir\":\"/workspace\"}",
+	    "files with secrets are masked");
+	place.mask_count = 0;
 	policy_is("{\"mask\":[\"/x\"]}", "{\"rw\":[" OWN "],\"ro\":["
 	    "\"/h/b:/mnt/memory/b\"],\"mask\":[\"/x\"],"
 	    "\"workdir\":\"/workspace\"}", "and what a program wants");
@@ -301,6 +427,10 @@ test_audit(void)
 	ok(strstr(got, "\"exit\":null") != NULL && strstr(got,
 	    "\"input\":\"{\\\"command\\\":\\\"secret\\\"}\"}\n") != NULL,
 	    "one with it");
+	eq_int(mkfifo(path_of("fifo"), 0600), 0, "a FIFO");
+	eq_int(audit_open(&a, path_of("fifo"), "/nowhere", "", &e), -1,
+	    "that nobody reads does not block: %s", e.text);
+	unlink(path_of("fifo"));
 	eq_int(audit_open(&a, path_of("audit"), dir, "", &e), -1,
 	    "none where the session can write");
 	eq_int(audit_open(&a, path_of("audit"), "/nowhere", dir, &e), -1,
@@ -412,6 +542,8 @@ main(void)
 	test_mounts();
 	test_lock();
 	test_judge();
+	test_grants();
+	test_secret_files();
 	test_policy();
 	test_program();
 	test_audit();

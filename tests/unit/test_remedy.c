@@ -7,19 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/files.h"
 
 static char dir[] = "/tmp/adit-remedy.XXXXXX";
 static int proc_fd;
-
-static void
-must(bool good, const char *what)
-{
-	if (!good) {
-		perror(what);
-		exit(1);
-	}
-}
 
 static const char *
 find(const char *feature)

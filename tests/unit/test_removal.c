@@ -8,27 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/files.h"
 
 static char dir[] = "/tmp/adit-removal.XXXXXX";
-
-static void
-must(bool good, const char *what)
-{
-	if (!good) {
-		perror(what);
-		exit(1);
-	}
-}
-
-static void
-make_file(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	must(fd != -1, path);
-	close(fd);
-}
 
 /* So many directories below each other, each with a file. */
 static void

@@ -9,20 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/files.h"
 
 #define MIB (INT64_C(1) << 20)
 
 enum { HELD = 16 };
-
-static void
-must(bool good, const char *what)
-{
-	if (!good) {
-		perror(what);
-		exit(1);
-	}
-}
 
 /* Holds memory, and says so, until it is killed; a child of it does, too. */
 static pid_t

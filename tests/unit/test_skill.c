@@ -9,9 +9,9 @@
 #include "cmd/sandbox-worker/tree.h"
 #include "cmd/sandbox-worker/unpack.h"
 #include "tests/unit/fake_api.h"
+#include "tests/unit/files.h"
 
-/* A tar with top/SKILL.md, "skill", and the directory that holds it. */
-static uint8_t archive[2560];
+static uint8_t archive[FILES_TAR_LEN];
 static char dir[] = "/tmp/adit-skill.XXXXXX";
 static int workdir_fd;
 static struct skills skills;
@@ -21,33 +21,16 @@ static bool only_key; /* the service wants the environment key */
 static const char *version_body;
 static struct bytes content;
 
-static void
-make_archive(void)
-{
-	unsigned sum = 0;
-
-	str_format((char *)archive, 100, "top/SKILL.md");
-	memcpy(archive + 100, "0000644\0000000000\0000000000", 24);
-	memcpy(archive + 124, "00000000005\00000000000000", 24);
-	memset(archive + 148, ' ', 8);
-	archive[156] = '0';
-	memcpy(archive + 257, "ustar\00000", 8);
-	for (size_t i = 0; i < 512; i++)
-		sum += archive[i];
-	snprintf((char *)archive + 148, 7, "%06o", sum);
-	memcpy(archive + 512, "skill", 5);
-	content = bytes_of(archive, sizeof archive);
-}
-
 static struct fake_answer
 serve(const struct api_request *r)
 {
 	if (only_key && !r->environment_key)
 		return (struct fake_answer){.status = 403};
 	if (str_ends(r->path, "/content"))
-		return (struct fake_answer){content_status, content, false};
-	return (struct fake_answer){version_status, bytes_cstr(version_body),
-	    false};
+		return (struct fake_answer){.status = content_status,
+		    .body = content};
+	return (struct fake_answer){.status = version_status,
+	    .body = bytes_cstr(version_body)};
 }
 
 /* unpack_archive, without the process. */
@@ -81,20 +64,6 @@ install(const char *list)
 		skills_install(&skills, v);
 }
 
-static const char *
-file(const char *path)
-{
-	static char text[64];
-	int fd = openat(workdir_fd, path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof text - 1);
-
-	io_close(&fd);
-	if (n < 0)
-		return "absent";
-	text[n] = '\0';
-	return text;
-}
-
 static bool
 is_empty(const char *path)
 {
@@ -122,7 +91,7 @@ test_install(void)
 	eq_str(fake_story(), "GET /v1/skills/skill_1/versions/latest; "
 	    "GET /v1/skills/skill_1/versions/1759/content; ",
 	    "the version is resolved once");
-	eq_str(file("skills/greeter/SKILL.md"), "skill", "it is there");
+	eq_str(get_file(workdir_fd, "skills/greeter/SKILL.md"), "skill", "it is there");
 	skills_remove(&skills);
 	ok(faccessat(workdir_fd, "skills", F_OK, 0) != 0, "nothing is left");
 	begin();
@@ -132,8 +101,8 @@ test_install(void)
 	close(openat(workdir_fd, "skills/greeter/old", O_CREAT | O_WRONLY |
 	    O_CLOEXEC, 0600));
 	install(ONE);
-	eq_str(file("skills/greeter/SKILL.md"), "skill", "again");
-	eq_str(file("skills/greeter/old"), "absent", "what was there is gone");
+	eq_str(get_file(workdir_fd, "skills/greeter/SKILL.md"), "skill", "again");
+	eq_str(get_file(workdir_fd, "skills/greeter/old"), "absent", "what was there is gone");
 	skills_remove(&skills);
 	ok(faccessat(workdir_fd, "skills/other", F_OK, 0) == 0,
 	    "what is not ours stays");
@@ -158,7 +127,7 @@ test_credentials(void)
 	    "GET /v1/skills/skill_1/versions/1759/content; "
 	    "GET /v1/skills/skill_1/versions/1759/content with the key; ",
 	    "the key is tried after the token");
-	eq_str(file("skills/greeter/SKILL.md"), "skill", "it is there");
+	eq_str(get_file(workdir_fd, "skills/greeter/SKILL.md"), "skill", "it is there");
 	skills_remove(&skills);
 }
 
@@ -223,7 +192,7 @@ test_planted(void)
 	    "a link");
 	begin();
 	install(ONE);
-	eq_str(file("skills/greeter/SKILL.md"), "skill", "one in place of "
+	eq_str(get_file(workdir_fd, "skills/greeter/SKILL.md"), "skill", "one in place of "
 	    "the skill is replaced");
 	ok(is_empty("elsewhere"), "and not followed");
 	unlinkat(workdir_fd, "skills/greeter/SKILL.md", 0);
@@ -296,7 +265,8 @@ main(void)
 		return 1;
 	buf_init(&fake_log, FAKE_LOG_MAX);
 	fake_serve = serve;
-	make_archive();
+	make_skill_tar(archive);
+	content = bytes_of(archive, sizeof archive);
 	workdir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fds = test_open_fds();
 	test_names();

@@ -142,6 +142,37 @@ test_credentials(void)
 	state_free(t);
 }
 
+static void
+test_rates(void)
+{
+	static const struct {
+		int64_t rate, burst, want; /* burst of the result, -1: error */
+	} cases[] = {
+		{0, 0, 0}, {0, 65536, -1}, {1023, 0, -1}, {1024, 0, 65536},
+		{1024, 65535, -1}, {1024, 65536, 65536}, {-1, 0, -1},
+		{65536, 0, 65536}, {65537, 0, 65537},
+		{STATE_RATE_MAX, 0, STATE_RATE_MAX},
+		{STATE_RATE_MAX + 1, 0, -1},
+		{1024, STATE_RATE_MAX, STATE_RATE_MAX},
+		{1024, STATE_RATE_MAX + 1, -1},
+		{100 << 20, (1 << 20) - 1, -1}, {100 << 20, 1 << 20, 1 << 20},
+	};
+	struct state_tunnel *t = state_new("t");
+
+	eq_int(t->rate, 0, "a tunnel has no rate");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		t->rate = t->burst = 7;
+		eq_int(state_set_rate(t, cases[i].rate, cases[i].burst, &why),
+		    cases[i].want < 0 ? -1 : 0, "rate %lld, burst %lld",
+		    (long long)cases[i].rate, (long long)cases[i].burst);
+		eq_int(t->rate, cases[i].want < 0 ? 7 : cases[i].rate,
+		    "the rate");
+		eq_int(t->burst, cases[i].want < 0 ? 7 : cases[i].want,
+		    "the burst");
+	}
+	state_free(t);
+}
+
 static struct state
 open_state(void)
 {
@@ -171,6 +202,7 @@ test_round_trip(struct state *s)
 	state_add_cert(t, &cert, &why);
 	t->links_max = 3;
 	t->streams_max = 4;
+	state_set_rate(t, 5000, 70000, &why);
 	ok(state_write(s, t, &why) == 0, "a tunnel is written");
 	ok(fstatat(s->tunnels_fd, "docs.json", &st, 0) == 0 &&
 	    (st.st_mode & 0777) == 0600, "for its owner only");
@@ -184,6 +216,7 @@ test_round_trip(struct state *s)
 	ok(credential_eq(&back->certs[0], &cert), "its certificate");
 	eq_int(back->revoked_count, 1, "what was revoked");
 	eq_int(back->links_max * 10 + back->streams_max, 34, "its limits");
+	eq_int(back->rate * 100000 + back->burst, 500070000, "its rate");
 	state_free(back);
 	state_free(t);
 	ok(state_remove(s, "docs", &why) == 0, "it is removed");
@@ -232,6 +265,15 @@ test_bad_files(struct state *s)
 		    "revoked: 0: not 64 hexadecimal digits"},
 		{"{\"name\":\"t\",\"limits\":{\"links\":0}}", "limits: links: "
 		    "not a whole number from 1 to 1024"},
+		{"{\"name\":\"t\",\"limits\":{\"rate\":1}}",
+		    "limits: rate: not 0 or from 1024 to 68719476736"},
+		{"{\"name\":\"t\",\"limits\":{\"rate\":-1}}", "limits: "
+		    "rate: not a whole number from 0 to 68719476736"},
+		{"{\"name\":\"t\",\"limits\":{\"rate\":1024,"
+		    "\"burst\":1024}}",
+		    "limits: burst: not from 65536 to 68719476736"},
+		{"{\"name\":\"t\",\"limits\":{\"burst\":65536}}",
+		    "limits: burst: goes with a rate"},
 		{"{\"name\":\"t\",\"limits\":{\"bytes\":1}}",
 		    "limits: unknown member bytes"},
 	};
@@ -407,6 +449,7 @@ main(void)
 	test_credential();
 	test_domains();
 	test_credentials();
+	test_rates();
 	s = open_state();
 	ok(state_lock(&s, &why) == 0, "the lock");
 	test_round_trip(&s);

@@ -53,14 +53,6 @@ on_hello(void *user, struct bytes json)
 }
 
 static void
-on_goaway(void *user, const struct frame_reason *why, uint32_t last)
-{
-	(void)user;
-	(void)why;
-	(void)last;
-}
-
-static void
 on_open(void *user, struct chan_stream *s, struct bytes json)
 {
 	struct peer *p = user;
@@ -123,9 +115,8 @@ on_closed(void *user, struct chan_stream *s, const struct frame_reason *why)
 }
 
 static const struct chan_events end_events = {
-	.hello = on_hello, .auth = on_hello, .goaway = on_goaway,
-	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
-	.writable = on_writable, .closed = on_closed,
+	.hello = on_hello, .open = on_open, .data = on_data, .end = on_end,
+	.event = on_event, .writable = on_writable, .closed = on_closed,
 };
 
 /* ---- the middle ---- */
@@ -147,9 +138,8 @@ on_relay_closed(void *user, struct chan_stream *s,
 }
 
 static const struct chan_events relay_events = {
-	.hello = on_hello, .auth = on_hello, .goaway = on_goaway,
-	.open = on_link_open, .data = relay_data, .end = relay_end,
-	.event = relay_event, .writable = relay_writable,
+	.hello = on_hello, .open = on_link_open, .data = relay_data,
+	.end = relay_end, .event = relay_event, .writable = relay_writable,
 	.closed = on_relay_closed,
 };
 

@@ -15,22 +15,13 @@
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/str.h"
-#include "tests/unit/test.h"
+#include "tests/unit/files.h"
 
 enum { TEXT_MAX = 8192, LIMIT = 262144 };
 
 static char dir[] = "/tmp/adit-tools.XXXXXX";
 static struct tool_roots roots;
 static struct buf out;
-
-TEST_UNUSED static void
-must(bool good, const char *what)
-{
-	if (!good) {
-		perror(what);
-		exit(1);
-	}
-}
 
 TEST_UNUSED static void
 put_bytes(const char *path, struct bytes in)

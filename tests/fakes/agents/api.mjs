@@ -161,6 +161,11 @@ export class Api {
 			query: Object.fromEntries(url.searchParams),
 			worker: req.headers['anthropic-worker-id'],
 		};
+		// How many of its kind are under way with it.
+		entry.at_once = 1 + this.requests.filter((r) =>
+		    !r.closed && r.method === entry.method &&
+		    r.route.startsWith('memory') &&
+		    entry.route.startsWith('memory')).length;
 		this.requests.push(entry);
 		res.on('close', () => { entry.closed = true; this.changed(); });
 		const body = await this.read(req);

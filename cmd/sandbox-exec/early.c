@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/sandbox-exec/early.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/sandbox-exec/channel.h"
+#include "common/exit.h"
+#include "common/io.h"
+#include "common/str.h"
+
+struct early {
+	bool tried;
+	pid_t pid; /* 0: none */
+	int pidfd;
+	int pair[2];
+	struct init_start start;
+};
+
+enum { STACK_SIZE = 128 << 10 };
+
+static struct early early = {.pidfd = -1, .pair = {-1, -1}};
+
+/* AddressSanitizer knows one stack of a process that does not return. */
+#ifdef __SANITIZE_ADDRESS__
+enum { POSSIBLE = false };
+#else
+enum { POSSIBLE = true };
+#endif
+
+/* What we open must not take the place of a standard descriptor. */
+static bool
+has_stdio(void)
+{
+	return fcntl(0, F_GETFD) != -1 && fcntl(1, F_GETFD) != -1 &&
+	    fcntl(2, F_GETFD) != -1;
+}
+
+/* Whether no option asks for another network, a control group, or something
+ * else than a command; a wrong guess costs time and nothing else. */
+static bool
+is_ordinary(char *const *argv)
+{
+	static const char *const others[] = {
+		"--net", "--cpu", "--mem", "--explain", "--serve", "--mcp",
+		"--help", "--version", "-h", "-V",
+	};
+
+	for (argv++; *argv != NULL && !str_eq(*argv, "--"); argv++) {
+		for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+			if (str_starts(*argv, others[i]))
+				return false;
+		}
+	}
+	return true;
+}
+
+static pid_t
+clone_init(void)
+{
+	static char stack[STACK_SIZE] __attribute__((aligned(16)));
+
+	return clone(init_run_early, stack + sizeof stack, CLONE_NEWUSER |
+	    CLONE_NEWNS | CLONE_NEWPID | CLONE_VM | CLONE_FILES |
+	    CLONE_PIDFD | SIGCHLD, &early.start, &early.pidfd);
+}
+
+/* Root's child has the payload's host ids. */
+static pid_t
+clone_as_owner(const struct owner *o)
+{
+	pid_t pid = -1;
+
+	if (!o->map)
+		return clone_init();
+	if (ids_take(o->host) == 0)
+		pid = clone_init();
+	if (ids_give_back() != 0)
+		_exit(EXIT_SANDBOX);
+	return pid;
+}
+
+static void
+begin(const struct owner *o, bool own_network)
+{
+	struct init_start *s = &early.start;
+	pid_t pid;
+
+	early.tried = true;
+	s->owner = *o;
+	if (init_open(s, true, own_network) == 0 &&
+	    latch_init(&s->policy) == 0 &&
+	    (s->supervisor_fd = (int)syscall(SYS_pidfd_open, getpid(),
+	    0)) != -1 && channel_open(early.pair) == 0 &&
+	    (pid = clone_as_owner(&s->owner)) > 0)
+		early.pid = pid;
+	else
+		early_taken();
+}
+
+void
+early_start(char *const *argv)
+{
+	struct owner owner;
+
+	/* Root has files to open whose owners are mapped by a process more:
+	 * there are not so many processors. */
+	if (POSSIBLE && has_stdio() && is_ordinary(argv) &&
+	    owner_choose(&owner) == 0 && !owner.map)
+		begin(&owner, true);
+}
+
+static bool
+has_own_network(const struct policy *p)
+{
+	return p->net != POLICY_NET_HOST && p->netns_fd == -1;
+}
+
+/* A control group can end init for the memory of all that share it. */
+static bool
+suits(const struct init_args *a)
+{
+	return POSSIBLE && a->tier == CONFINE_FULL && a->io->argv != NULL &&
+	    a->io->probe == NULL && a->policy->limits.mem == 0 &&
+	    a->policy->limits.cpu_milli == 0;
+}
+
+bool
+early_take(struct init_args *a, struct confine *c)
+{
+	bool own_network = has_own_network(a->policy);
+
+	if (!suits(a))
+		return false;
+	if (!early.tried)
+		begin(&a->owner, own_network);
+	if (early.pid == 0 || early.start.own_network != own_network)
+		return false;
+	c->init_pid = early.pid;
+	c->pidfd = early.pidfd;
+	c->control_fd = early.pair[0];
+	c->shares_memory = true;
+	early.pid = 0;
+	early.pidfd = early.pair[0] = -1;
+	a->control_fd = early.pair[1];
+	early.start.args = a;
+	latch_open(&early.start.policy);
+	return true;
+}
+
+void
+early_taken(void)
+{
+	init_close(&early.start);
+	io_close(&early.pidfd);
+	io_close(&early.pair[0]);
+	io_close(&early.pair[1]);
+}
+
+void
+early_cancel(void)
+{
+	if (early.pid == 0)
+		return;
+	kill(early.pid, SIGKILL);
+	while (waitpid(early.pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	early.pid = 0;
+	early_taken();
+}
