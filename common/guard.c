@@ -21,7 +21,8 @@ static const struct guard_range private_ranges[] = {
 	{{0xfc}, 7},
 };
 
-/* What is no host of the Internet's: RFC 6890 and what it names. */
+/* What is no host of the Internet's: RFC 6890 and what it names, and what
+ * IANA's registries have added since. */
 static const struct guard_range not_public[] = {
 	V4(10, 0, 0, 0, 8),
 	V4(100, 64, 0, 0, 10),
@@ -32,6 +33,11 @@ static const struct guard_range not_public[] = {
 	V4(240, 0, 0, 0, 4),
 	{{0xfc}, 7},
 	{{0xfe, 0xc0}, 10},
+	{{0x20, 0x01, 0x00, 0x02}, 48}, /* benchmarks, as 198.18.0.0/15 */
+	{{0x5f}, 16},                   /* segment identifiers: RFC 9602 */
+	/* NAT64 of a network's own (RFC 8215): where in it the IPv4 address
+	 * stands is the network's choice. */
+	{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48},
 };
 
 static const struct guard_range loopback[] = {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,6 +92,19 @@ on_listener(struct ev_loop *loop, ev_io *w, int revents)
 		accept_some(l);
 }
 
+/* What is accepted never leaves the machine: nothing is lost there that a
+ * sender should find its pace by, and what paces by the clock (BBR) only
+ * holds back.  Reno is in every kernel and open to every user; where it can
+ * not be had all is as it was. */
+static void
+set_congestion(int listener)
+{
+	static const char name[] = "reno";
+
+	setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, name,
+	    sizeof name - 1);
+}
+
 static int
 open_gate(struct gate *g, const struct policy *p, const struct confine *c,
     struct audit *audit)
@@ -113,6 +127,7 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 		l->gate = g;
 		ev_io_init(&l->io, on_listener, c->listeners[i].fd, EV_READ);
 		l->io.data = l;
+		set_congestion(l->io.fd);
 		ev_io_start(g->ev, &l->io);
 	}
 	g->listener_count = c->listener_count;

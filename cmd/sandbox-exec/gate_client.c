@@ -29,13 +29,6 @@ gate_client_set_timer(struct client *c, double seconds)
 }
 
 static void
-close_side(struct client *c, struct side *s)
-{
-	ev_io_stop(c->gate->ev, &s->io);
-	io_close(&s->fd);
-}
-
-static void
 free_client(struct client *c)
 {
 	struct gate *g = c->gate;
@@ -43,8 +36,8 @@ free_client(struct client *c)
 	if (c->query != NULL)
 		resolve_cancel(c->query);
 	ev_timer_stop(g->ev, &c->timer);
-	close_side(c, &c->client);
-	close_side(c, &c->server);
+	gate_side_close(c, &c->client);
+	gate_side_close(c, &c->server);
 	buf_reset(&c->from_client);
 	buf_reset(&c->to_server);
 	buf_reset(&c->from_server);
@@ -78,7 +71,7 @@ log_outcome(struct client *c, enum gate_outcome outcome, const char *text)
 static void
 close_softly(struct client *c)
 {
-	close_side(c, &c->server);
+	gate_side_close(c, &c->server);
 	c->state = CLIENT_CLOSING;
 	gate_client_set_timer(c, LINGER_S);
 }
@@ -529,99 +522,12 @@ advance(struct client *c)
 		c->state = CLIENT_OVER;
 }
 
-/* Where what a side sends goes: past us, if nothing has to be read in it. */
-static struct buf *
-input_of(struct client *c, const struct side *s)
-{
-	if (s == &c->client)
-		return c->state == CLIENT_RELAYING && !c->http ?
-		    &c->to_server : &c->from_client;
-	return c->http && !c->response_done ? &c->from_server :
-	    &c->to_client;
-}
-
-/* Returns false if the connection is broken. */
-static bool
-read_side(struct client *c, struct side *s)
-{
-	struct buf *b = input_of(c, s);
-	uint8_t *at = buf_reserve(b, GATE_CHUNK);
-	ssize_t n;
-
-	if (at == NULL)
-		return false;
-	n = read(s->fd, at, GATE_CHUNK);
-	if (n > 0)
-		buf_commit(b, (size_t)n);
-	else if (n == 0)
-		s->eof = true;
-	else
-		return errno == EAGAIN || errno == EINTR;
-	return true;
-}
-
-static bool
-write_side(struct side *s, struct buf *b)
-{
-	struct bytes out = buf_bytes(b);
-	ssize_t n;
-
-	if (out.len == 0 || s->fd == -1)
-		return true;
-	n = send(s->fd, out.ptr, out.len, MSG_NOSIGNAL);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	buf_drop(b, (size_t)n);
-	return true;
-}
-
-static void
-watch_side(struct client *c, struct side *s, int events)
-{
-	if (s->fd == -1)
-		return;
-	if ((s->io.events & (EV_READ | EV_WRITE)) == events &&
-	    ev_is_active(&s->io) == (events != 0))
-		return;
-	ev_io_stop(c->gate->ev, &s->io);
-	ev_io_set(&s->io, s->fd, events);
-	if (events != 0)
-		ev_io_start(c->gate->ev, &s->io);
-}
-
-static bool
-wants_read(struct client *c, const struct side *s, const struct buf *then)
-{
-	return !s->eof && buf_len(input_of(c, s)) < GATE_BUFFER_HIGH &&
-	    buf_len(then) < GATE_BUFFER_HIGH;
-}
-
-static void
-watch(struct client *c)
-{
-	int of_client = 0, of_server = 0;
-
-	if (wants_read(c, &c->client, &c->to_server))
-		of_client |= EV_READ;
-	if (buf_len(&c->to_client) != 0)
-		of_client |= EV_WRITE;
-	if (c->state == CLIENT_DIALING)
-		of_server |= EV_WRITE;
-	if (c->state == CLIENT_RELAYING) {
-		if (wants_read(c, &c->server, &c->to_client))
-			of_server |= EV_READ;
-		if (buf_len(&c->to_server) != 0)
-			of_server |= EV_WRITE;
-	}
-	watch_side(c, &c->client, of_client);
-	watch_side(c, &c->server, of_server);
-}
-
 /* Passes the end on, once what came before it is out. */
 static void
-pass_end(struct side *from, struct side *to, const struct buf *between)
+pass_end(const struct client *c, const struct side *from, struct side *to)
 {
-	if (from->eof && !to->shut && buf_len(between) == 0 && to->fd != -1) {
+	if (from->eof && !to->shut && gate_side_is_passed(c, from) &&
+	    to->fd != -1) {
 		to->shut = true;
 		shutdown(to->fd, SHUT_WR);
 	}
@@ -631,9 +537,9 @@ static void
 pass_ends(struct client *c)
 {
 	if (c->state == CLIENT_RELAYING && !c->http)
-		pass_end(&c->client, &c->server, &c->to_server);
+		pass_end(c, &c->client, &c->server);
 	if (c->state == CLIENT_RELAYING)
-		pass_end(&c->server, &c->client, &c->to_client);
+		pass_end(c, &c->server, &c->client);
 	if (c->state == CLIENT_RELAYING && c->client.shut &&
 	    (c->server.shut || c->http))
 		close_softly(c);
@@ -647,24 +553,6 @@ pass_ends(struct client *c)
 		c->state = CLIENT_OVER;
 }
 
-void
-gate_client_continue(struct client *c)
-{
-	bool good;
-
-	advance(c);
-	good = write_side(&c->client, &c->to_client);
-	if (c->state == CLIENT_RELAYING)
-		good = write_side(&c->server, &c->to_server) && good;
-	if (!good)
-		c->state = CLIENT_OVER;
-	pass_ends(c);
-	if (c->state == CLIENT_OVER)
-		free_client(c);
-	else
-		watch(c);
-}
-
 /* A broken side breaks the other. */
 static void
 break_off(struct client *c)
@@ -676,6 +564,21 @@ break_off(struct client *c)
 	free_client(c);
 }
 
+void
+gate_client_continue(struct client *c)
+{
+	advance(c);
+	if (!gate_side_flush(c)) {
+		break_off(c);
+		return;
+	}
+	pass_ends(c);
+	if (c->state == CLIENT_OVER)
+		free_client(c);
+	else
+		gate_side_watch(c);
+}
+
 static void
 on_client(struct ev_loop *loop, ev_io *w, int revents)
 {
@@ -683,7 +586,7 @@ on_client(struct ev_loop *loop, ev_io *w, int revents)
 
 	(void)loop;
 	if ((revents & EV_READ) != 0 && !c->client.eof &&
-	    !read_side(c, &c->client)) {
+	    !gate_side_read(c, &c->client)) {
 		break_off(c);
 		return;
 	}
@@ -703,7 +606,7 @@ on_server(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	}
 	if ((revents & EV_READ) != 0 && !c->server.eof &&
-	    !read_side(c, &c->server)) {
+	    !gate_side_read(c, &c->server)) {
 		break_off(c);
 		return;
 	}
@@ -777,6 +680,10 @@ gate_client_start(struct gate *g, enum confine_listener_kind kind, int fd)
 	c->state = kind == LISTENER_DNS_TCP ? CLIENT_DNS : CLIENT_GREETING;
 	if (kind == LISTENER_CAPTURE)
 		start_capture(c);
-	gate_client_continue(c);
+	/* Most have sent something by now. */
+	if (gate_side_read(c, &c->client))
+		gate_client_continue(c);
+	else
+		break_off(c);
 	return 0;
 }

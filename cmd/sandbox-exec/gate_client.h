@@ -9,7 +9,6 @@
 #include "common/resolve.h"
 
 enum {
-	GATE_CHUNK = 65536,          /* read at once */
 	GATE_BUFFER_HIGH = 65536,    /* above it nothing more is read */
 	GATE_BUFFER_MAX = GATE_CHUNK + GATE_BUFFER_HIGH + 1024,
 };
@@ -31,8 +30,10 @@ enum client_state {
 struct side {
 	ev_io io;
 	int fd;
-	bool eof;  /* nothing more comes */
-	bool shut; /* nothing more goes */
+	bool eof;     /* nothing more comes */
+	bool shut;    /* nothing more goes */
+	bool is_bulk; /* much comes at once */
+	struct gate_pipe *pipe; /* what has come and not gone; or NULL */
 };
 
 struct client {
@@ -77,6 +78,20 @@ void gate_peek(struct client *c);
 /* Relays: what was read is passed on. */
 void gate_relay_start(struct client *c);
 void gate_relay(struct client *c);
+
+/* Reads what a side has sent, and what needs no look is sent on.  Returns
+ * false if a side is broken. */
+bool gate_side_read(struct client *c, struct side *s);
+
+/* Sends what waits.  Returns as gate_side_read does. */
+bool gate_side_flush(struct client *c);
+
+/* Whether all that a side has sent has gone to the other. */
+bool gate_side_is_passed(const struct client *c, const struct side *s);
+
+/* Waits for what each side can do next. */
+void gate_side_watch(struct client *c);
+void gate_side_close(struct client *c, struct side *s);
 
 /* After anything happened outside of a client's own event: goes on. */
 void gate_client_continue(struct client *c);

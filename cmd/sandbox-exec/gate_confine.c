@@ -38,7 +38,7 @@ static const unsigned allowed[] = {
 	SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_shutdown,
 	SYS_sendto, SYS_sendmsg, SYS_recvfrom, SYS_recvmsg, SYS_bind,
 	SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_create1, SYS_ppoll,
-	SYS_eventfd2, SYS_timerfd_create, SYS_timerfd_settime,
+	SYS_pipe2, SYS_splice, SYS_eventfd2, SYS_timerfd_create, SYS_timerfd_settime,
 	SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday,
 	SYS_getrandom, SYS_mmap, SYS_munmap, SYS_mremap, SYS_brk,
 	SYS_madvise, SYS_futex, SYS_rt_sigprocmask, SYS_rt_sigreturn,

@@ -63,7 +63,13 @@ dial_one(struct client *c)
 		return -1;
 	if (connect(c->server.fd, &a->any, a->len) == 0)
 		return 1;
-	return errno == EINPROGRESS ? 0 : -1;
+	if (errno != EINPROGRESS)
+		return -1;
+	/* One that is near has answered by then: the kernel says so when it
+	 * is asked again (connect(2), EALREADY). */
+	if (connect(c->server.fd, &a->any, a->len) == 0)
+		return 1;
+	return errno == EALREADY ? 0 : -1;
 }
 
 static void

@@ -6,11 +6,13 @@
 #include <ev.h>
 
 #include "cmd/sandbox-exec/gate.h"
+#include "cmd/sandbox-exec/gate_pipe.h"
 #include "cmd/sandbox-exec/gate_target.h"
 
 enum {
 	GATE_CLIENTS_MAX = 400, /* more wait in the listeners' queues */
 	GATE_AUDIT_PER_S = 500, /* lines; the rest is counted */
+	GATE_CHUNK = 65536,     /* read at once */
 };
 
 struct gate;
@@ -34,6 +36,8 @@ struct gate {
 	int64_t audit_second; /* of the lines counted */
 	int audit_lines;
 	int64_t audit_skipped;
+	struct gate_pipes pipes;
+	uint8_t chunk[GATE_CHUNK]; /* of the read in hand */
 };
 
 /* How a target was named. */

@@ -356,6 +356,80 @@ NO_RETRY='; do not try other ways to reach it.'
 	eq "$output" 600
 }
 
+# ask VERB CHUNKS TAG opens descriptor 3, numbers N are what then comes.
+ASK='ask() { exec 3<>/dev/tcp/good.example/5433; echo "$*" >&3; }
+	numbers() {
+		for ((i = 0; i < $1; i++)); do seq -f %015.0f 1 1048576; done
+	}
+	'
+
+said() { (($(world_lines "$1") >= ${2-1})); }
+
+@test "either side can end first, and the other goes on" {
+	start_sandbox bash -c "$ASK"'
+		ask send 512 ends-first
+		cmp <(numbers 2) - <&3 && echo same
+		head -c 30000000 /dev/zero >&3
+		exec 3>&-
+		(printf "send 512 ends-last\n"; head -c 30000000 /dev/zero) |
+			socat -t 20 - TCP:good.example:5433 | cmp <(numbers 2) - &&
+			echo same
+		read -r _ <'"'$T/wait'"
+	wait_until said '^over ends-first 30000000 end$'
+	wait_until said '^over ends-last 30000000 end$'
+	echo >"$T/wait"
+	wait_exit run
+	eq "$(uniq -c "$T/run.out" | xargs)" '2 same'
+}
+
+@test "a server that breaks off is no end of file" {
+	sx 0 --allow tcp:good.example:5433 -- bash -c "$ASK"'
+		ask reset 512 breaks
+		cat <&3 >/dev/null && echo complete
+		ask reset 1 breaks
+		timeout 60 cat /dev/zero >&3
+		echo "$?"'
+	eq "$output" 1
+	eq "$(grep -c 'Connection reset by peer' <<<"$stderr")" 2
+}
+
+@test "a client that breaks off is no end of file" {
+	sx 0 --allow tcp:good.example:5433 -- bash -c "$ASK"'
+		ask send 512 broken
+		head -c 1000000 <&3 >/dev/null'
+	wait_until said '^over broken 0 (ECONNRESET|EPIPE)$'
+}
+
+@test "a slow reader holds its server up, and loses nothing" {
+	start_sandbox bash -c "$ASK"'
+		ask send 2048 slow
+		read -r _ <'"'$T/wait'"'
+		cmp <(numbers 8) - <&3 && echo same'
+	wait_until said '^settled slow '
+	(($(sed -n 's/^settled slow //p' "$LAB/world.out") < 1024))
+	(($(awk '/^VmRSS:/{print $2}' "/proc/$GATE/status") < 8192))
+	echo >"$T/wait"
+	wait_exit run
+	eq "$(<"$T/run.out")" same
+}
+
+@test "more slow readers than there are pipes are all served" {
+	start_sandbox bash -c '
+		for i in {1..40}; do
+			exec {fd}<>/dev/tcp/good.example/5433
+			echo "send 128 many" >&$fd
+			fds+=($fd)
+		done
+		read -r _ <'"'$T/wait'"'
+		curl -sSk https://good.example/bytes/50000000 | wc -c
+		for fd in "${fds[@]}"; do wc -c <&$fd; done'
+	wait_until said '^settled many ' 40
+	(($(awk '/^VmRSS:/{print $2}' "/proc/$GATE/status") < 16384))
+	echo >"$T/wait"
+	wait_exit run
+	eq "$(sort "$T/run.out" | uniq -c | xargs)" '1 50000000 40 8388608'
+}
+
 # The gate's process of the sandbox-exec that runs as "run".
 find_gate()
 {
@@ -372,7 +446,8 @@ start_sandbox()
 {
 	mkfifo "$T/wait"
 	start_bg run "${LAB_ENTER[@]}" "$BIN/sandbox-exec" --audit "$T/audit" \
-		--ro "$T" --allow good.example -- "$@"
+		--ro "$T" --allow good.example --allow tcp:good.example:5433 \
+		-- "$@"
 	wait_until find_gate
 }
 
