@@ -305,7 +305,7 @@ requires()
 			;;
 		no-sanitizer)
 			! grep -qa __asan_init "$BIN"/* 2>/dev/null ||
-				skip "measures memory, which a sanitizer uses"
+				skip "looks at memory, of which a sanitizer has its own"
 			;;
 		*)
 			echo "requires: unknown word '$word'"

@@ -222,6 +222,7 @@ has_done() { (($(wc -l <"$T/done") >= $1)); }
 }
 
 @test "the process that listens holds no key of the environment" {
+	requires no-sanitizer
 	start_queue
 	poll_options
 	start_ready hook env "ANTHROPIC_WEBHOOK_SIGNING_KEY=$SIGNING_KEY" \
