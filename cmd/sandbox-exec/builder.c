@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/lsm.h"
@@ -235,6 +237,7 @@ begin(struct init_start *s)
 		number = ids_map(s->owner.inside, s->owner.host);
 	if (s->policy.fd != -1)
 		latch_wait(&s->policy);
+	s->began = true;
 	if (s->owner.map)
 		number = ids_map(s->owner.inside, s->owner.host);
 	errno = number;
@@ -294,9 +297,47 @@ builder_start(struct init_start *s)
 	return s->pid == -1 ? -1 : 0;
 }
 
+static bool
+is_running(const struct init_start *s)
+{
+	/* The kernel clears it when the process lets go of our memory. */
+	return __atomic_load_n(&s->running, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* Whether l opens before the builder is gone: whoever kills it alone must not
+ * leave us waiting. */
+static bool
+wait_alive(const struct init_start *s, const struct latch *l)
+{
+	struct pollfd at = {l->fd, POLLIN, 0};
+	/* The kernel's own set of signals: all but that of a child's end. */
+	uint64_t mask = ~(UINT64_C(1) << (SIGCHLD - 1));
+	bool alive = is_running(s);
+
+	for (;;) {
+		const struct timespec now = {0, 0};
+
+		if (raw_call(SYS_ppoll, (long)(uintptr_t)&at, 1, alive ? 0 :
+		    (long)(uintptr_t)&now, (long)(uintptr_t)&mask,
+		    sizeof mask) > 0)
+			return true;
+		if (!alive)
+			return false;
+		alive = is_running(s);
+	}
+}
+
 int
 builder_wait(struct init_start *s, const struct latch *l)
 {
+	if (!wait_alive(s, l)) {
+		error_set(&s->error, "the process that builds the sandbox was "
+		    "killed");
+		s->number = 0;
+		s->stage = STAGE_POLICY;
+		s->failed = true;
+		return -1;
+	}
 	latch_wait(l);
 	return s->failed ? -1 : 0;
 }
@@ -305,8 +346,7 @@ pid_t
 builder_run(struct init_start *s, struct error *e)
 {
 	latch_open(&s->ready);
-	/* The kernel clears it when the process lets go of our memory. */
-	while (__atomic_load_n(&s->running, __ATOMIC_ACQUIRE) != 0)
+	while (is_running(s))
 		raw_call(SYS_futex, (long)(uintptr_t)&s->running, FUTEX_WAIT,
 		    1, 0, 0);
 	if (s->payload.code == 0)

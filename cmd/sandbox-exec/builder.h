@@ -12,12 +12,12 @@
 
 #include "cmd/sandbox-exec/init.h"
 
-/* Starts the builder, from init, which has all signals blocked.  Returns 0,
- * or -1 with errno. */
+/* Starts the builder, from init, which has all signals blocked and catches
+ * SIGCHLD.  Returns 0, or -1 with errno. */
 int builder_start(struct init_start *s);
 
 /* Waits until it opens l, s->entered or s->built.  Returns 0; or -1 if it
- * failed, with all that *s says about that. */
+ * failed or was killed, with all that *s says about that. */
 int builder_wait(struct init_start *s, const struct latch *l);
 
 /* When nothing is left of the host's tree: lets it execute the command.

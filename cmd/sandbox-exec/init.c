@@ -82,6 +82,22 @@ init_close(struct init_start *s)
 	io_close(&s->ready.fd);
 }
 
+static void
+on_child(int sig)
+{
+	(void)sig;
+}
+
+/* The caller may have ignored their end, which the command would inherit and
+ * nobody be woken by. */
+static void
+catch_children(void)
+{
+	struct sigaction action = {.sa_handler = on_child};
+
+	sigaction(SIGCHLD, &action, NULL);
+}
+
 /* What needs no policy, while the builder does what needs it or not. */
 static int
 begin(struct init_start *s)
@@ -93,6 +109,7 @@ begin(struct init_start *s)
 	/* Until they know what to do with it no signal ends one of ours. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	catch_children();
 	if (builder_start(s) != 0)
 		return -1;
 	userns_limit();
@@ -100,7 +117,7 @@ begin(struct init_start *s)
 	    (s->own_network ? CLONE_NEWNET : 0), 0, 0, 0, 0);
 	latch_open(&s->network);
 	if (s->network_number == 0 && s->own_network)
-		s->network_number = netns_up();
+		s->loopback_number = netns_up();
 	return 0;
 }
 
@@ -177,12 +194,6 @@ receive(const struct init_args *a, pid_t payload)
 		kill(m.signal.group ? -payload : payload, m.signal.number);
 }
 
-static void
-on_child(int sig)
-{
-	(void)sig;
-}
-
 static _Noreturn void
 watch(const struct init_args *a, pid_t payload)
 {
@@ -218,9 +229,12 @@ let_go(struct init_start *s)
 	payload_drop_capabilities();
 }
 
+/* Without a policy nobody listens yet: the supervisor begins anew. */
 static _Noreturn void
 fail_with_builder(const struct init_start *s)
 {
+	if (s->args == NULL)
+		_exit(EXIT_SANDBOX);
 	fail(s->args, s->stage, s->number, &s->error);
 }
 
@@ -240,7 +254,7 @@ finish_full(struct init_start *s)
 	errno = left;
 	if (errno != 0)
 		fail_errno(s->args, STAGE_NAMESPACES, "umount2");
-	errno = s->network_number;
+	errno = s->loopback_number;
 	if (errno != 0)
 		fail_errno(s->args, STAGE_NAMESPACES, "loopback");
 	if (s->owner.map && (setresgid(ids->gid, ids->gid, ids->gid) != 0 ||
@@ -285,7 +299,6 @@ static _Noreturn void
 go_on(struct init_start *s)
 {
 	bool full = s->args == NULL || s->args->tier == CONFINE_FULL;
-	struct sigaction action = {.sa_handler = on_child};
 	struct error e = {.code = EXIT_SANDBOX};
 	struct init_message m;
 	struct init_args *a;
@@ -300,7 +313,6 @@ go_on(struct init_start *s)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &child, NULL);
-	sigaction(SIGCHLD, &action, NULL);
 	protect(a);
 	payload = start_payload(s, &e);
 	if (payload == -1)
@@ -324,7 +336,9 @@ init_run(struct init_args *a)
 	if (init_open(&s, a->io->argv != NULL && a->io->probe == NULL,
 	    p->net != POLICY_NET_HOST && p->netns_fd == -1) != 0)
 		fail_errno(a, STAGE_POLICY, "eventfd");
-	if (a->tier == CONFINE_FULL && begin(&s) != 0)
+	if (a->tier != CONFINE_FULL)
+		catch_children();
+	else if (begin(&s) != 0)
 		fail_errno(a, STAGE_POLICY, "clone");
 	go_on(&s);
 }

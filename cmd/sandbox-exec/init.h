@@ -108,6 +108,7 @@ struct init_start {
 	int supervisor_fd;     /* a pidfd, or -1 */
 	struct latch network;  /* init is in the other namespaces, or cannot */
 	int network_number;    /* 0, or why not */
+	int loopback_number;   /* the same of its loopback */
 	struct latch entered;  /* by the builder: the host's tree can go */
 	struct latch built;    /* all is, by the builder; or it has failed */
 	struct latch ready;    /* init is: the payload may run */
@@ -115,6 +116,7 @@ struct init_start {
 	/* Of the builder. */
 	pid_t pid;
 	int running;           /* 0: it executes the command, or has ended */
+	bool began;            /* it has the policy, and uses the tree */
 	bool failed;
 	enum init_stage stage; /* of the failure */
 	int number;            /* errno */

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/raw.h"
 #include "common/compat.h"
 
 enum { SIZE = 1 << 20, GUARD = 64 << 10, USED = 40 << 10, WARM = 60 << 10 };
@@ -27,6 +28,8 @@ stack_make(void)
 
 	if (at == MAP_FAILED || mprotect(at, GUARD, PROT_NONE) != 0)
 		return NULL;
-	madvise(at + SIZE - USED, USED, MADV_POPULATE_WRITE);
+	/* Older kernels refuse it. */
+	raw_call(SYS_madvise, (long)(uintptr_t)(at + SIZE - USED), USED,
+	    MADV_POPULATE_WRITE, 0, 0);
 	return at + SIZE;
 }
