@@ -185,7 +185,6 @@ check_required(struct init_start *s)
 	return 0;
 }
 
-
 /* In both tiers, when the tree stands. */
 static int
 finish_rules(struct init_start *s)
