@@ -230,19 +230,22 @@ stop_init(struct confine *c)
 	c->shares_memory = false;
 }
 
-/* Goes on with the init that was started early.  Returns as wait_ready does;
- * 2 as well if there is none of use. */
+/* Goes on with the init that was started early.  Returns as wait_ready does,
+ * but 2 only if there is none of use, and nothing has happened yet. */
 static int
 start_early(struct init_args *a, struct confine *c, struct error *e)
 {
-	int r = 2;
+	int taken = early_take(a, c), r = 2;
 
-	if (early_take(a, c)) {
+	if (taken == -1)
+		return error_errno(e, "ids");
+	if (taken == 1) {
 		note_layers(c, a->policy);
 		r = wait_ready(c, e);
 		if (r != 0)
 			stop_init(c);
-		early_taken();
+		if (early_taken() && r == 2)
+			r = -1;
 	}
 	early_cancel();
 	return r;

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/channel.h"
-#include "common/exit.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -70,37 +69,40 @@ clone_init(void)
 	    CLONE_PIDFD | SIGCHLD, &early.start, &early.pidfd);
 }
 
-/* Root's child has the payload's host ids. */
-static pid_t
+/* Root's child has the payload's host ids.  Returns 0, or -1 with errno when
+ * we are left with them. */
+static int
 clone_as_owner(const struct owner *o)
 {
 	pid_t pid = -1;
+	int r = 0;
 
-	if (!o->map)
-		return clone_init();
-	if (ids_take(o->host) == 0)
+	if (!o->map || ids_take(o->host) == 0)
 		pid = clone_init();
-	if (ids_give_back() != 0)
-		_exit(EXIT_SANDBOX);
-	return pid;
+	if (o->map)
+		r = ids_give_back();
+	if (pid > 0)
+		early.pid = pid;
+	return r;
 }
 
-static void
+/* Returns as clone_as_owner does. */
+static int
 begin(const struct owner *o, bool own_network)
 {
 	struct init_start *s = &early.start;
-	pid_t pid;
+	int r = 0;
 
 	early.tried = true;
 	s->owner = *o;
 	if (init_open(s, true, own_network) == 0 &&
 	    latch_init(&s->policy) == 0 &&
 	    (s->supervisor_fd = (int)syscall(SYS_pidfd_open, getpid(),
-	    0)) != -1 && channel_open(early.pair) == 0 &&
-	    (pid = clone_as_owner(&s->owner)) > 0)
-		early.pid = pid;
-	else
+	    0)) != -1 && channel_open(early.pair) == 0)
+		r = clone_as_owner(&s->owner);
+	if (r == 0 && early.pid == 0)
 		early_taken();
+	return r;
 }
 
 void
@@ -130,17 +132,17 @@ suits(const struct init_args *a)
 	    a->policy->limits.cpu_milli == 0;
 }
 
-bool
+int
 early_take(struct init_args *a, struct confine *c)
 {
 	bool own_network = has_own_network(a->policy);
 
 	if (!suits(a))
-		return false;
-	if (!early.tried)
-		begin(&a->owner, own_network);
+		return 0;
+	if (!early.tried && begin(&a->owner, own_network) != 0)
+		return -1;
 	if (early.pid == 0 || early.start.own_network != own_network)
-		return false;
+		return 0;
 	c->init_pid = early.pid;
 	c->pidfd = early.pidfd;
 	c->control_fd = early.pair[0];
@@ -150,16 +152,17 @@ early_take(struct init_args *a, struct confine *c)
 	a->control_fd = early.pair[1];
 	early.start.args = a;
 	latch_open(&early.start.policy);
-	return true;
+	return 1;
 }
 
-void
+bool
 early_taken(void)
 {
 	init_close(&early.start);
 	io_close(&early.pidfd);
 	io_close(&early.pair[0]);
 	io_close(&early.pair[1]);
+	return early.start.began;
 }
 
 void

@@ -18,11 +18,15 @@
 void early_start(char *const *argv);
 
 /* Gives it the policy, if what args ask for can be had this way: then *c has
- * it.  What was not begun early begins now.  Returns whether it does. */
-bool early_take(struct init_args *a, struct confine *c);
+ * it.  What was not begun early begins now.  Returns 1 if it does, 0 if not; or
+ * -1 with errno when the ids that this takes could not be given back, and
+ * nothing may go on. */
+int early_take(struct init_args *a, struct confine *c);
 
-/* It runs the payload, or has ended: closes what it had of ours. */
-void early_taken(void);
+/* It runs the payload, or has ended: closes what it had of ours.  Returns
+ * whether it had begun with the tree, which nobody can use then; the command
+ * may have run. */
+bool early_taken(void);
 
 /* Kills it if nobody has taken it. */
 void early_cancel(void);

@@ -463,6 +463,107 @@ shows_the_machine()
 	each shows_the_machine
 }
 
+# ---- what dies while it starts ----
+
+only_child()
+{
+	CHILD=$(pgrep -P "$1")
+	[[ $CHILD =~ ^[0-9]+$ ]]
+}
+
+# start_held: starts a command whose policy is a FIFO, $W/policy.
+start_held()
+{
+	rm -f "$W/policy"
+	mkfifo -m 666 "$W/policy"
+	start_bg held "${AS[@]}" "$SX" --policy "$W/policy" -- echo ran
+}
+
+# An ordinary user's init and builder wait for the policy.
+@test "what is killed before there is a policy is started anew" {
+	requires userns
+	local i pids
+
+	((EUID != 0)) || be_user
+	for i in 0 1; do
+		start_held
+		wait_until only_child "${PID[held]}"
+		pids=("$CHILD")
+		wait_until only_child "$CHILD"
+		pids+=("$CHILD")
+		kill -KILL "${pids[i]}"
+		wait_until is_over "${pids[i]}"
+		echo '{}' >"$W/policy"
+		wait_exit held
+		eq "$STATUS" 0
+		eq "$(<"$T/held.out")" ran
+		eq "$(<"$T/held.err")" ''
+	done
+}
+
+# Kills init, or whatever is its first child, at some time of the start.
+killed_inside='
+	child_of() { read -r child _ <"/proc/$1/task/$1/children"; [[ $child ]]; }
+	for ((i = 0; i < 40; i++)); do
+		"$@" -- echo ran >"$T/out" 2>"$T/err" </dev/null 3>&- &
+		pid=$! child=
+		until child_of "$pid"; do
+			read -r _ _ state _ <"/proc/$pid/stat" || continue 2
+			[[ $state != Z ]] || continue 2
+		done
+		init=$child
+		((i % 2)) || child_of "$init" || child=$init
+		for ((spin = RANDOM % 1500; spin > 0; spin--)); do :; done
+		kill -KILL "$child"
+		wait "$pid"
+		echo "$?:$(<"$T/out"):$(<"$T/err")"
+	done 2>/dev/null
+'
+
+# A second start would run the command again, or with half a tree.  Root can
+# lose what maps owners as well.
+begins_once()
+{
+	local i line paths=() said='sandbox-exec: init ended without a word'
+
+	for ((i = 0; i < 60; i++)); do
+		mkdir "$W/$i"
+		paths+=(--ro "$W/$i")
+	done
+	run_tool 0 timeout -s KILL 60 "${AS[@]}" env "T=$W" bash -c \
+		"$killed_inside" - "$SX" "${paths[@]}"
+	for line in "${lines[@]}"; do
+		case $line in
+		0:ran: | 137:: | 137:ran: | "125::$said" | "125:ran:$said") ;;
+		125::*': the process that builds the sandbox was killed') ;;
+		0:ran:*': warning: idmap: '*) ;;
+		*)
+			echo "$line"
+			return 1
+			;;
+		esac
+	done
+}
+
+@test "what is killed while it builds ends with one line, and never hangs" {
+	requires userns
+	each begins_once
+}
+
+ignores_childs_end()
+{
+	local ignored
+
+	run_tool 0 "${AS[@]}" bash -c 'trap "" CHLD; exec "$@"' - \
+		"$SX" -- sed -n 's/^SigIgn:\t//p' /proc/self/status
+	ignored=$((0x$output & 1 << $(kill -l CHLD) - 1))
+	eq "$ignored" 0
+}
+
+@test "a command does not ignore its children because the caller does" {
+	each ignores_childs_end
+}
+
 # ---- where user namespaces are refused ----
 
 runs_in_lower_tier()
