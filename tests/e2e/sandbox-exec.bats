@@ -471,28 +471,28 @@ only_child()
 	[[ $CHILD =~ ^[0-9]+$ ]]
 }
 
-# start_held [OPTION...]: starts a command whose policy is a FIFO, $W/policy.
+# start_held: starts a command whose policy is a FIFO, $W/policy.
 start_held()
 {
 	rm -f "$W/policy"
 	mkfifo -m 666 "$W/policy"
-	start_bg held "${AS[@]}" "$SX" --policy "$W/policy" "$@" -- echo ran
+	start_bg held "${AS[@]}" "$SX" --policy "$W/policy" -- echo ran
 }
 
 # An ordinary user's init and builder wait for the policy.
 @test "what is killed before there is a policy is started anew" {
 	requires userns
-	local name INIT BUILDER
+	local i pids
 
 	((EUID != 0)) || be_user
-	for name in INIT BUILDER; do
+	for i in 0 1; do
 		start_held
 		wait_until only_child "${PID[held]}"
-		INIT=$CHILD
-		wait_until only_child "$INIT"
-		BUILDER=$CHILD
-		kill -KILL "${!name}"
-		wait_until is_over "${!name}"
+		pids=("$CHILD")
+		wait_until only_child "$CHILD"
+		pids+=("$CHILD")
+		kill -KILL "${pids[i]}"
+		wait_until is_over "${pids[i]}"
 		echo '{}' >"$W/policy"
 		wait_exit held
 		eq "$STATUS" 0
