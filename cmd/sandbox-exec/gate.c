@@ -16,6 +16,7 @@
 
 enum { ACCEPTS_PER_TURN = 16 };
 
+#define GATE_DRAIN_S 2.0 /* for what a command has sent before it ended */
 #define RETRY_S 0.1 /* after accept(2) has failed for want of something */
 
 void
@@ -31,7 +32,7 @@ gate_pause(struct gate *g)
 void
 gate_resume(struct gate *g)
 {
-	if (!g->paused || g->client_count >= GATE_CLIENTS_MAX)
+	if (!g->paused || g->draining || g->client_count >= GATE_CLIENTS_MAX)
 		return;
 	g->paused = false;
 	for (size_t i = 0; i < g->listener_count; i++)
@@ -92,6 +93,36 @@ on_listener(struct ev_loop *loop, ev_io *w, int revents)
 		accept_some(l);
 }
 
+static void
+on_drained(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)w;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* The command is dead.  What waits to be accepted may be its last words. */
+static void
+on_term(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	struct gate *g = w->data;
+	size_t before;
+
+	(void)revents;
+	ev_signal_stop(loop, w);
+	do {
+		before = g->client_count;
+		for (size_t i = 0; i < g->listener_count; i++) {
+			if (g->listeners[i].kind != LISTENER_DNS_UDP)
+				accept_some(&g->listeners[i]);
+		}
+	} while (g->client_count > before);
+	for (size_t i = 0; i < g->listener_count; i++)
+		ev_io_stop(loop, &g->listeners[i].io);
+	ev_timer_start(loop, &g->drained);
+	gate_client_drain(g);
+}
+
 /* What is accepted never leaves the machine: nothing is lost there that a
  * sender should find its pace by, and what paces by the clock (BBR) only
  * holds back.  Reno is in every kernel and open to every user; where it can
@@ -120,6 +151,10 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 	gate_fakes_init(&g->fakes);
 	ev_timer_init(&g->retry, on_retry, 0.0, 0.0);
 	g->retry.data = g;
+	ev_timer_init(&g->drained, on_drained, GATE_DRAIN_S, 0.0);
+	ev_signal_init(&g->term, on_term, SIGTERM);
+	g->term.data = g;
+	ev_signal_start(g->ev, &g->term);
 	for (size_t i = 0; i < c->listener_count; i++) {
 		struct gate_listener *l = &g->listeners[i];
 
@@ -136,7 +171,8 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 
 /* The gate's process.  It exists because the payload's bytes are parsed here,
  * far from the supervisor's rights; it holds the listeners, the audit file
- * and what it dials; it ends by the supervisor's signal or death. */
+ * and what it dials; it ends soon after the supervisor's signal, or with its
+ * death. */
 static _Noreturn void
 run_gate(const struct policy *p, const struct confine *c,
     struct audit *audit, pid_t parent, int ready_fd)
@@ -160,7 +196,7 @@ run_gate(const struct policy *p, const struct confine *c,
 	io_close(&ready_fd);
 	if (failed == 0)
 		ev_run(g.ev, 0);
-	_exit(EXIT_FAILED);
+	_exit(EXIT_OK);
 }
 
 /* Waits until the gate is in its cage.  Returns 0, or -1 with errno. */

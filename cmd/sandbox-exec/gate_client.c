@@ -42,9 +42,17 @@ free_client(struct client *c)
 	buf_reset(&c->to_server);
 	buf_reset(&c->from_server);
 	buf_reset(&c->to_client);
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		g->clients = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
 	free(c);
 	g->client_count--;
 	gate_resume(g);
+	if (g->draining && g->client_count == 0)
+		ev_break(g->ev, EVBREAK_ALL);
 }
 
 /* ---- refusals ---- */
@@ -564,6 +572,16 @@ break_off(struct client *c)
 	free_client(c);
 }
 
+/* Whether nobody waits for anything of it but what has gone already. */
+static bool
+is_drained(const struct client *c)
+{
+	if (c->state == CLIENT_RELAYING)
+		return c->client.eof && gate_side_is_passed(c, &c->client);
+	return c->state == CLIENT_DNS || c->state == CLIENT_REFUSING ||
+	    c->state == CLIENT_CLOSING;
+}
+
 void
 gate_client_continue(struct client *c)
 {
@@ -573,7 +591,7 @@ gate_client_continue(struct client *c)
 		return;
 	}
 	pass_ends(c);
-	if (c->state == CLIENT_OVER)
+	if (c->state == CLIENT_OVER || (c->gate->draining && is_drained(c)))
 		free_client(c);
 	else
 		gate_side_watch(c);
@@ -654,6 +672,10 @@ init_client(struct client *c, struct gate *g, int fd)
 		&c->from_server, &c->to_client};
 
 	c->gate = g;
+	c->next = g->clients;
+	if (c->next != NULL)
+		c->next->prev = c;
+	g->clients = c;
 	c->client.fd = fd;
 	c->server.fd = -1;
 	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
@@ -686,4 +708,19 @@ gate_client_start(struct gate *g, enum confine_listener_kind kind, int fd)
 	else
 		break_off(c);
 	return 0;
+}
+
+void
+gate_client_drain(struct gate *g)
+{
+	struct client *next;
+
+	g->draining = true;
+	for (struct client *c = g->clients; c != NULL; c = next) {
+		next = c->next;
+		if (is_drained(c))
+			free_client(c);
+	}
+	if (g->client_count == 0)
+		ev_break(g->ev, EVBREAK_ALL);
 }

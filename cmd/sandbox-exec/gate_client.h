@@ -38,6 +38,7 @@ struct side {
 
 struct client {
 	struct gate *gate;
+	struct client *next, *prev;
 	enum client_state state;
 	enum gate_via via;
 	struct side client, server;
@@ -59,6 +60,10 @@ struct client {
  * closed. */
 int gate_client_start(struct gate *g, enum confine_listener_kind kind,
     int fd);
+
+/* Whoever made them is dead: what they sent goes on, and with that they end.
+ * The loop breaks when none is left. */
+void gate_client_drain(struct gate *g);
 
 /* ---- between the parts of a client ---- */
 

@@ -16,6 +16,7 @@ enum {
 };
 
 struct gate;
+struct client;
 
 struct gate_listener {
 	ev_io io;
@@ -31,6 +32,10 @@ struct gate {
 	struct gate_listener listeners[CONFINE_LISTENERS_MAX];
 	size_t listener_count;
 	size_t client_count;
+	struct client *clients; /* newest first */
+	bool draining;        /* nothing inside lives any more */
+	ev_signal term;
+	ev_timer drained;
 	bool paused;          /* too many clients: nothing is accepted */
 	ev_timer retry;       /* after a failure to accept */
 	int64_t audit_second; /* of the lines counted */

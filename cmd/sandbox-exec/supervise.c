@@ -290,7 +290,7 @@ stop_gate(struct run *r)
 {
 	if (r->gate <= 0)
 		return;
-	kill(r->gate, SIGTERM);
+	kill(r->gate, r->killed ? SIGKILL : SIGTERM);
 	while (waitpid(r->gate, NULL, 0) == -1 && errno == EINTR)
 		;
 }

@@ -382,6 +382,20 @@ said() { (($(world_lines "$1") >= ${2-1})); }
 	eq "$(uniq -c "$T/run.out" | xargs)" '2 same'
 }
 
+@test "what a command sent before it ended arrives" {
+	local n
+
+	for n in 1 2 3; do
+		sx 0 --allow tcp:good.example:5433 -- bash -c "$ASK"'
+			ask send 0 last-'"$n"'
+			head -c 30000000 /dev/zero >&3'
+		wait_until said "^over last-$n 30000000 end\$"
+		sx 0 --allow tcp:good.example:5433 -- bash -c \
+			"echo send 0 short-$n >/dev/tcp/good.example/5433"
+		wait_until said "^over short-$n 0 end\$"
+	done
+}
+
 @test "a server that breaks off is no end of file" {
 	sx 0 --allow tcp:good.example:5433 -- bash -c "$ASK"'
 		ask reset 512 breaks
