@@ -281,6 +281,9 @@ make_certs()
 	make_cert "$dir" server serverAuth "${@/#/DNS:}" IP:127.0.0.1
 }
 
+# Which has memory of its own, and wants each process to have its own.
+has_sanitizer() { grep -qa __asan_init "$BIN"/* 2>/dev/null; }
+
 # requires WORD...: skips the test where the machine lacks something.
 requires()
 {
@@ -304,8 +307,8 @@ requires()
 			[[ -c /dev/full ]] || skip "needs /dev/full"
 			;;
 		no-sanitizer)
-			! grep -qa __asan_init "$BIN"/* 2>/dev/null ||
-				skip "looks at memory, of which a sanitizer has its own"
+			! has_sanitizer ||
+				skip "looks at what is otherwise with a sanitizer"
 			;;
 		*)
 			echo "requires: unknown word '$word'"

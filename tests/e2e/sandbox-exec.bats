@@ -481,7 +481,7 @@ start_held()
 
 # An ordinary user's init and builder wait for the policy.
 @test "what is killed before there is a policy is started anew" {
-	requires userns
+	requires userns no-sanitizer
 	local i pids
 
 	((EUID != 0)) || be_user
