@@ -229,11 +229,12 @@ let_go(struct init_start *s)
 	payload_drop_capabilities();
 }
 
-/* Without a policy nobody listens yet: the supervisor begins anew. */
+/* What has not taken the policy has touched nothing: the supervisor, which may
+ * not listen yet, begins anew. */
 static _Noreturn void
 fail_with_builder(const struct init_start *s)
 {
-	if (s->args == NULL)
+	if (s->policy.fd != -1 && !s->began)
 		_exit(EXIT_SANDBOX);
 	fail(s->args, s->stage, s->number, &s->error);
 }
