@@ -251,6 +251,18 @@ has_done() { (($(wc -l <"$T/done") >= $1)); }
 	eq "$(memory_holds "${PID[other]}" sk-ant-oat01-other)" no
 }
 
+# exec_as AS COMMAND...: as that function does, in its own process, which can be
+# stopped.
+exec_as()
+{
+	local as=$1
+
+	shift
+	[[ $as != as_self ]] || exec "$@"
+	exec env -u XDG_RUNTIME_DIR USER=tester setpriv --reuid "$USER_ID" \
+		--regid "$USER_ID" --clear-groups --inh-caps=-all "$@"
+}
+
 # sees AS files|descriptors: what a session sees of the secrets of a hook that
 # runs by the function AS and was given them so.
 sees()
@@ -273,7 +285,7 @@ sees()
 		sign=(--signing-key-fd 7)
 		key=(--environment-key-fd 8)
 	}
-	start_bg "hook-$1-$2" "$1" "$T/sandbox-worker" hook \
+	start_bg "hook-$1-$2" exec_as "$1" "$T/sandbox-worker" hook \
 		--listen 127.0.0.1:0 "${sign[@]}" -- \
 		--environment-id env_1 "${key[@]}" --workdir "$dir/work" \
 		--base-url "http://127.0.0.1:${READY[service-$1-$2]}" \
