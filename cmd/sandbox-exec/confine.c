@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -25,11 +26,6 @@
 #include "common/str.h"
 
 enum {
-	/* Host ids that systemd's allocation leaves unused, one per live
-	 * supervisor: so that no two sandboxes of root's share a user. */
-	ID_BASE = 0x70000000,
-	ID_PID_MASK = 0x3fffff,
-	MAP_MAX = 4096,
 	ABI_TRUNCATE = 3, /* of Landlock, Linux 6.2 */
 	ABI_SCOPES = 6,   /* Linux 6.12 */
 	NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID,
@@ -283,7 +279,8 @@ start_tier(struct init_args *a, struct confine *c, struct error *e)
 static void
 reset(struct confine *c)
 {
-	memset(c, 0, sizeof *c);
+	memset(c, 0, offsetof(struct confine, workdir));
+	c->workdir[0] = '\0';
 	c->pidfd = c->control_fd = c->init_pid = -1;
 	cgroup_init(&c->limits.cgroups);
 }

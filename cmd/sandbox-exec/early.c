@@ -95,9 +95,9 @@ begin(const struct owner *o, bool own_network)
 
 	early.tried = true;
 	s->owner = *o;
-	if (init_open(s, true, own_network) == 0 &&
-	    latch_init(&s->policy) == 0 &&
-	    (s->supervisor_fd = (int)syscall(SYS_pidfd_open, getpid(),
+	init_prepare(s, true, own_network);
+	s->early = true;
+	if ((s->supervisor_fd = (int)syscall(SYS_pidfd_open, getpid(),
 	    0)) != -1 && channel_open(early.pair) == 0)
 		r = clone_as_owner(&s->owner);
 	if (r == 0 && early.pid == 0)

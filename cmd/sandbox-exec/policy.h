@@ -100,8 +100,8 @@ struct policy {
 	/* What is long is last, and written as far as it is used. */
 	size_t path_count, allow_count, env_count, fd_count;
 	int fds[16];         /* inherited on purpose */
-	struct policy_path paths[POLICY_PATHS_MAX]; /* in order; later wins */
 	char *env[POLICY_ENV_MAX + 1]; /* "NAME=value", NULL-terminated */
+	struct policy_path paths[POLICY_PATHS_MAX]; /* in order; later wins */
 	struct policy_allow allow[POLICY_ALLOW_MAX];
 };
 
