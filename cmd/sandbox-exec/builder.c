@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/raw.h"
 #include "cmd/sandbox-exec/stack.h"
@@ -34,14 +35,6 @@ fail_errno(struct init_start *s, enum init_stage stage, const char *what)
 {
 	error_errno(&s->error, "%s", what);
 	return fail(s, stage);
-}
-
-/* For good; capabilities in a user namespace of our own stay. */
-static int
-become(struct ids ids)
-{
-	return setresgid(ids.gid, ids.gid, ids.gid) != 0 ||
-	    setresuid(ids.uid, ids.uid, ids.uid) != 0 ? -1 : 0;
 }
 
 /* The word changes after the stage: who has seen both has missed nothing. */
@@ -214,7 +207,8 @@ build(struct init_start *s)
 {
 	struct init_args *a = s->args;
 
-	if (s->owner.map && become(s->owner.inside) != 0)
+	/* Capabilities in a user namespace of our own stay. */
+	if (s->owner.map && ids_become(s->owner.inside) != 0)
 		return fail_errno(s, STAGE_NAMESPACES, "ids");
 	if (landlock_open(&s->landlock, false) != 0)
 		return fail_errno(s, STAGE_POLICY, "landlock");
@@ -356,7 +350,7 @@ builder_lower(struct init_start *s)
 	if (lsm_allow(a->policy, a->scratch, l, &s->error) != 0)
 		return fail(s, STAGE_POLICY);
 	payload_bound_capabilities(s->capabilities);
-	if (s->owner.map && become(s->owner.host) != 0)
+	if (s->owner.map && ids_become(s->owner.host) != 0)
 		return fail_errno(s, STAGE_POLICY, "ids");
 	return finish_rules(s);
 }

@@ -13,6 +13,7 @@
 #include "cmd/sandbox-exec/builder.h"
 #include "cmd/sandbox-exec/channel.h"
 #include "cmd/sandbox-exec/commands.h"
+#include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/raw.h"
@@ -231,7 +232,6 @@ fail_with_builder(const struct init_start *s)
 static void
 finish_full(struct init_start *s)
 {
-	const struct ids *ids = &s->owner.inside;
 	int left;
 
 	if (builder_wait(s, BUILDER_ENTERED) != 0)
@@ -245,8 +245,7 @@ finish_full(struct init_start *s)
 	errno = s->loopback_number;
 	if (errno != 0)
 		fail_errno(s->args, STAGE_NAMESPACES, "loopback");
-	if (s->owner.map && (setresgid(ids->gid, ids->gid, ids->gid) != 0 ||
-	    setresuid(ids->uid, ids->uid, ids->uid) != 0))
+	if (s->owner.map && ids_become(s->owner.inside) != 0)
 		fail_errno(s->args, STAGE_NAMESPACES, "ids");
 	send_listeners(s->args);
 	if (!s->is_command)
@@ -315,14 +314,13 @@ void
 init_run(struct init_args *a)
 {
 	static struct init_start s;
-	const struct policy *p = a->policy;
 
 	s.args = a;
 	s.owner = a->owner;
 	if (limits_join(a->limits, a->join_v2) != 0)
 		fail_errno(a, STAGE_POLICY, "cgroup");
 	init_prepare(&s, a->io->argv != NULL && a->io->probe == NULL,
-	    p->net != POLICY_NET_HOST && p->netns_fd == -1);
+	    policy_has_own_network(a->policy));
 	if (a->tier != CONFINE_FULL)
 		catch_children();
 	else if (begin(&s) != 0)

@@ -112,6 +112,9 @@ void policy_done(struct policy *p);
  * writable, so that it can be changed. */
 bool policy_shows(const struct policy *p, const char *host, bool writable);
 
+/* Whether a network namespace is made for it. */
+bool policy_has_own_network(const struct policy *p);
+
 /* What of the host's root "/" does not stand for; ends with NULL. */
 extern const char *const policy_not_in_root[];
 
