@@ -9,6 +9,7 @@
 #include "cmd/sandbox-exec/gate_resolver.h"
 #include "cmd/sandbox-exec/gate_socks.h"
 #include "common/clienthello.h"
+#include "common/clock.h"
 #include "common/io.h"
 
 enum {
@@ -29,10 +30,27 @@ gate_client_set_timer(struct client *c, double seconds)
 }
 
 static void
+log_end(struct client *c)
+{
+	char host[ALLOW_HOST_MAX + 1];
+	const struct gate_ended d = {
+		.host = gate_target_host(&c->target, host),
+		.port = c->target.port,
+		.sent = c->server.sent,
+		.received = c->client.sent,
+		.ms = clock_ms() - c->allowed_ms,
+	};
+
+	gate_log_end(c->gate, &d);
+}
+
+static void
 free_client(struct client *c)
 {
 	struct gate *g = c->gate;
 
+	if (c->allowed_ms != 0)
+		log_end(c);
 	if (c->query != NULL)
 		resolve_cancel(c->query);
 	ev_timer_stop(g->ev, &c->timer);
@@ -478,6 +496,7 @@ void
 gate_relay_start(struct client *c)
 {
 	log_outcome(c, GATE_ALLOWED, NULL);
+	c->allowed_ms = clock_ms();
 	c->state = CLIENT_RELAYING;
 	memset(&c->scan, 0, sizeof c->scan);
 	gate_client_set_timer(c, RELAY_IDLE_S);
@@ -723,4 +742,11 @@ gate_client_drain(struct gate *g)
 	}
 	if (g->client_count == 0)
 		ev_break(g->ev, EVBREAK_ALL);
+}
+
+void
+gate_client_stop(struct gate *g)
+{
+	while (g->clients != NULL)
+		free_client(g->clients);
 }
