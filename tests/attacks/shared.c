@@ -183,6 +183,16 @@ best_io(char **a)
 	return syscall(SYS_ioprio_set, 1, 0, 1 << 13);
 }
 
+/* Requests of which the whole machine has a number. */
+static long
+aio(char **a)
+{
+	unsigned long context = 0;
+
+	(void)a;
+	return syscall(SYS_io_setup, 1, &context);
+}
+
 /* Exchanges two names until it is killed. */
 static long
 swap(char **a)
@@ -204,5 +214,6 @@ const struct attack shared_attacks[] = {
 	{"clone-range", clone_range}, {"lock-memory", lock_memory},
 	{"never-kill", never_kill}, {"move-map", move_map},
 	{"io-flusher", flusher}, {"best-io", best_io}, {"swap", swap},
+	{"aio", aio},
 	{NULL, NULL},
 };

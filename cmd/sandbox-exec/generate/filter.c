@@ -72,7 +72,12 @@ static const char *const refused[] = {
 
 /* As if the kernel were older: callers then use the older call, whose
  * arguments a filter can see. */
-static const char *const unknown[] = {"clone3", "openat2"};
+static const char *const unknown[] = {
+	"clone3", "openat2",
+	/* Whoever calls this does without; the machine has a number of
+	 * requests for all together (fs.aio-max-nr). */
+	"io_setup",
+};
 
 static bool
 add(scmp_filter_ctx ctx, uint32_t action, const char *name,
