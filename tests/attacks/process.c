@@ -102,6 +102,20 @@ shared_memory(char **a)
 	return shmget((key_t)atoi(a[0]), 0, 0);
 }
 
+/* What the kernel sends when there is something to read: to whomever one
+ * says. */
+static long
+send_by_file(char **a)
+{
+	int pair[2];
+
+	if (pipe(pair) != 0 || fcntl(pair[0], F_SETOWN, atoi(a[0])) != 0 ||
+	    fcntl(pair[0], F_SETSIG, SIGKILL) != 0 ||
+	    fcntl(pair[0], F_SETFL, O_ASYNC | O_NONBLOCK) != 0)
+		return -1;
+	return write(pair[1], "x", 1);
+}
+
 static long
 become_root(char **a)
 {
@@ -251,7 +265,7 @@ const struct attack process_attacks[] = {
 	{"pidfd-getfd", steal_fd}, {"kcmp", compare},
 	{"signal", send_signal}, {"priority", raise_priority},
 	{"prlimit", limit_of_other}, {"shm", shared_memory},
-	{"setuid", become_root}, {"setresuid", become_real_root},
+	{"signal-file", send_by_file}, {"setuid", become_root}, {"setresuid", become_real_root},
 	{"setgroups", groups}, {"memfd", memfd_exec}, {"daemons", daemons},
 	{"hang", hang}, {"fork-bomb", fork_bomb}, {"memory", memory_hog}, {"memory-held", memory_held},
 	{"descriptors", descriptors}, {"core", core_dump}, {NULL, NULL},

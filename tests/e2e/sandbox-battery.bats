@@ -201,7 +201,8 @@ workspace()
 	comparing with init: attack kcmp 1 -> EPERM
 	signalling a process outside: attack signal $host -> ESRCH
 	slowing a process outside: attack priority $host -> ESRCH
-	limiting a process outside: attack prlimit $host -> ESRCH
+	limiting a process outside: attack prlimit $host -> ESRCH|EPERM
+	limiting init: attack prlimit 1 -> EPERM
 	tracing a process outside: attack ptrace $host -> EPERM
 	killing init: kill -9 1; echo alive -> alive
 	killing everything: trap '' TERM; kill -TERM -1; echo alive -> alive
@@ -648,6 +649,7 @@ $T/tree:"
 	being the last to be killed: attack never-kill -> EACCES|EPERM
 	writing before all others: attack io-flusher -> EPERM
 	reading before all others: attack best-io -> EPERM
+	requests of which the machine has a number: attack aio -> ENOSYS
 	the program's own map: attack move-map -> EPERM
 	END
 }

@@ -74,6 +74,10 @@ drive()
 	const pid = victim.text().trim();
 	const table = [
 		['signalling it', `${A}/attack signal ${pid}`, 'EPERM|ESRCH'],
+		['signalling it by a descriptor', `${A}/attack signal-file ${pid}`,
+			'ok'], // whoever is told: it is alive below
+		['limiting it', `${A}/attack prlimit ${pid}`, 'EPERM'],
+		['limiting init', `${A}/attack prlimit 1`, 'EPERM'],
 		['tracing it', `${A}/attack ptrace ${pid}`, 'EPERM'],
 		['its memory', `${A}/attack read /proc/${pid}/mem`, 'ENOENT|EACCES'],
 		['writing its memory', `${A}/attack write /proc/${pid}/mem`,

@@ -278,6 +278,15 @@ add_leases(scmp_filter_ctx ctx)
 	    refuse_masked(ctx, "fcntl64", 1, LOW32, F_SETLEASE);
 }
 
+/* A limit of processor time kills, and who may be signalled does not count
+ * here: the processes of other commands, and init, have the same user. */
+static bool
+add_limits(scmp_filter_ctx ctx)
+{
+	return add(ctx, SCMP_ACT_ERRNO(EPERM), "prlimit64",
+	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE, 0)}, 1);
+}
+
 static bool
 add_base(scmp_filter_ctx ctx)
 {
@@ -293,7 +302,7 @@ add_base(scmp_filter_ctx ctx)
 	    add_set_id_open(ctx, "open", 1) &&
 	    add_set_id_open(ctx, "openat", 2) && add_ioctls(ctx) &&
 	    add_families(ctx) && add_internet(ctx) &&
-	    add_fast_open(ctx) && add_leases(ctx);
+	    add_fast_open(ctx) && add_leases(ctx) && add_limits(ctx);
 }
 
 /* No sockets but Unix ones: where there is no network namespace. */
@@ -316,8 +325,8 @@ static const char *const refused_shared[] = {
 };
 
 /* Where the host's processes and sockets are in reach: no process but the
- * caller is changed (a limit of another's can kill it), and no Unix socket
- * connected, which Landlock does not see. */
+ * caller is changed, and no Unix socket connected, which Landlock does not
+ * see. */
 static bool
 add_shared(scmp_filter_ctx ctx)
 {
@@ -325,7 +334,7 @@ add_shared(scmp_filter_ctx ctx)
 		const char *name;
 		unsigned arg;
 	} calls[] = {
-		{"prlimit64", 0}, {"setpriority", 1}, {"ioprio_set", 1},
+		{"setpriority", 1}, {"ioprio_set", 1},
 		{"sched_setaffinity", 0}, {"sched_setscheduler", 0},
 		{"sched_setparam", 0}, {"sched_setattr", 0},
 	};
