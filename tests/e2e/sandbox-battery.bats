@@ -245,10 +245,12 @@ workspace()
 	made set-id by mknod: attack mknod-set-id e -> EPERM
 	made set-id by openat2: attack openat2-set-id f -> ENOSYS
 	a device: attack device g -> EPERM|EACCES
+	a device for a deletion: attack whiteout w -> EPERM|EACCES
+	the same in the place of a name: attack move-whiteout x y.$(id -u) -> EPERM
 	a file with capabilities: attack file-capability h -> EPERM
 	a trusted attribute: attack trusted-attribute i -> EPERM
 	END
-	eq "$(find "$W" -perm /6000)" ''
+	eq "$(find "$W" -perm /6000 -o -type c -o -type b)" ''
 	eq "$(getfattr -R -d -m - "$W" 2>/dev/null)" ''
 }
 

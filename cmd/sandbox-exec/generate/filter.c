@@ -146,6 +146,14 @@ add_set_id(scmp_filter_ctx ctx)
 	    refuse_bits(ctx, "mknodat", 2, SUID_SGID);
 }
 
+/* What is left in the place of the old name is a device, which Landlock does
+ * not see being made. */
+static bool
+add_whiteout(scmp_filter_ctx ctx)
+{
+	return refuse_bits(ctx, "renameat2", 4, RENAME_WHITEOUT);
+}
+
 /* open's mode counts only when it creates. */
 static bool
 add_set_id_open(scmp_filter_ctx ctx, const char *name, unsigned flags_arg)
@@ -302,7 +310,8 @@ add_base(scmp_filter_ctx ctx)
 	    add_set_id_open(ctx, "open", 1) &&
 	    add_set_id_open(ctx, "openat", 2) && add_ioctls(ctx) &&
 	    add_families(ctx) && add_internet(ctx) &&
-	    add_fast_open(ctx) && add_leases(ctx) && add_limits(ctx);
+	    add_fast_open(ctx) && add_leases(ctx) && add_limits(ctx) &&
+	    add_whiteout(ctx);
 }
 
 /* No sockets but Unix ones: where there is no network namespace. */
