@@ -133,6 +133,30 @@ drive()
 	END
 }
 
+# Of a shell that has closed its output nothing is read any more; the number of
+# the descriptor may be that of another session's by then.
+@test "a shell's command cannot end the server by closing its descriptors" {
+	drive <<-'END'
+	const c = await serve(['--rw', WS, '--workdir', WS]);
+	const t = await c.session({});
+	await t.until('ready');
+	for (const close of ['exec >/dev/null', 'exec >&-',
+		'exec <&- >&- 2>&-']) {
+		const s = await c.session({});
+		await s.until('ready');
+		let r = await s.bash(close);
+		check(close, r.text, String.raw`\(no output\)`);
+		r = await s.bash(`echo lost; echo kept >${WS}/kept`);
+		check('its next command', r.text, String.raw`\(no output\)|exit \d+`);
+		check('its other tools', (await s.tool('read',
+			{file_path: `${WS}/kept`})).text, 'kept');
+		check('the other session', (await t.bash('echo on')).text, 'on');
+		r = await s.bash('echo back', {restart: true});
+		check('a new shell', r.text, '(.|\n)*back');
+	}
+	END
+}
+
 @test "the server's socket and audit file are never in reach" {
 	for option in "--rw $T/ws --listen $T/ws/s" "--ro $T/ws --listen $T/ws/s" \
 		"--rw $T/ws --audit $T/ws/a"; do
