@@ -901,6 +901,8 @@ has_lines() { (($(wc -l <"$2") >= $1)); }
 	attempts <<-END
 	the mode of a file outside: attack chmod $T/mine -> EPERM
 	its attributes, an access list for one: attack setxattr $T/mine user.x -> EPERM
+	an attribute of what can be read: touch \$HOME/a; attack fsetxattr \$HOME/a user.x -> EOPNOTSUPP|ENOTSUP
+	its group: touch \$HOME/a; attack fchown \$HOME/a -> EPERM
 	its owner: chown $(id -u) $T/mine 2>/dev/null; echo \$? -> 1
 	cutting it: attack truncate $T/mine -> EACCES
 	cutting it by opening: attack open-truncate $T/mine -> EACCES

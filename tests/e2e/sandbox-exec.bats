@@ -699,3 +699,17 @@ kills_without_proc()
 @test "without namespaces and /proc it is found and killed too" {
 	each kills_without_proc
 }
+
+copies_in_lower_tier()
+{
+	AS+=("$SX_DIR/refuse")
+	sx 0 -q -- sh -c 'cd && echo a >a && cp -p a b && cp -a b c &&
+		sed -i s/a/b/ c && tar cf t a b c && mkdir o && tar xpf t -C o &&
+		cat o/*'
+	eq "$output" $'a\na\nb'
+	eq "$stderr" ''
+}
+
+@test "without namespaces files can be copied and changed as they are" {
+	each copies_in_lower_tier
+}

@@ -323,11 +323,12 @@ add_no_network(scmp_filter_ctx ctx)
 }
 
 /* Refused where the host's files and objects are in reach: Landlock does not
- * see who changes a mode, an owner or an attribute (an access list is one) by
- * name, wherever that is, nor System V and message queues. */
+ * see who changes a mode by name, or an owner or an attribute (an access list
+ * is one), wherever that is, nor System V and message queues. */
 static const char *const refused_shared[] = {
 	"chmod", "fchmodat", "chown", "lchown", "fchownat", "chown32",
-	"lchown32", "setxattr", "lsetxattr", "removexattr", "lremovexattr",
+	"lchown32", "fchown", "fchown32", "setxattr", "lsetxattr",
+	"removexattr", "lremovexattr", "fremovexattr",
 	"shmget", "shmat", "shmctl", "msgget", "msgsnd", "msgrcv", "msgctl",
 	"semget", "semop", "semtimedop", "semctl", "ipc", "mq_open",
 	"mq_unlink",
@@ -362,6 +363,10 @@ add_shared(scmp_filter_ctx ctx)
 		    0))
 			return false;
 	}
+	/* As on a file system that has none: whoever copies a file's access
+	 * list by descriptor (sed -i, cp -p) then does without. */
+	if (!add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), "fsetxattr", NULL, 0))
+		return false;
 	/* setpriority and ioprio_set: a process, not a group or a user. */
 	return add(ctx, SCMP_ACT_ERRNO(EPERM), "setpriority",
 	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
