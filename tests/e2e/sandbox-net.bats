@@ -493,6 +493,26 @@ start_sandbox()
 	wait_exit run
 }
 
+# As Ctrl-C of a terminal: to every process of the group.
+@test "a signal to the process group leaves the gate to who lives on" {
+	local signal
+
+	LAB_ENTER=(setsid env --default-signal "${LAB_ENTER[@]}")
+	for signal in INT HUP QUIT USR1 USR2; do
+		rm -f "$T/wait"
+		start_sandbox bash -c "trap 'echo $signal' $signal
+			echo ready
+			until read -r _ <'$T/wait'; do :; done
+			curl -sS -m 5 http://good.example/ >/dev/null; echo \$?"
+		wait_until has_line "$T/run.out" '^ready$'
+		kill "-$signal" -- "-${PID[run]}"
+		wait_until has_line "$T/run.out" "^$signal\$"
+		echo >"$T/wait"
+		wait_exit run
+		eq "$(tail -n 1 "$T/run.out")" 0
+	done
+}
+
 @test "without the gate nothing is reached" {
 	start_sandbox bash -c "read -r _ <'$T/wait'; curl -sS -m 5 http://good.example/; echo \$?"
 	kill -KILL "$GATE"
