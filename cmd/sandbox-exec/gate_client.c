@@ -226,8 +226,9 @@ static void
 take_greeting(struct client *c)
 {
 	struct bytes in = buf_bytes(&c->from_client);
-	const uint8_t refusal[] = {SOCKS_VERSION, 0xff};
-	const uint8_t accepted[] = {SOCKS_VERSION, 0};
+	const uint8_t refusal[] = {SOCKS_VERSION,
+		SOCKS_METHOD_NO_ACCEPTABLE};
+	const uint8_t accepted[] = {SOCKS_VERSION, SOCKS_METHOD_NONE};
 	bool ok;
 	ssize_t n;
 

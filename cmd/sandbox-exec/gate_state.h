@@ -64,8 +64,7 @@ struct gate_decision {
 
 void gate_log(struct gate *g, const struct gate_decision *d);
 
-/* Stops and starts to accept. */
-void gate_pause(struct gate *g);
+/* Accepts again, unless there are too many clients. */
 void gate_resume(struct gate *g);
 
 #endif

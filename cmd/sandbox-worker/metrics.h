@@ -37,9 +37,6 @@ void metrics_progress(struct metrics *m);
 /* Counts an event that a session's process reports; line is its JSON. */
 void metrics_take(struct metrics *m, struct bytes line);
 
-/* Writes the text.  Returns 0 or -1 with ENOBUFS or ENOMEM. */
-int metrics_format(const struct metrics *m, struct buf *out);
-
 /* Replaces the file if something has changed. */
 int metrics_write(struct metrics *m, struct error *e);
 
