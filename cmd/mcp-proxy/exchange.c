@@ -6,11 +6,11 @@
 #include <stdio.h>
 
 #include "cmd/mcp-proxy/downstream.h"
-#include "common/field.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "cmd/mcp-proxy/visit.h"
 #include "common/clock.h"
 #include "common/diag.h"
+#include "common/field.h"
 
 enum { LOG_TARGET_MAX = 200 };
 

@@ -2,7 +2,6 @@
 /* What the head of a request says of it. */
 #include "cmd/mcp-proxy/visit.h"
 #include "common/field.h"
-#include "common/str.h"
 
 void
 visit_refuse_head(struct visit *v, int status, const char *text)

@@ -2,7 +2,6 @@
 #include "cmd/sandbox-exec/latch.h"
 
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 int
 latch_init(struct latch *l)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-worker/metrics.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/jsonr.h"

@@ -4,9 +4,8 @@
 #ifndef ADIT_METRICS_H
 #define ADIT_METRICS_H
 
-#include <ev.h>
 
-#include "common/buf.h"
+#include "common/bytes.h"
 #include "common/error.h"
 
 enum { METRICS_MAX = 65536, METRICS_TOOLS = 6 };
