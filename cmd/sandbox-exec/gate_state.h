@@ -74,8 +74,7 @@ struct gate_ended {
 
 void gate_log_end(struct gate *g, const struct gate_ended *d);
 
-/* Stops and starts to accept. */
-void gate_pause(struct gate *g);
+/* Accepts again, unless there are too many clients. */
 void gate_resume(struct gate *g);
 
 #endif

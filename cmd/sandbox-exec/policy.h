@@ -122,4 +122,9 @@ extern const char *const policy_not_in_root[];
  * is made of.  Returns 0, or -1 with ENOBUFS. */
 int policy_format(const struct policy *p, struct buf *out);
 
+/* Puts a policy that is complete into its canonical order, and computes its
+ * digest if that is asked for.  Returns 0, or -1 with a text if the command
+ * could choose by a link what it is given. */
+int policy_finish(struct policy *p, bool digest, struct error *e);
+
 #endif
