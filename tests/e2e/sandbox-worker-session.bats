@@ -132,8 +132,53 @@ command may change: $T/at" --policy "$f"
 	refuses "--policy $f: 1:1: 'unknown': unknown key" --policy "$f"
 	# A copy may be written; a working directory may be the session's.
 	echo "{overlay: $T/state, workdir: /workspace/none}" >"$f"
-	work 0 --policy "$f" --state "$T/state" --audit "$T/state/audit"
+	work 0 --policy "$f" --audit "$T/state/audit"
 	eq "$(results)" '[false,"ran"]'
+}
+
+@test "no policy shows a session what others have" {
+	local f=$T/at/policy.yaml dir
+
+	session '"echo ran"'
+	mkdir -p "$T/at" "$T/home/all" "$T/home/state" "$T/out"
+	for dir in state all; do
+		for key in ro overlay; do
+			echo "$key: ['$T/home:/h']" >"$f"
+			refuses "--policy $f: $key $T/home: sessions could \
+read what others have in --${dir/all/workspaces} $T/home/$dir" --policy "$f" \
+				"--${dir/all/workspaces}" "$T/home/$dir"
+		done
+	done
+	echo "home: real" >"$f"
+	HOME=$T/home refuses "--policy $f: ro $T/home: sessions could read \
+what others have in --state $T/home/state" --policy "$f" \
+		--state "$T/home/state"
+	echo "ro: $T/out" >"$f"
+	refuses "--policy $f: ro $T/out: sessions could read what others have \
+in --outputs $T/out" --policy "$f" --outputs "$T/out"
+	echo "rw: $T/home" >"$f"
+	refuses "--policy $f: rw $T/home: sessions could write where \
+--workspaces $T/home/all lies" --policy "$f" --workspaces "$T/home/all"
+	# The state of others is not in the /tmp of a sandbox.
+	echo "ro: /" >"$f"
+	work 0 --policy "$f" --state /tmp
+	eq "$(results)" '[false,"ran"]'
+}
+
+@test "no program shows a session what others have" {
+	REPEAT=2 session '"echo ran"'
+	mkdir "$T/all"
+	echo "if .work.id == \"work_1\" then {ro: \"$T/all/\"}
+	else {home: \"real\"} end" >"$T/choose.jq"
+	HOME=$T/all work 0 --policy-jq "$T/choose.jq" --workspaces "$T/all"
+	eq "$(results)" ""
+	[[ $stderr == *"
+sandbox-worker: the policy: ro $T/all/: sessions could read what others have in \
+--workspaces $T/all work=work_1 session=sesn_1
+"*"
+sandbox-worker: the policy: home $T/all: sessions could read what others have in \
+--workspaces $T/all work=work_2 session=sesn_1
+"* ]]
 }
 
 @test "no program lets a session write state or audit" {
