@@ -15,7 +15,7 @@
 enum {
 	GREETING_MAX = 256,  /* connectors that are not let in yet */
 	STRANGERS_BURST = 512,
-	STRANGERS_EVERY_MS = 5,
+	STRANGERS_EVERY_MS = 10,
 	KNOWN_MS = 24 * 3600 * 1000, /* since the last link */
 	AUTH_GRACE_MS = 2000, /* from HELLO to AUTH, which follows it */
 	EXPIRY_STEP_S = 3600, /* clocks may be set: look again */
@@ -23,7 +23,7 @@ enum {
 };
 
 /* Of all sources together of which no valid login is known: what their
- * handshakes cost is a small part of a processor. */
+ * handshakes cost is a twentieth of a processor. */
 static const struct pacer_shape strangers_shape = {
 	STRANGERS_BURST, STRANGERS_EVERY_MS,
 };
