@@ -352,18 +352,42 @@ take_complaint(struct bytes in, const char *policy, struct error *e)
 	error_set(e, "%s", from);
 }
 
-/* Has the policy explained; workdir: what to replace its own by, "--workdir"
- * and a path, or NULL.  Returns 0, or -1 with a text. */
+/* The words of a call of sandbox-exec. */
+struct words {
+	char program[PATH_MAX];
+	const char *argv[2 * OPT_LIST_MAX + 8];
+};
+
+static void
+fill_words(struct words *w, const struct settings *s, bool require,
+    bool replace_workdir)
+{
+	size_t n = 0;
+
+	w->argv[n++] = sandbox_command_find(s, w->program);
+	if (s->policy != NULL) {
+		w->argv[n++] = "--policy";
+		w->argv[n++] = s->policy;
+	}
+	w->argv[n++] = "--explain";
+	w->argv[n++] = "--json";
+	if (replace_workdir) {
+		w->argv[n++] = "--workdir";
+		w->argv[n++] = "/";
+	}
+	for (size_t i = 0; require && i < s->require.count; i++) {
+		w->argv[n++] = "--require";
+		w->argv[n++] = s->require.at[i];
+	}
+	w->argv[n] = NULL;
+}
+
+/* Has a sandbox explained.  Returns 0, or -1 with a text. */
 static int
-explain(const struct settings *s, const char *const workdir[2],
+run_explain(const struct settings *s, const struct words *w,
     struct buf *answer, struct error *e)
 {
-	char program[PATH_MAX];
-	const char *const argv[] = {sandbox_command_find(s, program),
-		"--policy", s->policy, "--explain", "--json",
-		workdir != NULL ? workdir[0] : NULL,
-		workdir != NULL ? workdir[1] : NULL, NULL};
-	struct proc_command c = {.argv = argv, .envp = environ,
+	struct proc_command c = {.argv = w->argv, .envp = environ,
 		.fds = {-1, -1, -1, -1}, .death_signal = SIGKILL};
 	int out[2] = {-1, -1}, err[2] = {-1, -1}, r = -1;
 	struct buf complaint;
@@ -382,7 +406,8 @@ explain(const struct settings *s, const char *const workdir[2],
 	if (pid != -1) {
 		r = take_output(pid, out[0], err[0], answer, &complaint);
 		if (r != EXIT_OK)
-			take_complaint(buf_bytes(&complaint), s->policy, e);
+			take_complaint(buf_bytes(&complaint), s->policy != NULL
+			    ? s->policy : "", e);
 	}
 	io_close(&out[0]);
 	io_close(&err[0]);
@@ -424,26 +449,39 @@ judge_explained(const struct settings *s, struct bytes answer,
 	return 0;
 }
 
-int
-judge_policy_file(const struct settings *s, struct error *e)
+static int
+explain(const struct settings *s, bool require, struct error *e)
 {
-	static const char *const root[] = {"--workdir", "/"};
 	struct buf answer;
+	struct words w;
 	int r;
 
-	if (s->policy == NULL)
-		return 0;
 	buf_init(&answer, JUDGE_ANSWER_MAX);
-	/* Its working directory may be one that only sessions have; but what
-	 * is fixed cannot be replaced. */
-	if (explain(s, root, &answer, e) != 0) {
+	/* The policy's working directory may be one that only sessions have;
+	 * but what is fixed cannot be replaced. */
+	fill_words(&w, s, require, true);
+	r = run_explain(s, &w, &answer, e);
+	if (r != 0 && s->policy != NULL) {
 		buf_clear(&answer);
-		r = explain(s, NULL, &answer, e);
-	} else {
-		r = 0;
+		fill_words(&w, s, require, false);
+		r = run_explain(s, &w, &answer, e);
 	}
 	if (r == 0)
 		r = judge_explained(s, buf_bytes(&answer), e);
 	buf_reset(&answer);
-	return r == 0 ? 0 : error_prefix(e, "--policy %s", s->policy);
+	if (r != 0 && s->policy != NULL)
+		error_prefix(e, "--policy %s", s->policy);
+	return r;
+}
+
+int
+judge_policy_file(const struct settings *s, struct error *e)
+{
+	return s->policy == NULL ? 0 : explain(s, false, e);
+}
+
+int
+judge_sandbox(const struct settings *s, struct error *e)
+{
+	return explain(s, true, e);
 }
