@@ -9,16 +9,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/lsm.h"
-#include "cmd/sandbox-exec/raw.h"
+#include "cmd/sandbox-exec/setting.h"
 #include "cmd/sandbox-exec/stack.h"
 #include "common/exit.h"
 #include "common/io.h"
-#include "common/str.h"
 
 /* With a text in s->error, and errno. */
 static int
@@ -137,16 +135,6 @@ allow_exe(struct landlock *l, const struct confine_io *io)
 	return wanted ? landlock_allow_read(l, io->exe_fd) : 0;
 }
 
-static const char *
-home_of(const struct policy *p)
-{
-	for (size_t i = 0; i < p->env_count; i++) {
-		if (str_starts(p->env[i], "HOME="))
-			return p->env[i] + 5;
-	}
-	return "/";
-}
-
 static int
 enter_workdir(const struct init_args *a)
 {
@@ -154,7 +142,7 @@ enter_workdir(const struct init_args *a)
 		return chdir(a->policy->workdir);
 	if (a->cwd[0] == '/' && chdir(a->cwd) == 0)
 		return 0;
-	return chdir(home_of(a->policy)) == 0 ? 0 : chdir("/");
+	return chdir(setting_home(a->policy)) == 0 ? 0 : chdir("/");
 }
 
 /* The first thing that is not as a full sandbox has it, or NULL. */
