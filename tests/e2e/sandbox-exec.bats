@@ -692,6 +692,30 @@ kills_in_lower_tier()
 	unset 'PID[low]'
 }
 
+# An init that is no PID 1 does not take along what it has started.
+outlives_no_init()
+{
+	local name=sxi-$BASHPID child
+
+	cp /bin/sleep "$SX_DIR/$name"
+	AS+=("$SX_DIR/refuse")
+	"${AS[@]}" "$SX" --ro "$SX_DIR" -- sh -c 'for i in 1 2 3; do
+		(setsid "$1" 1000 </dev/null >/dev/null 2>&1 & ) & done; wait
+		"$1" 1000' - "$SX_DIR/$name" </dev/null >/dev/null 2>&1 3>&- &
+	PID[low]=$!
+	wait_until is_all_named "$name" 4
+	for child in $(pgrep -P "${PID[low]}"); do
+		! pgrep -P "$child" >"$T/found" || kill -KILL "$child"
+	done
+	wait_exit low
+	eq "$STATUS" 137
+	is_none_named "$name"
+}
+
+@test "without namespaces nothing outlives an init that is killed" {
+	each outlives_no_init
+}
+
 # No private directory, no control group of sandboxes that ended is left.
 is_clean()
 {
