@@ -163,8 +163,10 @@ receive(struct confine *c, struct init_message *m, int *fd)
 	struct pollfd at[] = {{c->control_fd, POLLIN, 0}, {c->pidfd, POLLIN,
 		0}};
 
-	while (poll(at, 2, -1) == -1)
-		;
+	while (poll(at, 2, -1) == -1) {
+		if (errno != EINTR)
+			return false;
+	}
 	return at[0].revents != 0 && channel_receive(c->control_fd, m,
 	    fd) == 1;
 }

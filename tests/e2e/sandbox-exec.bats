@@ -185,6 +185,24 @@ caps_output()
 	each caps_output
 }
 
+# A limit of the caller's on files is not one on what we do.
+loses_output()
+{
+	run_tool 1 "${AS[@]}" bash -c 'ulimit -f 8; exec "$@" >out' - "$SX" \
+		--out 100k -- head -c 50000 /dev/zero
+	one_error 'standard output: File too large: the rest is lost'
+	eq "$(wc -c <out)" 8192
+	run_tool 3 "${AS[@]}" bash -c 'ulimit -f 8; exec "$@" >out' - "$SX" \
+		--out 100k -- sh -c 'head -c 50000 /dev/zero; exit 3'
+	run_tool 153 "${AS[@]}" bash -c 'ulimit -f 8; exec "$@" >out' - "$SX" \
+		-- head -c 50000 /dev/zero
+	eq "$stderr" ''
+}
+
+@test "output that cannot be written is missed" {
+	each loses_output
+}
+
 # ---- where it runs ----
 
 is_nobody()
