@@ -19,8 +19,8 @@ enum { ACCEPTS_PER_TURN = 16 };
 #define GATE_DRAIN_S 2.0 /* for what a command has sent before it ended */
 #define RETRY_S 0.1 /* after accept(2) has failed for want of something */
 
-void
-gate_pause(struct gate *g)
+static void
+pause_accepts(struct gate *g)
 {
 	g->paused = true;
 	for (size_t i = 0; i < g->listener_count; i++) {
@@ -50,7 +50,7 @@ on_retry(struct ev_loop *loop, ev_timer *w, int revents)
 static void
 pause_for(struct gate *g)
 {
-	gate_pause(g);
+	pause_accepts(g);
 	ev_timer_stop(g->ev, &g->retry);
 	ev_timer_set(&g->retry, RETRY_S, 0.0);
 	ev_timer_start(g->ev, &g->retry);
@@ -65,7 +65,7 @@ accept_some(struct gate_listener *l)
 		int fd;
 
 		if (g->client_count >= GATE_CLIENTS_MAX) {
-			gate_pause(g);
+			pause_accepts(g);
 			return;
 		}
 		fd = sock_accept(l->io.fd, NULL);
@@ -148,7 +148,6 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 	if (g->ev == NULL || resolve_init(&e) != 0)
 		return -1;
 	http_set_head_max(GATE_HEAD_MAX);
-	gate_fakes_init(&g->fakes);
 	ev_timer_init(&g->retry, on_retry, 0.0, 0.0);
 	g->retry.data = g;
 	ev_timer_init(&g->drained, on_drained, GATE_DRAIN_S, 0.0);
@@ -169,6 +168,25 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 	return 0;
 }
 
+/* What a terminal, or who has our group's number, sends is for the supervisor,
+ * which passes it on to a command that may live on and need us.  Ignoring it
+ * forgets what came between fork and here. */
+static void
+leave_terminal(void)
+{
+	static const int others[] = {
+		SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE,
+	};
+	sigset_t none;
+
+	setsid();
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		signal(others[i], SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* The gate's process.  It exists because the payload's bytes are parsed here,
  * far from the supervisor's rights; it holds the listeners, the audit file
  * and what it dials; it ends soon after the supervisor's signal, or with its
@@ -180,22 +198,20 @@ run_gate(const struct policy *p, const struct confine *c,
 	static struct gate g;
 	int keep[GATE_FDS_MAX] = {audit->fd, ready_fd};
 	size_t count = 2;
-	sigset_t none;
 	int failed = 0;
 
 	for (size_t i = 0; i < c->listener_count; i++)
 		keep[count++] = c->listeners[i].fd;
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	leave_terminal();
 	if (gate_confine_fds(keep, count) != 0 ||
 	    open_gate(&g, p, c, audit) != 0 || gate_confine(parent) != 0)
 		failed = errno != 0 ? errno : ENOMEM;
 	io_write_all(ready_fd, bytes_of(&failed, sizeof failed));
 	io_close(&ready_fd);
-	if (failed == 0)
+	if (failed == 0) {
 		ev_run(g.ev, 0);
+		gate_client_stop(&g);
+	}
 	_exit(EXIT_OK);
 }
 

@@ -2,7 +2,6 @@
 #include "cmd/sandbox-worker/policy.h"
 
 #include "common/json.h"
-#include "common/str.h"
 
 /* Keeps the first message, which names the cause. */
 static void

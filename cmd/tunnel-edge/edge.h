@@ -3,12 +3,11 @@
 #ifndef ADIT_EDGE_H
 #define ADIT_EDGE_H
 
-#include "common/clienthello.h"
 #include "cmd/tunnel-edge/listener.h"
 #include "cmd/tunnel-edge/table.h"
+#include "common/clienthello.h"
 #include "common/hop.h"
 #include "common/quiet.h"
-#include "common/tls.h"
 
 struct agent;
 struct status_reader;

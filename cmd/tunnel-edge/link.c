@@ -11,6 +11,7 @@
 #include "common/diag.h"
 #include "common/opt.h"
 #include "common/str.h"
+#include "common/tls.h"
 
 enum {
 	GREETING_MAX = 256,  /* connectors that are not let in yet */

@@ -2,7 +2,6 @@
 /* tunnel-edge run: sets everything up that can fail, says that it is ready,
  * and serves until it is told to go away. */
 #include <assert.h>
-#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "common/proc.h"
 #include "common/sock.h"
 #include "common/str.h"
+#include "common/tls.h"
 
 enum {
 	AGENTS_DEFAULT = 16384,

@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "cmd/tunnel-up/connector.h"
 #include "common/diag.h"
 #include "common/exit.h"
 #include "common/sock.h"
 #include "common/str.h"
-#include "connector.h"
 
 enum {
 	EDGES_MAX = 16,
