@@ -236,15 +236,19 @@ $T/state lies work=work_1 session=sesn_1"* ]]
 	start_bg worker "$BIN/sandbox-worker" poll "${OPTIONS[@]}" \
 		--workdir "$T/work" --state "$T/state" --audit "$T/audit"
 	wait_until test -e "$T/work/ran"
-	eq "$(cd "$T/state" && ls -d others *.old *.held *.young *.link \
-		2>/dev/null | xargs)" "others sandbox-worker.held $(:
-		)sandbox-worker.link sandbox-worker.young"
+	for name in others sandbox-worker.held sandbox-worker.link \
+		sandbox-worker.young; do
+		[[ -e $T/state/$name ]]
+	done
+	[[ ! -e $T/state/sandbox-worker.old && ! -e $T/state/sandbox-audit.old ]]
 	# What is in use has a lock.
 	for dir in "$T"/state/sandbox-*.??????; do
 		run_tool 1 flock -n "$dir" true
 	done
 	stop worker
-	eq "$(ls "$T/state" | wc -l)" 4
+	for dir in "$T"/state/*; do
+		[[ $dir =~ /(others|sandbox-worker\.(held|link|young))$ ]]
+	done
 }
 
 @test "no session runs when its policy cannot be chosen or enforced" {
