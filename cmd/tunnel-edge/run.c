@@ -17,6 +17,7 @@
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/proc.h"
+#include "common/sock.h"
 #include "common/str.h"
 #include "common/tls.h"
 
@@ -393,6 +394,10 @@ command_run(int argc, char **argv)
 		error_set(&e, "--agents and --connectors are required");
 	else if ((s.cert == NULL) != (s.key == NULL))
 		error_set(&e, "--cert and --key go together");
+	else if (sock_check_listen(s.agents, &e) != 0)
+		error_prefix(&e, "--agents");
+	else if (sock_check_listen(s.connectors, &e) != 0)
+		error_prefix(&e, "--connectors");
 	if (e.text[0] != '\0')
 		return opt_usage_error(&run_options, &e);
 	proc_forbid_core();
