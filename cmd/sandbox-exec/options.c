@@ -98,7 +98,7 @@ static const struct opt opts[] = {
 	    "longest time of a tool call [10m]"},
 	FLAG("audit-input", audit_input,
 	    "show what tools were called with in the audit"),
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 static const struct opt_command command = {
