@@ -156,8 +156,12 @@ static void
 end_all(struct lead *l, enum confine_tier tier)
 {
 	for (int i = 0; i < SWEEPS_MAX; i++) {
-		if (!lsm_kill_children() && tier == CONFINE_FULL)
-			kill(-1, SIGKILL);
+		if (!lsm_kill_children()) {
+			if (tier == CONFINE_FULL)
+				kill(-1, SIGKILL);
+			else
+				lsm_search_children();
+		}
 		if (take_child(l, 0) == -1 && errno == ECHILD)
 			return;
 		while (take_child(l, WNOHANG) > 0)
@@ -320,8 +324,8 @@ take_leader(struct commands *c, struct command *command, int status)
 		return;
 	if (c->a->tier == CONFINE_FULL)
 		kill(-1, SIGKILL);
-	else
-		lsm_kill_children();
+	else if (!lsm_kill_children())
+		lsm_search_children();
 	m.end.wait_status = status;
 	send_event(c, &m);
 }

@@ -168,6 +168,25 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 	return 0;
 }
 
+/* What a terminal, or who has our group's number, sends is for the supervisor,
+ * which passes it on to a command that may live on and need us.  Ignoring it
+ * forgets what came between fork and here. */
+static void
+leave_terminal(void)
+{
+	static const int others[] = {
+		SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE,
+	};
+	sigset_t none;
+
+	setsid();
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		signal(others[i], SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* The gate's process.  It exists because the payload's bytes are parsed here,
  * far from the supervisor's rights; it holds the listeners, the audit file
  * and what it dials; it ends soon after the supervisor's signal, or with its
@@ -179,22 +198,20 @@ run_gate(const struct policy *p, const struct confine *c,
 	static struct gate g;
 	int keep[GATE_FDS_MAX] = {audit->fd, ready_fd};
 	size_t count = 2;
-	sigset_t none;
 	int failed = 0;
 
 	for (size_t i = 0; i < c->listener_count; i++)
 		keep[count++] = c->listeners[i].fd;
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	leave_terminal();
 	if (gate_confine_fds(keep, count) != 0 ||
 	    open_gate(&g, p, c, audit) != 0 || gate_confine(parent) != 0)
 		failed = errno != 0 ? errno : ENOMEM;
 	io_write_all(ready_fd, bytes_of(&failed, sizeof failed));
 	io_close(&ready_fd);
-	if (failed == 0)
+	if (failed == 0) {
 		ev_run(g.ev, 0);
+		gate_client_stop(&g);
+	}
 	_exit(EXIT_OK);
 }
 

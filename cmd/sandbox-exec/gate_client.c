@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/io.h"
 
 enum { DNS_IDLE_S = 10 };
@@ -43,10 +44,27 @@ gate_client_log(struct client *c, enum gate_outcome outcome, const char *text)
 }
 
 static void
+log_end(struct client *c)
+{
+	char host[ALLOW_HOST_MAX + 1];
+	const struct gate_ended d = {
+		.host = gate_target_host(&c->target, host),
+		.port = c->target.port,
+		.sent = c->server.sent,
+		.received = c->client.sent,
+		.ms = clock_ms() - c->allowed_ms,
+	};
+
+	gate_log_end(c->gate, &d);
+}
+
+static void
 free_client(struct client *c)
 {
 	struct gate *g = c->gate;
 
+	if (c->allowed_ms != 0)
+		log_end(c);
 	if (c->query != NULL)
 		resolve_cancel(c->query);
 	ev_timer_stop(g->ev, &c->timer);
@@ -284,4 +302,11 @@ gate_client_drain(struct gate *g)
 	}
 	if (g->client_count == 0)
 		ev_break(g->ev, EVBREAK_ALL);
+}
+
+void
+gate_client_stop(struct gate *g)
+{
+	while (g->clients != NULL)
+		free_client(g->clients);
 }

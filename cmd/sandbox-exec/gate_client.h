@@ -36,6 +36,7 @@ struct side {
 	bool shut;    /* nothing more goes */
 	bool is_bulk; /* much comes at once */
 	struct gate_pipe *pipe; /* what has come and not gone; or NULL */
+	uint64_t sent;          /* bytes, to it */
 };
 
 struct client {
@@ -56,6 +57,7 @@ struct client {
 	struct body body;             /* of the request */
 	bool request_done, response_done, to_head;
 	bool captured_refused;
+	int64_t allowed_ms;           /* 0: not yet */
 };
 
 /* Takes over an accepted connection.  Returns 0, or -1 with errno and fd
@@ -66,6 +68,9 @@ int gate_client_start(struct gate *g, enum confine_listener_kind kind,
 /* Whoever made them is dead: what they sent goes on, and with that they end.
  * The loop breaks when none is left. */
 void gate_client_drain(struct gate *g);
+
+/* Ends all that are left. */
+void gate_client_stop(struct gate *g);
 
 /* ---- between the parts of a client ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/gate_client.h"
+#include "common/clock.h"
 
 enum { IDLE_S = 3600 };
 
@@ -85,6 +86,7 @@ void
 gate_relay_start(struct client *c)
 {
 	gate_client_log(c, GATE_ALLOWED, NULL);
+	c->allowed_ms = clock_ms();
 	c->state = CLIENT_RELAYING;
 	memset(&c->scan, 0, sizeof c->scan);
 	gate_client_set_timer(c, IDLE_S);

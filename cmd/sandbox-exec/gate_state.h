@@ -64,6 +64,16 @@ struct gate_decision {
 
 void gate_log(struct gate *g, const struct gate_decision *d);
 
+/* Writes the one about the end of a connection that was allowed. */
+struct gate_ended {
+	const char *host;
+	uint16_t port;
+	uint64_t sent, received; /* bytes, by who is inside */
+	int64_t ms;
+};
+
+void gate_log_end(struct gate *g, const struct gate_ended *d);
+
 /* Accepts again, unless there are too many clients. */
 void gate_resume(struct gate *g);
 

@@ -75,6 +75,16 @@ lower(int resource, int64_t value)
 	return setrlimit((__rlimit_resource_t)resource, &limit);
 }
 
+/* Takes away what the caller may have been given: nothing in the sandbox goes
+ * before the machine's other processes. */
+static int
+take(int resource)
+{
+	const struct rlimit none = {0, 0};
+
+	return setrlimit((__rlimit_resource_t)resource, &none);
+}
+
 /* Fewer processors, as many as the limit says, rounded up; the payload may
  * take them back. */
 static void
@@ -108,6 +118,7 @@ limits_set_rlimits(const struct limits *l, const struct policy *p)
 		return -1;
 	/* init counts. */
 	return lower(RLIMIT_CORE, 1) == 0 &&
+	    take(RLIMIT_RTPRIO) == 0 && take(RLIMIT_NICE) == 0 &&
 	    lower(RLIMIT_SIGPENDING, SIGNALS_MAX) == 0 &&
 	    (p->limits.pids == 0 ||
 	    lower(RLIMIT_NPROC, p->limits.pids + 1) == 0) &&

@@ -14,7 +14,12 @@
 #include "common/num.h"
 #include "common/str.h"
 
-enum { SWEEPS_MAX = 100000, CHILDREN_MAX = 65536 };
+enum {
+	SWEEPS_MAX = 100000,
+	CHILDREN_MAX = 65536,
+	NUMBERS_MAX = 1 << 22, /* of processes, proc_sys_kernel(5) */
+	NUMBERS_NEAR = 1 << 15, /* after one that was found */
+};
 
 int
 lsm_open_scratch(char path[static LSM_SCRATCH_MAX], uid_t uid, gid_t gid,
@@ -158,13 +163,40 @@ lsm_kill_children(void)
 	return n != -1;
 }
 
+static bool
+is_child(idtype_t kind, pid_t pid)
+{
+	siginfo_t info;
+
+	return waitid(kind, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT |
+	    __WALL) == 0;
+}
+
+/* Younger processes have the next numbers, until those begin again. */
+void
+lsm_search_children(void)
+{
+	pid_t pid = getpid(), end = NUMBERS_MAX;
+
+	if (!is_child(P_ALL, 0))
+		return;
+	for (pid_t i = 0; i < end && i < NUMBERS_MAX; i++) {
+		pid = pid + 1 < NUMBERS_MAX ? pid + 1 : 2;
+		if (!is_child(P_PID, pid))
+			continue;
+		kill(pid, SIGKILL);
+		end = i + NUMBERS_NEAR;
+	}
+}
+
 /* A dead parent's children become ours, so that a generation dies with each
  * round. */
 void
 lsm_kill_all(void)
 {
 	for (int i = 0; i < SWEEPS_MAX; i++) {
-		lsm_kill_children();
+		if (!lsm_kill_children())
+			lsm_search_children();
 		if (waitpid(-1, NULL, 0) == -1 && errno == ECHILD)
 			return;
 		while (waitpid(-1, NULL, WNOHANG) > 0)

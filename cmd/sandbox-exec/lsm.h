@@ -33,6 +33,10 @@ bool lsm_lacks(const struct policy *p);
 /* In a subreaper: kills its children.  Returns whether they can be found. */
 bool lsm_kill_children(void);
 
+/* The same where /proc does not tell of them: asks the kernel about numbers
+ * that a process can have until it has found at least one. */
+void lsm_search_children(void);
+
 /* In init, a subreaper: kills every descendant, as often as new ones
  * appear. */
 void lsm_kill_all(void);

@@ -13,6 +13,7 @@
 #include "common/io.h"
 #include "common/jsonw.h"
 #include "common/str.h"
+#include "common/utf8.h"
 
 enum { PATH_CAP = 4096, SHOWN_LEN = 200, COMPARE_LEN = 16 << 10, PRINT_MAX = 64 << 10 };
 
@@ -422,19 +423,44 @@ format_json(struct jsonw *w, const struct overlay *o, const struct change *c)
 	jsonw_close(w, '}');
 }
 
+/* Whether a terminal obeys it instead of showing it: controls, C1 included,
+ * and what is invisible or turns the direction of what follows. */
+static bool
+is_control(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c ||
+	    (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+	    (c >= 0xe0000 && c <= 0xe007f) || c == UTF8_INVALID;
+}
+
 /* What the payload named must not steer a terminal or forge a line. */
+static int
+add_name(struct buf *b, struct bytes name)
+{
+	int r = 0;
+
+	while (r == 0 && name.len > 0) {
+		uint32_t c;
+		size_t n = utf8_next(name, &c);
+		bool escape = c == '\\' || is_control(c);
+
+		for (size_t i = 0; r == 0 && escape && i < n; i++)
+			r = buf_format(b, "\\x%02x", name.ptr[i]);
+		if (!escape)
+			r = buf_add(b, bytes_of(name.ptr, n));
+		name = bytes_after(name, n);
+	}
+	return r;
+}
+
 static int
 format_text(struct buf *b, const struct overlay *o, const struct change *c)
 {
 	int r = buf_format(b, "%c\t%s/", "DAM"[c->kind], o->host);
 
-	for (const char *s = c->path; r == 0 && *s != '\0'; s++) {
-		unsigned char byte = (unsigned char)*s;
-
-		r = byte < ' ' || byte == 0x7f || byte == '\\' ?
-		    buf_format(b, "\\x%02x", byte) :
-		    buf_add(b, bytes_of(s, 1));
-	}
+	if (r == 0)
+		r = add_name(b, bytes_cstr(c->path));
 	if (r == 0 && S_ISDIR(c->mode))
 		r = buf_add_str(b, "/");
 	if (r == 0 && c->problem != CHANGE_FINE)

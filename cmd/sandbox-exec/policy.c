@@ -83,6 +83,12 @@ policy_shows(const struct policy *p, const char *host, bool writable)
 	return false;
 }
 
+bool
+policy_has_own_network(const struct policy *p)
+{
+	return p->net != POLICY_NET_HOST && p->netns_fd == -1;
+}
+
 static void
 format_bool(struct jsonw *w, const char *key, bool value)
 {

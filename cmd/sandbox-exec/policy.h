@@ -100,8 +100,8 @@ struct policy {
 	/* What is long is last, and written as far as it is used. */
 	size_t path_count, allow_count, env_count, fd_count;
 	int fds[16];         /* inherited on purpose */
-	struct policy_path paths[POLICY_PATHS_MAX]; /* in order; later wins */
 	char *env[POLICY_ENV_MAX + 1]; /* "NAME=value", NULL-terminated */
+	struct policy_path paths[POLICY_PATHS_MAX]; /* in order; later wins */
 	struct policy_allow allow[POLICY_ALLOW_MAX];
 };
 
@@ -111,6 +111,9 @@ void policy_done(struct policy *p);
 /* Whether a host path, absolute and without links, is shown somewhere; or, of
  * writable, so that it can be changed. */
 bool policy_shows(const struct policy *p, const char *host, bool writable);
+
+/* Whether a network namespace is made for it. */
+bool policy_has_own_network(const struct policy *p);
 
 /* What of the host's root "/" does not stand for; ends with NULL. */
 extern const char *const policy_not_in_root[];

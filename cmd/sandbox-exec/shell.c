@@ -511,7 +511,9 @@ shell_run(struct shell *s, struct box *box, int64_t files,
 	s->result = (struct shell_result){.how = SHELL_DONE};
 	s->state = SHELL_RUNNING;
 	ev_timer_stop(s->loop, &s->rest);
-	ev_io_start(s->loop, &s->reader);
+	/* The command can have closed the shell's own output (exec >file). */
+	if (s->out_fd != -1)
+		ev_io_start(s->loop, &s->reader);
 	ev_timer_set(&s->deadline, (double)ms / 1000.0, 0.0);
 	ev_timer_start(s->loop, &s->deadline);
 	return 0;

@@ -155,6 +155,7 @@ say_left_out(unsigned line, uint64_t n)
 {
 	static const char *const what[] = {
 		[LINE_AGENT_LEFT] = "agent left",
+		[LINE_STRANGER] = "link refused: too many failed logins",
 		[LINE_ACCEPT_AGENTS] = "agents: accept",
 		[LINE_ACCEPT_CONNECTORS] = "connectors: accept",
 		[LINE_ACCEPT_STATUS] = "status: accept",
@@ -351,6 +352,7 @@ serve(const struct edge_settings *s)
 	    .accepted = status_accept, .user = e};
 	quiet_init(&e->quiet, e->ev, say_left_out);
 	pacer_init(&e->logins, &login_shape);
+	pacer_init(&e->known, &login_shape);
 	buf_init(&e->open_json, FRAME_HELLO_MAX);
 	hop_loop_init(&e->hops, e->ev);
 	raise_files(s);

@@ -117,6 +117,14 @@ exchange(char **a)
 	return renameat2(AT_FDCWD, a[0], AT_FDCWD, a[1], RENAME_EXCHANGE);
 }
 
+/* Leaves a device of the kind that an overlay takes for a deletion. */
+static long
+move_whiteout(char **a)
+{
+	close(open(a[0], O_WRONLY | O_CREAT, 0600));
+	return renameat2(AT_FDCWD, a[0], AT_FDCWD, a[1], RENAME_WHITEOUT);
+}
+
 static long
 remove_file(char **a)
 {
@@ -202,7 +210,8 @@ const struct attack file_attacks[] = {
 	{"openat2-set-id", open_resolved}, {"device", device},
 	{"file-capability", file_capability},
 	{"trusted-attribute", trusted_attribute}, {"link", hard_link},
-	{"rename", move}, {"exchange", exchange}, {"remove", remove_file},
+	{"rename", move}, {"exchange", exchange},
+	{"move-whiteout", move_whiteout}, {"remove", remove_file},
 	{"mkdir", make_directory}, {"symlink", make_link}, {"list", list},
 	{"climb", climb}, {"fill", fill}, {"fill-inodes", fill_inodes},
 	{NULL, NULL},

@@ -548,6 +548,41 @@ unknown_call(char **a)
 	return syscall(467, -1, "", 0, NULL, 0);
 }
 
+/* Any call by its number, with arguments that are wrong for each. */
+static long
+call(char **a)
+{
+	return syscall(atoi(a[0]), -1L, -1L, -1L, -1L, -1L, -1L);
+}
+
+/* A namespace of a process by way of its descriptor, Linux 6.11. */
+static long
+pidfd_namespace(char **a)
+{
+	int fd = (int)syscall(SYS_pidfd_open, atoi(a[0]), 0);
+
+	return fd == -1 ? -1 : ioctl(fd, _IO(0xff, atoi(a[1])), 0);
+}
+
+/* What a namespace is below of, and which mounts others have. */
+static long
+namespace_ioctl(char **a)
+{
+	char path[64], room[64] = "";
+
+	snprintf(path, sizeof path, "/proc/self/ns/%s", a[0]);
+	return ioctl(open(path, O_RDONLY), strtoul(a[1], NULL, 0), room);
+}
+
+/* An ioctl of a file or of the file system that it is in. */
+static long
+file_ioctl(char **a)
+{
+	char room[256] = "";
+
+	return ioctl(open(a[0], O_RDONLY), strtoul(a[1], NULL, 0), room);
+}
+
 const struct attack kernel_attacks[] = {
 	{"keyring", keyring}, {"key-add", key_add},
 	{"key-request", key_request}, {"bpf", bpf_map}, {"perf", perf},
@@ -579,5 +614,7 @@ const struct attack kernel_attacks[] = {
 	{"rlimit", limit_raise}, {"nice", nicer}, {"realtime", realtime},
 	{"terminal", terminal}, {"memfd-secret", secret_memory},
 	{"fanotify", watch_all}, {"unknown-call", unknown_call},
+	{"call", call}, {"pidfd-namespace", pidfd_namespace},
+	{"namespace", namespace_ioctl}, {"ioctl", file_ioctl},
 	{NULL, NULL},
 };

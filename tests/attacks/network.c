@@ -209,11 +209,21 @@ upper_layer(char **a)
 	    (socklen_t)strlen(a[0]));
 }
 
+/* Sets an option of a socket of this family and type to 1. */
+static long
+option(char **a)
+{
+	int one[16] = {1};
+
+	return setsockopt(socket(atoi(a[0]), atoi(a[1]), 0), atoi(a[2]),
+	    atoi(a[3]), one, (socklen_t)atoi(a[4]));
+}
+
 const struct attack network_attacks[] = {
 	{"socket", make_socket}, {"tcp", tcp}, {"tcp6", tcp6}, {"udp", udp},
 	{"fast-open", fast_open}, {"fast-open-message", fast_open_message},
 	{"fast-open-option", fast_open_option}, {"families", families},
 	{"netlinks", netlinks}, {"socketpair", pair}, {"unix", local},
 	{"lo-down", interface_down}, {"interface-add", interface_add},
-	{"transparent", transparent}, {"ulp", upper_layer}, {NULL, NULL},
+	{"transparent", transparent}, {"ulp", upper_layer}, {"option", option}, {NULL, NULL},
 };

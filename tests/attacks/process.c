@@ -103,6 +103,38 @@ shared_memory(char **a)
 }
 
 static long
+send_by_pidfd(char **a)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid_of(a), 0);
+
+	return fd == -1 ? -1 : syscall(SYS_pidfd_send_signal, fd, SIGKILL,
+	    NULL, 0);
+}
+
+/* With a sender of one's own making. */
+static long
+send_queued(char **a)
+{
+	siginfo_t info = {.si_code = -1, .si_signo = SIGCHLD};
+
+	return syscall(SYS_rt_sigqueueinfo, pid_of(a), SIGCHLD, &info);
+}
+
+/* What the kernel sends when there is something to read: to whomever one
+ * says. */
+static long
+send_by_file(char **a)
+{
+	int pair[2];
+
+	if (pipe(pair) != 0 || fcntl(pair[0], F_SETOWN, atoi(a[0])) != 0 ||
+	    fcntl(pair[0], F_SETSIG, SIGKILL) != 0 ||
+	    fcntl(pair[0], F_SETFL, O_ASYNC | O_NONBLOCK) != 0)
+		return -1;
+	return write(pair[1], "x", 1);
+}
+
+static long
 become_root(char **a)
 {
 	(void)a;
@@ -251,7 +283,8 @@ const struct attack process_attacks[] = {
 	{"pidfd-getfd", steal_fd}, {"kcmp", compare},
 	{"signal", send_signal}, {"priority", raise_priority},
 	{"prlimit", limit_of_other}, {"shm", shared_memory},
-	{"setuid", become_root}, {"setresuid", become_real_root},
+	{"signal-pidfd", send_by_pidfd}, {"signal-queued", send_queued},
+	{"signal-file", send_by_file}, {"setuid", become_root}, {"setresuid", become_real_root},
 	{"setgroups", groups}, {"memfd", memfd_exec}, {"daemons", daemons},
 	{"hang", hang}, {"fork-bomb", fork_bomb}, {"memory", memory_hog}, {"memory-held", memory_held},
 	{"descriptors", descriptors}, {"core", core_dump}, {NULL, NULL},

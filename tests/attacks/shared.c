@@ -126,6 +126,18 @@ set_attribute(char **a)
 	return setxattr(a[0], a[1], "y", 1, 0);
 }
 
+static long
+set_attribute_open(char **a)
+{
+	return fsetxattr(open(a[0], O_RDONLY), a[1], "y", 1, 0);
+}
+
+static long
+set_owner_open(char **a)
+{
+	return fchown(open(a[0], O_RDONLY), (uid_t)-1, getgid());
+}
+
 /* What an overlay takes for a deletion. */
 static long
 whiteout(char **a)
@@ -183,6 +195,16 @@ best_io(char **a)
 	return syscall(SYS_ioprio_set, 1, 0, 1 << 13);
 }
 
+/* Requests of which the whole machine has a number. */
+static long
+aio(char **a)
+{
+	unsigned long context = 0;
+
+	(void)a;
+	return syscall(SYS_io_setup, 1, &context);
+}
+
 /* Exchanges two names until it is killed. */
 static long
 swap(char **a)
@@ -204,5 +226,7 @@ const struct attack shared_attacks[] = {
 	{"clone-range", clone_range}, {"lock-memory", lock_memory},
 	{"never-kill", never_kill}, {"move-map", move_map},
 	{"io-flusher", flusher}, {"best-io", best_io}, {"swap", swap},
+	{"aio", aio}, {"fsetxattr", set_attribute_open},
+	{"fchown", set_owner_open},
 	{NULL, NULL},
 };

@@ -120,6 +120,71 @@ workspace()
 	END
 }
 
+# Their numbers are the same everywhere.  The filter knows none of them, so
+# that they are as unknown as the next ones will be.
+@test "escape: calls of younger kernels" {
+	attempts <<-'END'
+	a shadow stack anywhere: attack call 453 -> ENOSYS
+	waking by a futex: attack call 454 -> ENOSYS
+	what is mounted: attack call 457 -> ENOSYS
+	which mounts there are: attack call 458 -> ENOSYS
+	security attributes: attack call 459 -> ENOSYS
+	setting them: attack call 460 -> ENOSYS
+	security modules: attack call 461 -> ENOSYS
+	sealing memory: attack call 462 -> ENOSYS
+	attributes of files: attack call 463 -> ENOSYS
+	reading them: attack call 464 -> ENOSYS
+	a tree with other flags: attack call 467 -> ENOSYS
+	flags of files: attack call 468 -> ENOSYS
+	setting them: attack call 469 -> ENOSYS
+	what does not exist yet: attack call 500 -> ENOSYS
+	below all numbers: attack call -1 -> ENOSYS
+	END
+}
+
+@test "escape: calls that have a descriptor or a process for a name" {
+	attempts <<-'END'
+	advice for the memory of others: attack call 440 -> EPERM
+	quotas by descriptor: attack call 443 -> EPERM
+	freeing the memory of others: attack call 448 -> EPERM
+	pages of others: attack call 279 -> EPERM
+	the network namespace of init: attack pidfd-namespace 1 5 -> EACCES
+	the user namespace of init: attack pidfd-namespace 1 10 -> EACCES
+	the mount namespace of init: attack pidfd-namespace 1 3 -> EACCES
+	the user namespace outside: attack namespace user 0xb702 -> EPERM
+	the process namespace outside: attack namespace pid 0xb702 -> EPERM
+	the owner of the time's: attack namespace time 0xb701 -> EPERM
+	the next mount namespace: attack namespace mnt 0x8010b70b -> EPERM
+	the one before: attack namespace mnt 0x8010b70c -> EPERM
+	END
+}
+
+@test "escape: the machine's files and devices by ioctl" {
+	attempts <<-'END'
+	holding a file system: attack ioctl /usr 0xc0045877 -> EPERM|EOPNOTSUPP
+	letting it go: attack ioctl /usr 0xc0045878 -> EPERM|EOPNOTSUPP
+	trimming it: attack ioctl /usr 0xc0185879 -> EPERM|ENOTTY
+	shutting it down: attack ioctl /usr 0x8004587d -> EPERM|ENOTTY
+	randomness that is none: attack ioctl /dev/urandom 0x40045201 -> EPERM
+	seeding it again: attack ioctl /dev/urandom 0x5207 -> EPERM
+	END
+}
+
+@test "escape: what a process can write about itself" {
+	attempts <<-'END'
+	its memory: attack write /proc/self/mem -> EACCES
+	its users: attack write /proc/self/uid_map -> EACCES
+	its groups: attack write /proc/self/gid_map -> EACCES
+	whether it may have groups: attack write /proc/self/setgroups -> EACCES
+	its time: attack write /proc/self/timens_offsets -> EACCES|ENOENT
+	its label: attack write /proc/self/attr/current -> EACCES|ENOENT
+	who has logged in: attack write /proc/self/loginuid -> EACCES|ENOENT
+	the priority of its session: attack write /proc/self/autogroup -> EACCES|ENOENT
+	what it has touched: attack write /proc/self/clear_refs -> EACCES|ENOENT
+	its name for another's: attack write /proc/1/comm -> ENOENT|EACCES
+	END
+}
+
 @test "escape: the machine's settings" {
 	attempts <<-'END'
 	the core pattern: attack write /proc/sys/kernel/core_pattern -> ENOENT
@@ -180,10 +245,12 @@ workspace()
 	made set-id by mknod: attack mknod-set-id e -> EPERM
 	made set-id by openat2: attack openat2-set-id f -> ENOSYS
 	a device: attack device g -> EPERM|EACCES
+	a device for a deletion: attack whiteout w -> EPERM|EACCES
+	the same in the place of a name: attack move-whiteout x y.$(id -u) -> EPERM
 	a file with capabilities: attack file-capability h -> EPERM
 	a trusted attribute: attack trusted-attribute i -> EPERM
 	END
-	eq "$(find "$W" -perm /6000)" ''
+	eq "$(find "$W" -perm /6000 -o -type c -o -type b)" ''
 	eq "$(getfattr -R -d -m - "$W" 2>/dev/null)" ''
 }
 
@@ -201,9 +268,13 @@ workspace()
 	comparing with init: attack kcmp 1 -> EPERM
 	signalling a process outside: attack signal $host -> ESRCH
 	slowing a process outside: attack priority $host -> ESRCH
-	limiting a process outside: attack prlimit $host -> ESRCH
+	limiting a process outside: attack prlimit $host -> ESRCH|EPERM
+	limiting init: attack prlimit 1 -> EPERM
 	tracing a process outside: attack ptrace $host -> EPERM
 	killing init: kill -9 1; echo alive -> alive
+	killing init by its descriptor: attack signal-pidfd 1 -> EPERM
+	telling init of a child: attack signal-queued 1 -> EPERM
+	init killed by the kernel: attack signal-file 1; echo alive -> alive
 	killing everything: trap '' TERM; kill -TERM -1; echo alive -> alive
 	END
 	is_alive outside
@@ -231,6 +302,24 @@ workspace()
 	init's descriptors: attack list /proc/1/fd -> ENOENT|EACCES|EPERM
 	a process outside: attack list /proc/${PID[outside]} -> ENOENT
 	how many processes there are: set -- /proc/[0-9]*; [ \$# -le 3 ] && echo few -> few
+	END
+}
+
+@test "leak: the machine" {
+	attempts <<-'END'
+	its name: uname -n -> sandbox
+	its domain: cat /proc/sys/kernel/domainname 2>/dev/null; echo end -> end
+	its maker: attack read /sys/class/dmi/id/product_uuid -> ENOENT
+	its interfaces: attack read /sys/class/net/lo/address -> ENOENT
+	this boot: attack read /proc/sys/kernel/random/boot_id -> ENOENT
+	its load: attack read /proc/loadavg -> ENOENT
+	its control groups: cut -d: -f3 /proc/self/cgroup | sort -u -> /
+	its mounts: grep -cE ' /(sys|run|boot|mnt|media|srv|var)(/| )' /proc/self/mountinfo -> 0
+	its connections: cat /proc/self/net/tcp /proc/self/net/tcp6 /proc/self/net/udp | grep -c : -> 0
+	its Unix sockets: grep -vc RefCount /proc/self/net/unix -> 0
+	its interfaces again: grep -c : /proc/self/net/dev -> 1
+	its routes: tail -n +2 /proc/self/net/route | wc -l -> 0
+	its neighbours: tail -n +2 /proc/self/net/arp | wc -l -> 0
 	END
 }
 
@@ -648,6 +737,7 @@ $T/tree:"
 	being the last to be killed: attack never-kill -> EACCES|EPERM
 	writing before all others: attack io-flusher -> EPERM
 	reading before all others: attack best-io -> EPERM
+	requests of which the machine has a number: attack aio -> ENOSYS
 	the program's own map: attack move-map -> EPERM
 	END
 }
@@ -733,6 +823,11 @@ has_lines() { (($(wc -l <"$2") >= $1)); }
 	other netlink protocols: attack netlinks -> EPROTONOSUPPORT
 	a pair of another family: attack socketpair 30 -> EAFNOSUPPORT
 	kernel TLS: attack ulp tls -> EPERM
+	marks for the host's rules: attack option 2 1 1 36 4 -> EPERM
+	buffers beyond the limit: attack option 2 1 1 33 4 -> EPERM
+	connections from nothing: attack option 2 1 6 19 4 -> EPERM
+	rules of packet filters: attack option 2 2 0 64 64 -> EPERM|ENOPROTOOPT
+	all namespaces by netlink: attack option 16 3 270 8 4 -> EPERM
 	END
 }
 
@@ -806,6 +901,8 @@ has_lines() { (($(wc -l <"$2") >= $1)); }
 	attempts <<-END
 	the mode of a file outside: attack chmod $T/mine -> EPERM
 	its attributes, an access list for one: attack setxattr $T/mine user.x -> EPERM
+	an attribute of what can be read: touch \$HOME/a; attack fsetxattr \$HOME/a user.x -> EOPNOTSUPP|ENOTSUP
+	its group: touch \$HOME/a; attack fchown \$HOME/a -> EPERM
 	its owner: chown $(id -u) $T/mine 2>/dev/null; echo \$? -> 1
 	cutting it: attack truncate $T/mine -> EACCES
 	cutting it by opening: attack open-truncate $T/mine -> EACCES

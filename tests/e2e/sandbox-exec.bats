@@ -642,6 +642,32 @@ refused_proc()
 	each refused_proc
 }
 
+# Ids of a namespace are written to /proc.
+runs_without_proc()
+{
+	local own=("${AS[@]}") flags how
+
+	for how in 'mount -t tmpfs none' 'mount -o remount,bind,ro'; do
+		how+=' /proc && exec "$@"'
+		for flags in -m -Urm; do
+			if [[ $flags == -Urm ]]; then
+				AS=("${own[@]}" unshare -Urm sh -c "$how" -)
+			elif ((EUID == 0)); then
+				AS=(unshare -m sh -c "$how" - "${own[@]}")
+			else
+				continue
+			fi
+			sx 3 -- sh -c 'echo ran; exit 3'
+			eq "$output" ran
+			[[ $stderr == *'warning: namespaces: user namespace: '* ]]
+		done
+	done
+}
+
+@test "without a /proc to write to the lower tier remains" {
+	each runs_without_proc
+}
+
 kills_in_lower_tier()
 {
 	local name=sxl-$BASHPID
@@ -675,4 +701,41 @@ is_clean()
 
 @test "without namespaces what the command started is found and killed" {
 	each kills_in_lower_tier
+}
+
+# In the lower tier /proc is closed, so another one in there sees no children.
+kills_without_proc()
+{
+	local name=sxm-$BASHPID outer
+
+	cp /bin/sleep "$SX_DIR/$name"
+	outer=("${AS[@]}" timeout 30 "$SX_DIR/refuse" "$SX" -q
+		--ro "$SX_DIR" --rw /tmp --)
+	AS=("${outer[@]}")
+	sx 3 -q --ro "$SX_DIR" -- sh -c 'for i in 1 2 3; do
+		(setsid "$1" 1000 </dev/null >/dev/null 2>&1 &) ; done; exit 3' \
+		- "$SX_DIR/$name"
+	is_none_named "$name"
+	sx 124 -q --time 500ms --ro "$SX_DIR" -- sh -c \
+		'setsid "$1" 1000 & exec "$1" 1000' - "$SX_DIR/$name"
+	is_none_named "$name"
+	[[ $stderr == *'time limit'* ]]
+}
+
+@test "without namespaces and /proc it is found and killed too" {
+	each kills_without_proc
+}
+
+copies_in_lower_tier()
+{
+	AS+=("$SX_DIR/refuse")
+	sx 0 -q -- sh -c 'cd && echo a >a && cp -p a b && cp -a b c &&
+		sed -i s/a/b/ c && tar cf t a b c && mkdir o && tar xpf t -C o &&
+		cat o/*'
+	eq "$output" $'a\na\nb'
+	eq "$stderr" ''
+}
+
+@test "without namespaces files can be copied and changed as they are" {
+	each copies_in_lower_tier
 }

@@ -380,6 +380,8 @@ said() { (($(world_lines "$1") >= ${2-1})); }
 	echo >"$T/wait"
 	wait_exit run
 	eq "$(uniq -c "$T/run.out" | xargs)" '2 same'
+	eq "$(ends)" 'good.example:5433 30000020 33554432
+good.example:5433 30000019 33554432'
 }
 
 @test "what a command sent before it ended arrives" {
@@ -394,6 +396,21 @@ said() { (($(world_lines "$1") >= ${2-1})); }
 			"echo send 0 short-$n >/dev/tcp/good.example/5433"
 		wait_until said "^over short-$n 0 end\$"
 	done
+	eq "$(ends | sort | uniq -c | xargs)" \
+		'3 good.example:5433 15 0 3 good.example:5433 30000014 0'
+}
+
+@test "a connection that is refused has no end" {
+	sx 22 --allow good.example -- curl -sSf http://other.example/
+	[[ $(decisions) == *'"verdict":"deny"'* ]]
+	eq "$(ends)" ''
+}
+
+@test "what is open at the end of the command is counted too" {
+	sx 0 --allow tcp:good.example:5433 -- bash -c "$ASK"'
+		ask send 16 counted
+		head -c 1048576 <&3 | cmp <(numbers 1 | head -c 1048576) -'
+	[[ $(ends) == "good.example:5433 16 "[1-9]* ]]
 }
 
 @test "a server that breaks off is no end of file" {
@@ -474,6 +491,26 @@ start_sandbox()
 	kill -KILL "${PID[run]}"
 	wait_until is_over "$GATE"
 	wait_exit run
+}
+
+# As Ctrl-C of a terminal: to every process of the group.
+@test "a signal to the process group leaves the gate to who lives on" {
+	local signal
+
+	LAB_ENTER=(setsid env --default-signal "${LAB_ENTER[@]}")
+	for signal in INT HUP QUIT USR1 USR2; do
+		rm -f "$T/wait"
+		start_sandbox bash -c "trap 'echo $signal' $signal
+			echo ready
+			until read -r _ <'$T/wait'; do :; done
+			curl -sS -m 5 http://good.example/ >/dev/null; echo \$?"
+		wait_until has_line "$T/run.out" '^ready$'
+		kill "-$signal" -- "-${PID[run]}"
+		wait_until has_line "$T/run.out" "^$signal\$"
+		echo >"$T/wait"
+		wait_exit run
+		eq "$(tail -n 1 "$T/run.out")" 0
+	done
 }
 
 @test "without the gate nothing is reached" {

@@ -66,6 +66,24 @@ only_workspace()
 	eq "$output" "A	$W/a\\x0aD\\x09b\\x1b[2J"
 }
 
+# A terminal takes U+009B for the start of a control sequence, some the byte
+# alone; U+202E turns what follows around.
+@test "overlay: a name cannot steer a terminal that shows the diff" {
+	local name want
+
+	while read -r name want; do
+		run_tool 0 overlaid --diff -- sh -c "touch \"\$(printf '$name')\""
+		eq "$output" "A	$W/$want"
+	done <<-'END'
+	\302\2332J \xc2\x9b2J
+	\2332J \x9b2J
+	\342\200\256gnp.exe \xe2\x80\xaegnp.exe
+	a\342\200 a\xe2\x80
+	a\134x0ab a\x5cx0ab
+	\303\244 ä
+	END
+}
+
 @test "overlay: --commit makes the changes" {
 	run_tool 0 overlaid --commit -- sh -c "$edit; chmod 4755 file || true"
 	eq "$(cat "$W/file")" $'one\nmore'

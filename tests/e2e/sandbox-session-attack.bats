@@ -74,6 +74,10 @@ drive()
 	const pid = victim.text().trim();
 	const table = [
 		['signalling it', `${A}/attack signal ${pid}`, 'EPERM|ESRCH'],
+		['signalling it by a descriptor', `${A}/attack signal-file ${pid}`,
+			'ok'], // whoever is told: it is alive below
+		['limiting it', `${A}/attack prlimit ${pid}`, 'EPERM'],
+		['limiting init', `${A}/attack prlimit 1`, 'EPERM'],
 		['tracing it', `${A}/attack ptrace ${pid}`, 'EPERM'],
 		['its memory', `${A}/attack read /proc/${pid}/mem`, 'ENOENT|EACCES'],
 		['writing its memory', `${A}/attack write /proc/${pid}/mem`,
@@ -126,6 +130,30 @@ drive()
 	check('another session', (await t.bash('echo on')).text, 'on');
 	check('which sees nothing of it', (await t.exec(['sh', '-c',
 		'ls /proc | grep -c "^[0-9]"'])).out, '[1-4]');
+	END
+}
+
+# Of a shell that has closed its output nothing is read any more; the number of
+# the descriptor may be that of another session's by then.
+@test "a shell's command cannot end the server by closing its descriptors" {
+	drive <<-'END'
+	const c = await serve(['--rw', WS, '--workdir', WS]);
+	const t = await c.session({});
+	await t.until('ready');
+	for (const close of ['exec >/dev/null', 'exec >&-',
+		'exec <&- >&- 2>&-']) {
+		const s = await c.session({});
+		await s.until('ready');
+		let r = await s.bash(close);
+		check(close, r.text, String.raw`\(no output\)`);
+		r = await s.bash(`echo lost; echo kept >${WS}/kept`);
+		check('its next command', r.text, String.raw`\(no output\)|exit \d+`);
+		check('its other tools', (await s.tool('read',
+			{file_path: `${WS}/kept`})).text, 'kept');
+		check('the other session', (await t.bash('echo on')).text, 'on');
+		r = await s.bash('echo back', {restart: true});
+		check('a new shell', r.text, '(.|\n)*back');
+	}
 	END
 }
 

@@ -72,7 +72,12 @@ static const char *const refused[] = {
 
 /* As if the kernel were older: callers then use the older call, whose
  * arguments a filter can see. */
-static const char *const unknown[] = {"clone3", "openat2"};
+static const char *const unknown[] = {
+	"clone3", "openat2",
+	/* Whoever calls this does without; the machine has a number of
+	 * requests for all together (fs.aio-max-nr). */
+	"io_setup",
+};
 
 static bool
 add(scmp_filter_ctx ctx, uint32_t action, const char *name,
@@ -139,6 +144,14 @@ add_set_id(scmp_filter_ctx ctx)
 	    refuse_bits(ctx, "creat", 1, SUID_SGID) &&
 	    refuse_bits(ctx, "mknod", 1, SUID_SGID) &&
 	    refuse_bits(ctx, "mknodat", 2, SUID_SGID);
+}
+
+/* What is left in the place of the old name is a device, which Landlock does
+ * not see being made. */
+static bool
+add_whiteout(scmp_filter_ctx ctx)
+{
+	return refuse_bits(ctx, "renameat2", 4, RENAME_WHITEOUT);
 }
 
 /* open's mode counts only when it creates. */
@@ -273,6 +286,15 @@ add_leases(scmp_filter_ctx ctx)
 	    refuse_masked(ctx, "fcntl64", 1, LOW32, F_SETLEASE);
 }
 
+/* A limit of processor time kills, and who may be signalled does not count
+ * here: the processes of other commands, and init, have the same user. */
+static bool
+add_limits(scmp_filter_ctx ctx)
+{
+	return add(ctx, SCMP_ACT_ERRNO(EPERM), "prlimit64",
+	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE, 0)}, 1);
+}
+
 static bool
 add_base(scmp_filter_ctx ctx)
 {
@@ -288,7 +310,8 @@ add_base(scmp_filter_ctx ctx)
 	    add_set_id_open(ctx, "open", 1) &&
 	    add_set_id_open(ctx, "openat", 2) && add_ioctls(ctx) &&
 	    add_families(ctx) && add_internet(ctx) &&
-	    add_fast_open(ctx) && add_leases(ctx);
+	    add_fast_open(ctx) && add_leases(ctx) && add_limits(ctx) &&
+	    add_whiteout(ctx);
 }
 
 /* No sockets but Unix ones: where there is no network namespace. */
@@ -300,19 +323,20 @@ add_no_network(scmp_filter_ctx ctx)
 }
 
 /* Refused where the host's files and objects are in reach: Landlock does not
- * see who changes a mode, an owner or an attribute (an access list is one) by
- * name, wherever that is, nor System V and message queues. */
+ * see who changes a mode by name, or an owner or an attribute (an access list
+ * is one), wherever that is, nor System V and message queues. */
 static const char *const refused_shared[] = {
 	"chmod", "fchmodat", "chown", "lchown", "fchownat", "chown32",
-	"lchown32", "setxattr", "lsetxattr", "removexattr", "lremovexattr",
+	"lchown32", "fchown", "fchown32", "setxattr", "lsetxattr",
+	"removexattr", "lremovexattr", "fremovexattr",
 	"shmget", "shmat", "shmctl", "msgget", "msgsnd", "msgrcv", "msgctl",
 	"semget", "semop", "semtimedop", "semctl", "ipc", "mq_open",
 	"mq_unlink",
 };
 
 /* Where the host's processes and sockets are in reach: no process but the
- * caller is changed (a limit of another's can kill it), and no Unix socket
- * connected, which Landlock does not see. */
+ * caller is changed, and no Unix socket connected, which Landlock does not
+ * see. */
 static bool
 add_shared(scmp_filter_ctx ctx)
 {
@@ -320,7 +344,7 @@ add_shared(scmp_filter_ctx ctx)
 		const char *name;
 		unsigned arg;
 	} calls[] = {
-		{"prlimit64", 0}, {"setpriority", 1}, {"ioprio_set", 1},
+		{"setpriority", 1}, {"ioprio_set", 1},
 		{"sched_setaffinity", 0}, {"sched_setscheduler", 0},
 		{"sched_setparam", 0}, {"sched_setattr", 0},
 	};
@@ -339,6 +363,10 @@ add_shared(scmp_filter_ctx ctx)
 		    0))
 			return false;
 	}
+	/* As on a file system that has none: whoever copies a file's access
+	 * list by descriptor (sed -i, cp -p) then does without. */
+	if (!add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), "fsetxattr", NULL, 0))
+		return false;
 	/* setpriority and ioprio_set: a process, not a group or a user. */
 	return add(ctx, SCMP_ACT_ERRNO(EPERM), "setpriority",
 	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
