@@ -503,9 +503,3 @@ options_extend(struct options *o, struct bytes settings, struct error *e)
 		return -1;
 	return check_lasting(&o->policy, e);
 }
-
-void
-options_done(struct options *o)
-{
-	policy_done(&o->policy);
-}
