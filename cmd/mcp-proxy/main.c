@@ -40,7 +40,7 @@ static const struct opt options[] = {
 	    "write a line here when serving"},
 	{0, "stdio", NULL, OPT_FLAG, FIELD(stdio), 0, 0, NULL,
 	    "take frames on standard input and output"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 static const struct opt_command command = {

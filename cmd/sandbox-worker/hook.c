@@ -52,7 +52,7 @@ static const struct opt options[] = {
 	    "descriptor to read the signing key from"},
 	{0, "ready-fd", "N", OPT_NUMBER, FIELD(ready_fd), 0, FD_MAX, NULL,
 	    "write port=N there when listening"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 const struct opt_command hook_options = {

@@ -56,7 +56,7 @@ static const struct opt options[] = {
 	    "write a line here when streams can flow"},
 	{0, "check", NULL, OPT_FLAG, FIELD(check), 0, 0, NULL,
 	    "try each edge once, print JSON, exit"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 static const struct opt_command command = {
