@@ -209,8 +209,10 @@ run_gate(const struct policy *p, const struct confine *c,
 		failed = errno != 0 ? errno : ENOMEM;
 	io_write_all(ready_fd, bytes_of(&failed, sizeof failed));
 	io_close(&ready_fd);
-	if (failed == 0)
+	if (failed == 0) {
 		ev_run(g.ev, 0);
+		gate_log_skipped(&g);
+	}
 	_exit(EXIT_OK);
 }
 

@@ -57,7 +57,7 @@ free_client(struct client *c)
 
 /* ---- refusals ---- */
 
-static void
+static int
 log_outcome(struct client *c, enum gate_outcome outcome, const char *text)
 {
 	char host[ALLOW_HOST_MAX + 1], address[SOCK_TEXT_MAX];
@@ -73,7 +73,7 @@ log_outcome(struct client *c, enum gate_outcome outcome, const char *text)
 		.text = text,
 	};
 
-	gate_log(c->gate, &d);
+	return gate_log(c->gate, &d);
 }
 
 static void
@@ -477,7 +477,12 @@ gate_client_reached(struct client *c)
 void
 gate_relay_start(struct client *c)
 {
-	log_outcome(c, GATE_ALLOWED, NULL);
+	/* Who fills the audit file's disk gets no further. */
+	if (log_outcome(c, GATE_ALLOWED, NULL) != 0) {
+		sock_set_abort(c->client.fd);
+		c->state = CLIENT_OVER;
+		return;
+	}
 	c->state = CLIENT_RELAYING;
 	memset(&c->scan, 0, sizeof c->scan);
 	gate_client_set_timer(c, RELAY_IDLE_S);

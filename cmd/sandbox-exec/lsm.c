@@ -32,7 +32,9 @@ lsm_open_scratch(char path[static LSM_SCRATCH_MAX], uid_t uid, gid_t gid,
 		path[0] = '\0';
 		return error_errno(e, "/tmp/sandbox-exec.XXXXXX");
 	}
-	if (geteuid() == 0 && chown(path, uid, gid) != 0)
+	/* mkdtemp(3) heeds the caller's umask. */
+	if (chmod(path, 0700) != 0 || (geteuid() == 0 &&
+	    chown(path, uid, gid) != 0))
 		return error_errno(e, "%s", path);
 	return 0;
 }
