@@ -62,8 +62,8 @@ struct chan_stream {
 	struct chan_stream *next; /* in the ring or the list of dead */
 };
 
-/* What happened.  user is chan_init's.  Every member must be set. */
-/* auth, goaway and event may be NULL for who cares for none. */
+/* What happened.  user is chan_init's.  Only auth, goaway and event may be
+ * NULL. */
 struct chan_events {
 	/* The peer's HELLO; call chan_set_peer from it to accept. */
 	void (*hello)(void *user, struct bytes json);

@@ -7,7 +7,6 @@ enum {
 	RECORD_HEADER_LEN = 5,
 	RECORD_MAX = 16384,      /* RFC 8446 section 5.1 */
 	MESSAGE_HEADER_LEN = 4,
-	CONTENT_HANDSHAKE = 22,
 	TYPE_CLIENT_HELLO = 1,
 	VERSION_TLS12 = 0x0303,
 	RANDOM_LEN = 32,
@@ -102,7 +101,7 @@ read_record(struct bytes in, struct bytes *ret, size_t *ret_len,
 		return refuse(why, ALERT_PROTOCOL_VERSION, "an SSL 2.0 hello");
 	if ((in.ptr[0] & 0x80) != 0 && in.len <= 2)
 		return 0;
-	if (in.ptr[0] != CONTENT_HANDSHAKE)
+	if (in.ptr[0] != CLIENTHELLO_RECORD)
 		return refuse(why, ALERT_UNEXPECTED_MESSAGE, "not TLS");
 	if (in.len > 1 && in.ptr[1] != 3)
 		return refuse(why, ALERT_PROTOCOL_VERSION, "not TLS 1");

@@ -10,6 +10,7 @@
 #include "common/bytes.h"
 
 enum {
+	CLIENTHELLO_RECORD = 22,  /* the first byte of each of its records */
 	CLIENTHELLO_MAX = 16384,  /* the message with its header of four */
 	CLIENTHELLO_RECORDS_MAX = CLIENTHELLO_MAX + 1024, /* with those of
 	                           * the records that it comes in */

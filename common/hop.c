@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/hop.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/clock.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/http.h"
 
-#include <limits.h>
 
 #include "common/field.h"
 #include "common/str.h"

@@ -11,9 +11,9 @@
 #ifndef ADIT_HTTP_H
 #define ADIT_HTTP_H
 
+#include "common/body.h"
 #include "common/buf.h"
 #include "common/error.h"
-#include "common/body.h"
 
 enum {
 	HTTP_FIELDS_MAX = 100,

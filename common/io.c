@@ -10,8 +10,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/acl.h"
 #include "common/str.h"
 
 enum { READ_STEP = 16384, SECRET_MAX = 4096 };
@@ -212,6 +214,21 @@ out:
 	return r;
 }
 
+/* A credential of systemd is root's, and lets the service's user read it by an
+ * access list, which shows as permission for the group. */
+static bool
+is_private(int fd, const struct stat *st)
+{
+	uint8_t value[ACL_LEN_MAX];
+	ssize_t n;
+
+	if (!S_ISREG(st->st_mode) || (st->st_mode & 077) == 0)
+		return true;
+	n = (st->st_mode & 07) != 0 ? -1
+	    : fgetxattr(fd, ACL_ATTRIBUTE, value, sizeof value);
+	return n > 0 && acl_is_private(bytes_of(value, (size_t)n), geteuid());
+}
+
 int
 io_read_secret_file(const char *path, char out[static 4096], struct error *e)
 {
@@ -223,7 +240,7 @@ io_read_secret_file(const char *path, char out[static 4096], struct error *e)
 		return error_errno(e, "%s", path);
 	if (fstat(fd, &st) != 0)
 		r = error_errno(e, "%s", path);
-	else if (S_ISREG(st.st_mode) && (st.st_mode & 077) != 0)
+	else if (!is_private(fd, &st))
 		r = error_set(e, "%s: mode %04o: others can read it, "
 		    "chmod it to 0600", path, st.st_mode & 07777U);
 	else

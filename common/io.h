@@ -43,7 +43,8 @@ int io_create_file(const char *path, struct bytes in, mode_t mode,
     struct error *e);
 
 /* Reads a secret, one line without white space and at most 4095 bytes, from
- * a file that group and others cannot read, or from a descriptor.
+ * a file that nobody but its owner, root and the caller's user can use, or from
+ * a descriptor.
  * Returns 0, or -1 with a text that does not hold the secret. */
 int io_read_secret_file(const char *path, char out[static 4096],
     struct error *e);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/jsonr.h"
 
-#include <errno.h>
 
 #include "common/str.h"
 #include "common/utf8.h"

@@ -111,3 +111,22 @@ pacer_give(struct pacer *p, uint64_t source, uint32_t kind)
 	if (s != NULL)
 		s->full_ms -= p->shape.every_ms;
 }
+
+void
+pacer_remember(struct pacer *p, uint64_t source, uint32_t kind,
+    int64_t until_ms)
+{
+	struct pacer_slot *s = find(p, source, kind);
+
+	if (s == NULL)
+		s = add(p, source, kind);
+	s->full_ms = until_ms;
+}
+
+bool
+pacer_has(struct pacer *p, uint64_t source, uint32_t kind, int64_t now_ms)
+{
+	const struct pacer_slot *s = find(p, source, kind);
+
+	return s != NULL && s->full_ms > now_ms;
+}

@@ -2,7 +2,8 @@
 /* How often something may happen for each source, which is an IPv4 address or
  * an IPv6 network of 64 bits.  The table is bounded: a source that has to give
  * way to another is forgotten, and may do all again; one that did little gives
- * way first. */
+ * way first.  Such a table can as well remember sources for a while; it does
+ * one or the other. */
 #ifndef ADIT_PACER_H
 #define ADIT_PACER_H
 
@@ -46,6 +47,13 @@ void pacer_give(struct pacer *p, uint64_t source, uint32_t kind);
 
 /* The same for one that is kept elsewhere, zeroed at first. */
 bool pacer_take_one(int64_t *full_ms, const struct pacer_shape *shape,
+    int64_t now_ms);
+
+/* Remembers a source until a time; when there are too many, those that were
+ * to be remembered longest. */
+void pacer_remember(struct pacer *p, uint64_t source, uint32_t kind,
+    int64_t until_ms);
+bool pacer_has(struct pacer *p, uint64_t source, uint32_t kind,
     int64_t now_ms);
 
 #endif

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "common/io.h"
-#include "common/str.h"
 
 enum {
 	ALPN_MAX = 32,

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "cmd/frame-dump/filter.h"
 #include "common/diag.h"
 
 enum {

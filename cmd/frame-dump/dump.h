@@ -4,7 +4,6 @@
 #ifndef FRAME_DUMP_DUMP_H
 #define FRAME_DUMP_DUMP_H
 
-#include "cmd/frame-dump/filter.h"
 #include "cmd/frame-dump/output.h"
 #include "cmd/frame-dump/print.h"
 #include "cmd/frame-dump/stats.h"

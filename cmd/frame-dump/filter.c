@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/frame-dump/filter.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "common/json.h"

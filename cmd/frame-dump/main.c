@@ -4,15 +4,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/frame-dump/dump.h"
+#include "cmd/frame-dump/filter.h"
 #include "cmd/frame-dump/tap.h"
 
 #include "common/diag.h"
 #include "common/exit.h"
-#include "common/io.h"
 #include "common/opt.h"
 #include "common/str.h"
 

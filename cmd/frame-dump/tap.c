@@ -15,8 +15,6 @@
 #include "cmd/frame-dump/read.h"
 
 #include "common/clock.h"
-#include "common/diag.h"
-#include "common/exit.h"
 #include "common/io.h"
 #include "common/proc.h"
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "cmd/mcp-proxy/visit.h"
-#include "common/diag.h"
 
 struct bridge *
 bridge_of(struct proxy *p, const struct config_route *r)

@@ -5,8 +5,8 @@
 #ifndef ADIT_MCP_PROXY_CHILD_H
 #define ADIT_MCP_PROXY_CHILD_H
 
-#include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/message.h"
+#include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/skim.h"
 
 enum {

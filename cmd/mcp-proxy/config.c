@@ -8,6 +8,8 @@
 #include "cmd/mcp-proxy/loader.h"
 #include "common/diag.h"
 #include "common/io.h"
+#include "common/sock.h"
+#include "common/str.h"
 
 enum {
 	TEXT_LEN = 384,

@@ -6,7 +6,6 @@
 #define ADIT_MCP_PROXY_CONFIG_H
 
 #include "common/guard.h"
-#include "common/sock.h"
 
 enum {
 	CONFIG_FILE_MAX = 1 << 20,

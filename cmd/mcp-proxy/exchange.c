@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "cmd/mcp-proxy/downstream.h"
-#include "common/field.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "cmd/mcp-proxy/visit.h"
 #include "common/clock.h"
@@ -109,7 +108,25 @@ exchange_fail_internal(struct exchange *x)
 	exchange_fail(x, &why);
 }
 
-/* The response is complete and passed on. */
+void
+exchange_fail_request(struct exchange *x, const struct error *e)
+{
+	struct failure why;
+
+	failure_set(&why, 400, FRAME_PROTOCOL, BLAME_CLIENT, "request %s",
+	    e->text);
+	exchange_fail(x, &why);
+}
+
+void
+exchange_finish(struct exchange *x, bool keep)
+{
+	exchange_log(x, "clean");
+	reset(x);
+	downstream_finished(x->downstream, keep);
+}
+
+/* The upstream's response is complete and passed on. */
 static void
 finish(struct exchange *x)
 {
@@ -125,9 +142,7 @@ finish(struct exchange *x)
 		upstream_close(u);
 	else
 		upstream_abort(u);
-	exchange_log(x, "clean");
-	reset(x);
-	downstream_finished(x->downstream, keep);
+	exchange_finish(x, keep);
 }
 
 void
@@ -210,49 +225,6 @@ rewrite(struct proxy *p, const struct config_route *route)
 	return 0;
 }
 
-static bool
-expects_continue(const struct http_head *h)
-{
-	for (size_t i = 0; i < h->field_count; i++) {
-		if (field_eq_str(h->fields[i].name, "expect"))
-			return field_eq_str(h->fields[i].value,
-			    "100-continue");
-	}
-	return false;
-}
-
-/* The agent waits for a word before it sends the body (RFC 9110 section
- * 10.1.1): that it may, or why it need not. */
-static void
-answer_expectation(struct exchange *x)
-{
-	if (x->visit->refusal == 0) {
-		downstream_send(x->downstream,
-		    bytes_cstr("HTTP/1.1 100 Continue\r\n\r\n"));
-		return;
-	}
-	x->head_sent = true;
-	x->client_closes = true; /* what follows may be the body, or not */
-	visit_run(x->visit);
-}
-
-static void
-start_visit(struct exchange *x)
-{
-	const struct http_head *h = &exchange_proxy(x)->head;
-
-	x->visit = visit_new(x);
-	if (x->visit == NULL || (diag_shows(DIAG_INFO) &&
-	    http_write_request(&x->head, &exchange_proxy(x)->head) != 0)) {
-		exchange_fail_internal(x);
-		return;
-	}
-	downstream_watch(x->downstream, exchange_proxy(x)->config->idle_ms);
-	if (x->request.state != BODY_DONE && !x->client_is_old &&
-	    expects_continue(h))
-		answer_expectation(x);
-}
-
 void
 exchange_start(struct exchange *x, const struct config_route *route,
     const struct body *body)
@@ -260,7 +232,7 @@ exchange_start(struct exchange *x, const struct config_route *route,
 	begin(x, body);
 	x->route = route;
 	if (route->kind == CONFIG_STDIO) {
-		start_visit(x);
+		exchange_visit_start(x);
 		return;
 	}
 	if (rewrite(exchange_proxy(x), route) != 0 ||
@@ -325,7 +297,6 @@ static ssize_t
 compose_request(struct exchange *x, struct bytes in)
 {
 	struct buf *out = &exchange_proxy(x)->out;
-	struct failure why;
 	struct error e;
 	size_t used = 0;
 
@@ -337,9 +308,7 @@ compose_request(struct exchange *x, struct bytes in)
 		if (n == 0)
 			break;
 		if (n < 0) {
-			failure_set(&why, 400, FRAME_PROTOCOL, BLAME_CLIENT,
-			    "request %s", e.text);
-			exchange_fail(x, &why);
+			exchange_fail_request(x, &e);
 			return -1;
 		}
 		used += (size_t)n;
@@ -375,42 +344,6 @@ send_request(struct exchange *x)
 	return -1;
 }
 
-/* Gives what in has of the body to the visit, and lets it begin when that was
- * all.  Returns how much was used. */
-static size_t
-request_visit(struct exchange *x, struct bytes in)
-{
-	struct failure why;
-	struct error e;
-	size_t used = 0;
-
-	if (x->head_sent)
-		return 0;
-	while (x->request.state != BODY_DONE) {
-		struct bytes run;
-		ssize_t n = body_take(&x->request, bytes_after(in, used),
-		    &run, &e);
-
-		if (n == 0) {
-			downstream_watch(x->downstream,
-			    exchange_proxy(x)->config->idle_ms);
-			return used;
-		}
-		if (n < 0) {
-			failure_set(&why, 400, FRAME_PROTOCOL, BLAME_CLIENT,
-			    "request %s", e.text);
-			exchange_fail(x, &why);
-			return 0;
-		}
-		used += (size_t)n;
-		x->bytes_in += run.len;
-		visit_take(x->visit, run);
-	}
-	x->head_sent = true;
-	visit_run(x->visit);
-	return used;
-}
-
 size_t
 exchange_request(struct exchange *x, struct bytes in)
 {
@@ -420,7 +353,7 @@ exchange_request(struct exchange *x, struct bytes in)
 	ssize_t used;
 
 	if (x->visit != NULL)
-		return request_visit(x, in);
+		return exchange_visit_request(x, in);
 	if (x->phase == EXCHANGE_DIALING)
 		return 0;
 	if (x->request.state == BODY_DONE && x->head_sent)
@@ -443,6 +376,12 @@ exchange_request(struct exchange *x, struct bytes in)
 		    x->request.state == BODY_DONE ? p->config->response_ms
 						  : p->config->idle_ms);
 	return (size_t)used;
+}
+
+bool
+exchange_is_slow(const struct exchange *x)
+{
+	return wire_unwritten(&x->downstream->wire) > WIRE_HIGH;
 }
 
 bool
@@ -730,79 +669,6 @@ exchange_expired(struct exchange *x)
 		    x->phase == EXCHANGE_WAITING ? "no response in time"
 		    : "the response went silent");
 	}
-}
-
-/* ---- for the visit ---- */
-
-void
-exchange_begin(struct exchange *x, int status, const char *fields,
-    int64_t length)
-{
-	struct proxy *p = exchange_proxy(x);
-
-	x->phase = EXCHANGE_STREAMING;
-	x->status = status;
-	x->response_framing = length >= 0 ? BODY_LENGTH
-	    : x->client_is_old ? BODY_TO_END : BODY_CHUNKED;
-	x->close = x->client_closes || p->draining ||
-	    x->response_framing == BODY_TO_END;
-	buf_clear(&p->out);
-	buf_format(&p->out, "HTTP/1.1 %d %s\r\n%s", status,
-	    http_status_str((enum http_status)status), fields);
-	if (length >= 0)
-		buf_format(&p->out, "Content-Length: %lld\r\n",
-		    (long long)length);
-	else if (x->response_framing == BODY_CHUNKED)
-		buf_add_str(&p->out, "Transfer-Encoding: chunked\r\n");
-	if (x->close)
-		buf_add_str(&p->out, "Connection: close\r\n");
-	buf_add_str(&p->out, "\r\n");
-}
-
-static void
-finish_visit(struct exchange *x)
-{
-	bool keep = !x->client_closes && !x->close;
-
-	visit_free(x->visit);
-	exchange_log(x, "clean");
-	reset(x);
-	downstream_finished(x->downstream, keep);
-}
-
-bool
-exchange_payload(struct exchange *x, struct bytes run, bool last)
-{
-	struct downstream *d = x->downstream;
-	struct buf *out = &d->proxy->out;
-
-	if (x->answered)
-		buf_clear(out); /* else it holds the head */
-	x->answered = true;
-	x->bytes_out += run.len;
-	if (!x->to_head && (body_write(out, x->response_framing, run) != 0 ||
-	    (last && body_write_end(out, x->response_framing) != 0))) {
-		exchange_fail_internal(x);
-		return false;
-	}
-	if (downstream_send(d, buf_bytes(out)) != 0)
-		return false;
-	if (!last)
-		return true;
-	finish_visit(x);
-	return false;
-}
-
-bool
-exchange_is_slow(const struct exchange *x)
-{
-	return wire_unwritten(&x->downstream->wire) > WIRE_HIGH;
-}
-
-void
-exchange_watch(struct exchange *x, int64_t ms)
-{
-	downstream_watch(x->downstream, ms);
 }
 
 static const struct upstream_events upstream_events = {

@@ -100,6 +100,21 @@ void exchange_fail(struct exchange *x, const struct failure *why);
 void exchange_fail_internal(struct exchange *x);
 void exchange_fail_slow(struct exchange *x);
 
+/* ---- between exchange.c and exchange_visit.c ---- */
+
+/* Begins with the visit of a request whose route is a command. */
+void exchange_visit_start(struct exchange *x);
+
+/* Gives what in has of the body to the visit, and lets it begin when that was
+ * all.  Returns how much was used. */
+size_t exchange_visit_request(struct exchange *x, struct bytes in);
+
+/* Ends it because of what the body of the request is not. */
+void exchange_fail_request(struct exchange *x, const struct error *e);
+
+/* The response is complete and passed on; keep: another request may come. */
+void exchange_finish(struct exchange *x, bool keep);
+
 /* ---- */
 
 /* Writes the line of a request that ended. */

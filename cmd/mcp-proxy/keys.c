@@ -2,6 +2,7 @@
 #include "cmd/mcp-proxy/keys.h"
 
 #include "common/diag.h"
+#include "common/tls.h"
 
 /* Looking beats being told: inotify on a path misses the swap of a directory
  * behind a symbolic link, which is how Kubernetes replaces secrets. */

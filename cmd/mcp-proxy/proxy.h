@@ -5,11 +5,10 @@
 
 #include "cmd/mcp-proxy/config.h"
 #include "cmd/mcp-proxy/leaving.h"
-#include "common/http.h"
-#include "common/hop.h"
-#include "common/quiet.h"
 #include "cmd/mcp-proxy/stray.h"
-#include "common/tls.h"
+#include "common/hop.h"
+#include "common/http.h"
+#include "common/quiet.h"
 
 enum {
 	PROXY_READ_LEN = 64 << 10,     /* read from a connection at once */

@@ -9,7 +9,6 @@
 
 #include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/downstream.h"
-#include "common/resolve.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "common/clock.h"
 #include "common/diag.h"
@@ -17,6 +16,7 @@
 #include "common/io.h"
 #include "common/json.h"
 #include "common/opt.h"
+#include "common/resolve.h"
 
 struct server_hop {
 	struct hop hop;

@@ -7,7 +7,6 @@
 #include <sys/un.h>
 
 #include "common/clock.h"
-#include "common/diag.h"
 #include "common/io.h"
 
 /* ---- the pool ---- */

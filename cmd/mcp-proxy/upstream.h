@@ -8,9 +8,9 @@
 
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/reply.h"
-#include "common/resolve.h"
 #include "cmd/mcp-proxy/watchdog.h"
 #include "cmd/mcp-proxy/wire.h"
+#include "common/resolve.h"
 
 enum {
 	/* Node and uvicorn close an idle connection after 5 s; a request

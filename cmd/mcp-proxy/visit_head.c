@@ -2,7 +2,6 @@
 /* What the head of a request says of it. */
 #include "cmd/mcp-proxy/visit.h"
 #include "common/field.h"
-#include "common/str.h"
 
 void
 visit_refuse_head(struct visit *v, int status, const char *text)
@@ -100,7 +99,7 @@ take_mirror(struct visit *v, bool *has, struct buf *to, struct bytes value)
 }
 
 struct seen {
-	bool accept, type, origin;
+	bool accept, type;
 };
 
 static void
@@ -143,7 +142,7 @@ is_endpoint(const struct visit *v, struct bytes target)
 void
 visit_take_head(struct visit *v, const struct http_head *h)
 {
-	struct seen seen = {false, false, false};
+	struct seen seen = {false, false};
 
 	if (!is_endpoint(v, h->target))
 		visit_refuse_head(v, 404, "no such path");

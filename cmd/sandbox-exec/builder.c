@@ -3,23 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/lsm.h"
-#include "cmd/sandbox-exec/raw.h"
+#include "cmd/sandbox-exec/setting.h"
 #include "cmd/sandbox-exec/stack.h"
 #include "common/exit.h"
 #include "common/io.h"
-#include "common/str.h"
 
 /* With a text in s->error, and errno. */
 static int
@@ -38,12 +35,13 @@ fail_errno(struct init_start *s, enum init_stage stage, const char *what)
 	return fail(s, stage);
 }
 
-/* For good; capabilities in a user namespace of our own stay. */
-static int
-become(struct ids ids)
+/* The word changes after the stage: who has seen both has missed nothing. */
+static void
+reach(struct init_start *s, enum builder_stage stage)
 {
-	return setresgid(ids.gid, ids.gid, ids.gid) != 0 ||
-	    setresuid(ids.uid, ids.uid, ids.uid) != 0 ? -1 : 0;
+	__atomic_store_n(&s->reached, stage, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->running, 1 + (int)stage, __ATOMIC_RELEASE);
+	latch_wake_word(&s->running);
 }
 
 /* Some hosts let us have namespaces and then nothing in them. */
@@ -137,16 +135,6 @@ allow_exe(struct landlock *l, const struct confine_io *io)
 	return wanted ? landlock_allow_read(l, io->exe_fd) : 0;
 }
 
-static const char *
-home_of(const struct policy *p)
-{
-	for (size_t i = 0; i < p->env_count; i++) {
-		if (str_starts(p->env[i], "HOME="))
-			return p->env[i] + 5;
-	}
-	return "/";
-}
-
 static int
 enter_workdir(const struct init_args *a)
 {
@@ -154,7 +142,7 @@ enter_workdir(const struct init_args *a)
 		return chdir(a->policy->workdir);
 	if (a->cwd[0] == '/' && chdir(a->cwd) == 0)
 		return 0;
-	return chdir(home_of(a->policy)) == 0 ? 0 : chdir("/");
+	return chdir(setting_home(a->policy)) == 0 ? 0 : chdir("/");
 }
 
 /* The first thing that is not as a full sandbox has it, or NULL. */
@@ -207,7 +195,8 @@ build(struct init_start *s)
 {
 	struct init_args *a = s->args;
 
-	if (s->owner.map && become(s->owner.inside) != 0)
+	/* Capabilities in a user namespace of our own stay. */
+	if (s->owner.map && ids_become(s->owner.inside) != 0)
 		return fail_errno(s, STAGE_NAMESPACES, "ids");
 	if (landlock_open(&s->landlock, false) != 0)
 		return fail_errno(s, STAGE_POLICY, "landlock");
@@ -217,7 +206,7 @@ build(struct init_start *s)
 		return fail(s, stage_of(a->tree));
 	if (tree_enter(a->tree) != 0)
 		return fail_errno(s, stage_of(a->tree), "pivot_root");
-	latch_open(&s->entered);
+	reach(s, BUILDER_ENTERED);
 	if (finish_rules(s) != 0)
 		return -1;
 	payload_bound_capabilities(s->capabilities);
@@ -234,7 +223,7 @@ begin(struct init_start *s)
 
 	if (!s->owner.map)
 		number = ids_map(s->owner.inside, s->owner.host);
-	if (s->policy.fd != -1)
+	if (s->early)
 		latch_wait(&s->policy);
 	s->began = true;
 	if (s->owner.map)
@@ -276,9 +265,7 @@ builder_main(void *start)
 		s->payload.args = s->args;
 		s->payload.landlock = &s->landlock;
 	}
-	if (s->failed)
-		latch_open(&s->entered);
-	latch_open(&s->built);
+	reach(s, BUILDER_BUILT);
 	return s->failed || !s->is_command ? EXIT_OK : become_payload(s);
 }
 
@@ -296,58 +283,35 @@ builder_start(struct init_start *s)
 	return s->pid == -1 ? -1 : 0;
 }
 
-static bool
-is_running(const struct init_start *s)
-{
-	/* The kernel clears it when the process lets go of our memory. */
-	return __atomic_load_n(&s->running, __ATOMIC_ACQUIRE) != 0;
-}
-
-/* Whether l opens before the builder is gone: whoever kills it alone must not
- * leave us waiting. */
-static bool
-wait_alive(const struct init_start *s, const struct latch *l)
-{
-	struct pollfd at = {l->fd, POLLIN, 0};
-	/* The kernel's own set of signals: all but that of a child's end. */
-	uint64_t mask = ~(UINT64_C(1) << (SIGCHLD - 1));
-	bool alive = is_running(s);
-
-	for (;;) {
-		const struct timespec now = {0, 0};
-
-		if (raw_call(SYS_ppoll, (long)(uintptr_t)&at, 1, alive ? 0 :
-		    (long)(uintptr_t)&now, (long)(uintptr_t)&mask,
-		    sizeof mask) > 0)
-			return true;
-		if (!alive)
-			return false;
-		alive = is_running(s);
-	}
-}
-
+/* Whoever kills it alone must not leave us waiting: the kernel clears the word
+ * when the process lets go of our memory. */
 int
-builder_wait(struct init_start *s, const struct latch *l)
+builder_wait(struct init_start *s, enum builder_stage stage)
 {
-	if (!wait_alive(s, l)) {
-		error_set(&s->error, "the process that builds the sandbox was "
-		    "killed");
-		s->number = 0;
-		s->stage = STAGE_POLICY;
-		s->failed = true;
-		return -1;
-	}
-	latch_wait(l);
-	return s->failed ? -1 : 0;
+	int seen;
+
+	do {
+		seen = __atomic_load_n(&s->running, __ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&s->reached, __ATOMIC_ACQUIRE) >= stage)
+			return s->failed ? -1 : 0;
+		if (seen != 0)
+			latch_wait_word(&s->running, seen);
+	} while (seen != 0);
+	error_set(&s->error, "the process that builds the sandbox was killed");
+	s->number = 0;
+	s->stage = STAGE_POLICY;
+	s->failed = true;
+	return -1;
 }
 
 pid_t
 builder_run(struct init_start *s, struct error *e)
 {
+	const int built = 1 + BUILDER_BUILT;
+
 	latch_open(&s->ready);
-	while (is_running(s))
-		raw_call(SYS_futex, (long)(uintptr_t)&s->running, FUTEX_WAIT,
-		    1, 0, 0);
+	while (__atomic_load_n(&s->running, __ATOMIC_ACQUIRE) == built)
+		latch_wait_word(&s->running, built);
 	if (s->payload.code == 0)
 		return s->pid;
 	waitpid(s->pid, NULL, 0);
@@ -374,7 +338,7 @@ builder_lower(struct init_start *s)
 	if (lsm_allow(a->policy, a->scratch, l, &s->error) != 0)
 		return fail(s, STAGE_POLICY);
 	payload_bound_capabilities(s->capabilities);
-	if (s->owner.map && become(s->owner.host) != 0)
+	if (s->owner.map && ids_become(s->owner.host) != 0)
 		return fail_errno(s, STAGE_POLICY, "ids");
 	return finish_rules(s);
 }

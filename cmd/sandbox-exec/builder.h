@@ -16,9 +16,9 @@
  * SIGCHLD.  Returns 0, or -1 with errno. */
 int builder_start(struct init_start *s);
 
-/* Waits until it opens l, s->entered or s->built.  Returns 0; or -1 if it
- * failed or was killed, with all that *s says about that. */
-int builder_wait(struct init_start *s, const struct latch *l);
+/* Waits until it has reached stage.  Returns 0; or -1 if it failed or was
+ * killed, with all that *s says about that. */
+int builder_wait(struct init_start *s, enum builder_stage stage);
 
 /* When nothing is left of the host's tree: lets it execute the command.
  * Returns its pid, or -1 as payload_start does. */

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -25,14 +26,17 @@
 #include "common/str.h"
 
 enum {
-	/* Host ids that systemd's allocation leaves unused, one per live
-	 * supervisor: so that no two sandboxes of root's share a user. */
-	ID_BASE = 0x70000000,
-	ID_PID_MASK = 0x3fffff,
-	MAP_MAX = 4096,
 	ABI_TRUNCATE = 3, /* of Landlock, Linux 6.2 */
 	ABI_SCOPES = 6,   /* Linux 6.12 */
 	NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID,
+};
+
+/* How an attempt at a tier went; with a text unless the payload runs. */
+enum attempt {
+	ATTEMPT_RUNS,
+	ATTEMPT_REFUSED, /* the host does not let us have namespaces */
+	ATTEMPT_SILENT,  /* init ended without a word */
+	ATTEMPT_FAILED,
 };
 
 static void
@@ -142,12 +146,14 @@ note_ready(struct confine *c, const struct init_message *m)
 }
 
 /* What a host says that does not let us have namespaces: for want of
- * permission, of a kernel option, or of one more of them. */
+ * permission, of a kernel option, of one more of them, or of a /proc to write
+ * their ids to. */
 static bool
 is_refusal(int number)
 {
 	return number == EPERM || number == EACCES || number == ENOSPC ||
-	    number == EINVAL || number == EUSERS || number == ENOSYS;
+	    number == EINVAL || number == EUSERS || number == ENOSYS || number == ENOENT ||
+	    number == EROFS;
 }
 
 /* Takes a message if there is one before init ends. */
@@ -163,9 +169,8 @@ receive(struct confine *c, struct init_message *m, int *fd)
 	    fd) == 1;
 }
 
-/* Waits until the payload runs.  Returns 0; 1 if the host refuses namespaces;
- * 2 if init ended without a word; or -1; the latter two with a text. */
-static int
+/* Waits until the payload runs. */
+static enum attempt
 wait_ready(struct confine *c, struct error *e)
 {
 	struct init_message m;
@@ -178,11 +183,12 @@ wait_ready(struct confine *c, struct error *e)
 			break;
 		case INIT_READY:
 			note_ready(c, &m);
-			return 0;
+			return ATTEMPT_RUNS;
 		case INIT_FAILED:
 			*e = m.failed.error;
 			return m.failed.stage == STAGE_NAMESPACES &&
-			    is_refusal(m.failed.number) ? 1 : -1;
+			    is_refusal(m.failed.number) ?
+			    ATTEMPT_REFUSED : ATTEMPT_FAILED;
 		case INIT_END:
 		case INIT_SIGNAL:
 		case INIT_SPAWN:
@@ -195,7 +201,7 @@ wait_ready(struct confine *c, struct error *e)
 	}
 	e->code = EXIT_SANDBOX;
 	error_set(e, "init ended without a word");
-	return 2;
+	return ATTEMPT_SILENT;
 }
 
 static void
@@ -230,38 +236,48 @@ stop_init(struct confine *c)
 	c->shares_memory = false;
 }
 
-/* Goes on with the init that was started early.  Returns as wait_ready does,
- * but 2 only if there is none of use, and nothing has happened yet. */
-static int
+static enum attempt
+fail_errno(struct error *e, const char *what)
+{
+	error_errno(e, "%s", what);
+	return ATTEMPT_FAILED;
+}
+
+/* With the init that was started early; ATTEMPT_SILENT: there is none of use,
+ * and nothing has happened yet. */
+static enum attempt
 start_early(struct init_args *a, struct confine *c, struct error *e)
 {
-	int taken = early_take(a, c), r = 2;
+	enum attempt r = ATTEMPT_SILENT;
 
-	if (taken == -1)
-		return error_errno(e, "ids");
-	if (taken == 1) {
+	switch (early_take(a, c)) {
+	case EARLY_NONE:
+		break;
+	case EARLY_LOST:
+		return fail_errno(e, "ids");
+	case EARLY_TAKEN:
 		note_layers(c, a->policy);
 		r = wait_ready(c, e);
-		if (r != 0)
+		if (r != ATTEMPT_RUNS)
 			stop_init(c);
-		if (early_taken() && r == 2)
-			r = -1;
+		if (early_taken() && r == ATTEMPT_SILENT)
+			r = ATTEMPT_FAILED;
+		break;
 	}
 	early_cancel();
 	return r;
 }
 
-/* One attempt at a tier.  Returns as wait_ready does. */
-static int
+static enum attempt
 start_tier(struct init_args *a, struct confine *c, struct error *e)
 {
 	int pair[2];
-	int r = start_early(a, c, e);
+	enum attempt r = start_early(a, c, e);
 
-	if (r != 2)
+	if (r != ATTEMPT_SILENT)
 		return r;
 	if (channel_open(pair) != 0)
-		return error_errno(e, "socketpair");
+		return fail_errno(e, "socketpair");
 	a->control_fd = pair[1];
 	c->control_fd = pair[0];
 	c->init_pid = clone_as_owner(a, c);
@@ -271,19 +287,19 @@ start_tier(struct init_args *a, struct confine *c, struct error *e)
 	}
 	close(pair[1]);
 	if (c->init_pid == -1) {
-		r = is_refusal(errno) ? 1 : -1;
+		r = is_refusal(errno) ? ATTEMPT_REFUSED : ATTEMPT_FAILED;
 		error_errno(e, "namespaces");
 		return r;
 	}
 	note_layers(c, a->policy);
-	r = wait_ready(c, e);
-	return r == 2 ? -1 : r;
+	return wait_ready(c, e);
 }
 
 static void
 reset(struct confine *c)
 {
-	memset(c, 0, sizeof *c);
+	memset(c, 0, offsetof(struct confine, workdir));
+	c->workdir[0] = '\0';
 	c->pidfd = c->control_fd = c->init_pid = -1;
 	cgroup_init(&c->limits.cgroups);
 }
@@ -364,8 +380,7 @@ open_as_root(struct init_args *a, struct confine *c, struct error *e)
 	return 0;
 }
 
-/* Opens what is on the host for a tier and starts it.  Returns as wait_ready
- * does. */
+/* What a tier needs of the host.  Returns 0, or -1 with a text. */
 static int
 open_tier(struct init_args *a, struct confine *c, struct error *e)
 {
@@ -394,30 +409,43 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 	    c->degraded_count != 0)
 		r = error_set(e, "full isolation is required: %s: %s",
 		    c->degraded[0].feature, c->degraded[0].reason);
-	if (r == 0)
+	return r;
+}
+
+static enum attempt
+attempt_tier(struct init_args *a, struct confine *c, struct error *e)
+{
+	enum attempt r = ATTEMPT_FAILED;
+
+	if (open_tier(a, c, e) == 0)
 		r = start_tier(a, c, e);
 	tree_done(a->tree);
 	return r;
 }
 
-/* After a refusal of namespaces: the lower tier, if the policy lets it. */
-static int
-open_lower_tier(struct init_args *a, struct confine *c, struct error *e)
+/* After a refusal of namespaces, if the policy lets it.  Returns whether it
+ * may be attempted; else with a text. */
+static bool
+choose_lower_tier(struct init_args *a, struct confine *c, struct error *e)
 {
 	struct error refused = *e;
 
 	confine_stop(c);
-	if ((a->policy->require & REQUIRE_NAMESPACES) != 0)
-		return error_prefix(e, "namespaces are required");
+	if ((a->policy->require & REQUIRE_NAMESPACES) != 0) {
+		error_prefix(e, "namespaces are required");
+		return false;
+	}
 	if ((a->policy->require & REQUIRE_NET) != 0 &&
-	    a->policy->net == POLICY_NET_ALLOW)
-		return error_prefix(e, "the network gate is required");
+	    a->policy->net == POLICY_NET_ALLOW) {
+		error_prefix(e, "the network gate is required");
+		return false;
+	}
 	reset(c);
 	memcpy(c->refused, refused.text, sizeof c->refused);
 	c->tier = a->tier = CONFINE_LSM;
 	choose_owner(a, c);
 	degrade_tier(c, a->policy);
-	return open_tier(a, c, e);
+	return true;
 }
 
 int
@@ -426,7 +454,7 @@ confine_start(const struct policy *policy, const struct confine_io *io,
 {
 	static struct tree tree;
 	static struct init_args a;
-	int r;
+	enum attempt r;
 
 	reset(ret);
 	e->code = EXIT_SANDBOX;
@@ -437,10 +465,10 @@ confine_start(const struct policy *policy, const struct confine_io *io,
 		a.cwd[0] = '\0';
 	tree_init(&tree);
 	choose_owner(&a, ret);
-	r = open_tier(&a, ret, e);
-	if (r == 1)
-		r = open_lower_tier(&a, ret, e);
-	if (r == 0) {
+	r = attempt_tier(&a, ret, e);
+	if (r == ATTEMPT_REFUSED && choose_lower_tier(&a, ret, e))
+		r = attempt_tier(&a, ret, e);
+	if (r == ATTEMPT_RUNS) {
 		ret->owner_uid = a.owner.host.uid;
 		ret->owner_gid = a.owner.host.gid;
 		e->text[0] = '\0';

@@ -94,9 +94,9 @@ struct confine {
 	unsigned layers;   /* enum confine_layer bits that are enforced */
 	char scratch[64];  /* CONFINE_LSM: the private directory, or "" */
 	char refused[ERROR_TEXT_MAX]; /* CONFINE_LSM: why */
-	char workdir[4096];           /* inside */
 	uid_t owner_uid;              /* the payload's on the host */
 	gid_t owner_gid;
+	char workdir[4096];           /* inside */
 };
 
 enum confine_layer {

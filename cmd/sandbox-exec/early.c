@@ -95,9 +95,9 @@ begin(const struct owner *o, bool own_network)
 
 	early.tried = true;
 	s->owner = *o;
-	if (init_open(s, true, own_network) == 0 &&
-	    latch_init(&s->policy) == 0 &&
-	    (s->supervisor_fd = (int)syscall(SYS_pidfd_open, getpid(),
+	init_prepare(s, true, own_network);
+	s->early = true;
+	if ((s->supervisor_fd = (int)syscall(SYS_pidfd_open, getpid(),
 	    0)) != -1 && channel_open(early.pair) == 0)
 		r = clone_as_owner(&s->owner);
 	if (r == 0 && early.pid == 0)
@@ -117,12 +117,6 @@ early_start(char *const *argv)
 		begin(&owner, true);
 }
 
-static bool
-has_own_network(const struct policy *p)
-{
-	return p->net != POLICY_NET_HOST && p->netns_fd == -1;
-}
-
 /* A control group can end init for the memory of all that share it. */
 static bool
 suits(const struct init_args *a)
@@ -132,17 +126,17 @@ suits(const struct init_args *a)
 	    a->policy->limits.cpu_milli == 0;
 }
 
-int
+enum early_taking
 early_take(struct init_args *a, struct confine *c)
 {
-	bool own_network = has_own_network(a->policy);
+	bool own_network = policy_has_own_network(a->policy);
 
 	if (!suits(a))
-		return 0;
+		return EARLY_NONE;
 	if (!early.tried && begin(&a->owner, own_network) != 0)
-		return -1;
+		return EARLY_LOST;
 	if (early.pid == 0 || early.start.own_network != own_network)
-		return 0;
+		return EARLY_NONE;
 	c->init_pid = early.pid;
 	c->pidfd = early.pidfd;
 	c->control_fd = early.pair[0];
@@ -152,7 +146,7 @@ early_take(struct init_args *a, struct confine *c)
 	a->control_fd = early.pair[1];
 	early.start.args = a;
 	latch_open(&early.start.policy);
-	return 1;
+	return EARLY_TAKEN;
 }
 
 bool

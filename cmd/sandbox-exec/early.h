@@ -17,11 +17,16 @@
  * no use. */
 void early_start(char *const *argv);
 
-/* Gives it the policy, if what args ask for can be had this way: then *c has
- * it.  What was not begun early begins now.  Returns 1 if it does, 0 if not; or
- * -1 with errno when the ids that this takes could not be given back, and
- * nothing may go on. */
-int early_take(struct init_args *a, struct confine *c);
+enum early_taking {
+	EARLY_NONE,  /* there is none of use */
+	EARLY_TAKEN, /* the confine has it */
+	EARLY_LOST,  /* the ids that this takes could not be given back, and
+		      * nothing may go on; with errno */
+};
+
+/* Gives it the policy, if what args ask for can be had this way.  What was not
+ * begun early begins now. */
+enum early_taking early_take(struct init_args *a, struct confine *c);
 
 /* It runs the payload, or has ended: closes what it had of ours.  Returns
  * whether it had begun with the tree, which nobody can use then; the command

@@ -19,8 +19,8 @@ enum { ACCEPTS_PER_TURN = 16 };
 #define GATE_DRAIN_S 2.0 /* for what a command has sent before it ended */
 #define RETRY_S 0.1 /* after accept(2) has failed for want of something */
 
-void
-gate_pause(struct gate *g)
+static void
+pause_accepts(struct gate *g)
 {
 	g->paused = true;
 	for (size_t i = 0; i < g->listener_count; i++) {
@@ -50,7 +50,7 @@ on_retry(struct ev_loop *loop, ev_timer *w, int revents)
 static void
 pause_for(struct gate *g)
 {
-	gate_pause(g);
+	pause_accepts(g);
 	ev_timer_stop(g->ev, &g->retry);
 	ev_timer_set(&g->retry, RETRY_S, 0.0);
 	ev_timer_start(g->ev, &g->retry);
@@ -65,7 +65,7 @@ accept_some(struct gate_listener *l)
 		int fd;
 
 		if (g->client_count >= GATE_CLIENTS_MAX) {
-			gate_pause(g);
+			pause_accepts(g);
 			return;
 		}
 		fd = sock_accept(l->io.fd, NULL);
@@ -148,7 +148,6 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 	if (g->ev == NULL || resolve_init(&e) != 0)
 		return -1;
 	http_set_head_max(GATE_HEAD_MAX);
-	gate_fakes_init(&g->fakes);
 	ev_timer_init(&g->retry, on_retry, 0.0, 0.0);
 	g->retry.data = g;
 	ev_timer_init(&g->drained, on_drained, GATE_DRAIN_S, 0.0);
@@ -211,6 +210,7 @@ run_gate(const struct policy *p, const struct confine *c,
 	io_close(&ready_fd);
 	if (failed == 0) {
 		ev_run(g.ev, 0);
+		gate_client_stop(&g);
 		gate_log_skipped(&g);
 	}
 	_exit(EXIT_OK);

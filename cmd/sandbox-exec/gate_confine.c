@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/payload.h"
-#include "common/io.h"
 #include "common/landlock.h"
 
 enum { NOBODY = 65534, FILES_MAX = 4096 };

@@ -42,10 +42,10 @@ reached(struct client *c)
 {
 	sock_set_nodelay(c->server.fd);
 	if (is_ourselves(c))
-		gate_client_refuse(c, GATE_REFUSED, "it is the machine that "
+		gate_refuse(c, GATE_REFUSED, "it is the machine that "
 		    "the sandbox runs on");
 	else
-		gate_client_reached(c);
+		gate_peek_start(c);
 }
 
 /* Starts with the next address.  Returns 1 if it is there at once, 0 if that
@@ -87,7 +87,7 @@ dial_next(struct client *c, int number)
 		}
 		number = errno;
 	}
-	gate_client_refuse(c, GATE_FAILED, "%s", strerror(number));
+	gate_refuse(c, GATE_FAILED, "%s", strerror(number));
 }
 
 void
@@ -119,7 +119,7 @@ judge(struct client *c)
 	c->addr_count = gate_target_guard(&c->target, c->gate->policy,
 	    c->addrs, c->addr_count, &e);
 	if (c->addr_count == 0)
-		gate_client_refuse(c, GATE_REFUSED, "%s%s",
+		gate_refuse(c, GATE_REFUSED, "%s%s",
 		    c->target.name[0] != '\0' ? "its address " : "", e.text);
 	else
 		dial_next(c, 0);
@@ -134,7 +134,7 @@ on_resolved(void *user, const struct sock_addr *addrs, size_t count,
 	c->query = NULL;
 	c->addr_count = count;
 	if (count == 0) {
-		gate_client_refuse(c, GATE_FAILED, "%s", why->text);
+		gate_refuse(c, GATE_FAILED, "%s", why->text);
 	} else {
 		memcpy(c->addrs, addrs, count * sizeof *addrs);
 		judge(c);
@@ -177,5 +177,5 @@ gate_dial_start(struct client *c)
 	c->query = resolve_start(c->gate->ev, NULL, c->target.name,
 	    c->target.port, on_resolved, c, &e);
 	if (c->query == NULL)
-		gate_client_refuse(c, GATE_FAILED, "%s", e.text);
+		gate_refuse(c, GATE_FAILED, "%s", e.text);
 }

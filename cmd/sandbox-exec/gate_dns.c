@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "common/str.h"
 
 enum {
 	HEADER_LEN = 12,

@@ -15,22 +15,6 @@ enum {
 static const uint8_t v4_prefix[V4_AT] = {[10] = 0xff, 0xff};
 static const uint8_t v6_prefix[V4_AT] = {0xfd};
 
-void
-gate_fakes_init(struct gate_fakes *f)
-{
-	f->names = NULL;
-	f->count = 0;
-}
-
-void
-gate_fakes_done(struct gate_fakes *f)
-{
-	for (size_t i = 0; i < f->count; i++)
-		free(f->names[i]);
-	free(f->names);
-	gate_fakes_init(f);
-}
-
 /* Returns the number of a name, from 1, or 0 with errno. */
 static size_t
 find_or_add(struct gate_fakes *f, const char *name)

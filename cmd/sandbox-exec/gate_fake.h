@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Made-up addresses that stand for names inside: 198.18.0.0/15 (RFC 2544)
  * and fd00::/64, the same number in both.  A name keeps its addresses for the
- * life of the sandbox.  Pure. */
+ * life of the sandbox, and so of the gate's process: none is ever freed.
+ * Pure. */
 #ifndef ADIT_SANDBOX_GATE_FAKE_H
 #define ADIT_SANDBOX_GATE_FAKE_H
 
@@ -10,13 +11,11 @@
 
 enum { GATE_FAKES_MAX = 4096 };
 
+/* All zero: none. */
 struct gate_fakes {
-	char **names; /* owned */
+	char **names;
 	size_t count;
 };
-
-void gate_fakes_init(struct gate_fakes *f);
-void gate_fakes_done(struct gate_fakes *f);
 
 /* Finds or makes the addresses of a canonical name.  Returns 0, or -1 with
  * ENOSPC (all are taken) or ENOMEM. */

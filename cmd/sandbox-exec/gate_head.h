@@ -11,6 +11,7 @@
 enum {
 	GATE_HEAD_MAX = 32768,
 	GATE_HTTP_PORT = 80,
+	GATE_FORBIDDEN = 403,
 };
 
 enum gate_form {

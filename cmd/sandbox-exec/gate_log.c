@@ -68,3 +68,21 @@ gate_log(struct gate *g, const struct gate_decision *d)
 	g->audit_skipped++;
 	return -1;
 }
+
+void
+gate_log_end(struct gate *g, const struct gate_ended *d)
+{
+	struct jsonw *w = &g->audit->w;
+
+	if (g->audit->fd == -1 || !take_turn(g))
+		return;
+	audit_begin(g->audit, "net-end");
+	jsonw_key(w, "host");
+	jsonw_bytes(w, bytes_cstr(d->host));
+	jsonw_key_int(w, "port", d->port);
+	jsonw_key_int(w, "sent", (int64_t)d->sent);
+	jsonw_key_int(w, "received", (int64_t)d->received);
+	jsonw_key_int(w, "duration_ms", d->ms);
+	if (audit_end(g->audit) != 0)
+		g->audit_skipped++;
+}

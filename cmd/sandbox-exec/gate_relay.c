@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/gate_client.h"
+#include "common/clock.h"
+
+enum { IDLE_S = 3600 };
 
 static int
 move(struct buf *from, struct buf *to)
@@ -80,6 +83,21 @@ pass_heads(struct client *c, struct error *e)
 }
 
 void
+gate_relay_start(struct client *c)
+{
+	/* Who fills the audit file's disk gets no further. */
+	if (gate_client_log(c, GATE_ALLOWED, NULL) != 0) {
+		sock_set_abort(c->client.fd);
+		c->state = CLIENT_OVER;
+		return;
+	}
+	c->allowed_ms = clock_ms();
+	c->state = CLIENT_RELAYING;
+	memset(&c->scan, 0, sizeof c->scan);
+	gate_client_set_timer(c, IDLE_S);
+}
+
+void
 gate_relay(struct client *c)
 {
 	struct error e;
@@ -94,5 +112,5 @@ gate_relay(struct client *c)
 		return;
 	}
 	if (pass_heads(c, &e) != 0)
-		gate_client_refuse(c, GATE_FAILED, "%s", e.text);
+		gate_refuse(c, GATE_FAILED, "%s", e.text);
 }

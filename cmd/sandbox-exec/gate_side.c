@@ -62,11 +62,14 @@ input_of(struct client *c, const struct side *s)
 }
 
 static ssize_t
-send_some(int fd, struct bytes out)
+send_some(struct side *to, struct bytes out)
 {
-	ssize_t n = send(fd, out.ptr, out.len, MSG_NOSIGNAL);
+	ssize_t n = send(to->fd, out.ptr, out.len, MSG_NOSIGNAL);
 
-	return n < 0 && is_passing() ? 0 : n;
+	if (n < 0)
+		return is_passing() ? 0 : -1;
+	to->sent += (uint64_t)n;
+	return n;
 }
 
 /* Takes in what was read: past the buffer, as far as the other side takes
@@ -78,7 +81,7 @@ take_in(struct client *c, struct side *s, struct bytes in)
 	ssize_t n;
 
 	if (is_raw(c, s) && buf_len(b) == 0) {
-		n = send_some(other_side(c, s)->fd, in);
+		n = send_some(other_side(c, s), in);
 		if (n < 0)
 			return false;
 		in = bytes_after(in, (size_t)n);
@@ -109,7 +112,7 @@ gate_side_read(struct client *c, struct side *s)
 /* Returns 1 if there may be more, 0 if one of the two has to be waited for,
  * -1 if it is broken. */
 static int
-move_once(struct side *from, const struct side *to, size_t *total)
+move_once(struct side *from, struct side *to, size_t *total)
 {
 	ssize_t n;
 
@@ -127,6 +130,7 @@ move_once(struct side *from, const struct side *to, size_t *total)
 	n = gate_pipe_drain(from->pipe, to->fd);
 	if (n < 0)
 		return is_passing() ? 0 : -1;
+	to->sent += (uint64_t)n;
 	return 1;
 }
 
@@ -135,7 +139,7 @@ move_once(struct side *from, const struct side *to, size_t *total)
 static bool
 move_bulk(struct client *c, struct side *from)
 {
-	const struct side *to = other_side(c, from);
+	struct side *to = other_side(c, from);
 	bool was_waiting = from->pipe->len != 0;
 	size_t total = 0;
 	int r = 1;
@@ -164,7 +168,7 @@ flush_from(struct client *c, struct side *from)
 	if (to->fd == -1)
 		return true;
 	if (buf_len(b) != 0) {
-		n = send_some(to->fd, buf_bytes(b));
+		n = send_some(to, buf_bytes(b));
 		if (n < 0)
 			return false;
 		buf_drop(b, (size_t)n);

@@ -7,8 +7,6 @@
 
 enum {
 	COMMAND_CONNECT = 1,
-	METHOD_NONE = 0,
-	METHOD_NO_ACCEPTABLE = 0xff,
 	TYPE_V4 = 1,
 	TYPE_NAME = 3,
 	TYPE_V6 = 4,
@@ -30,7 +28,7 @@ gate_socks_greeting(struct bytes in, bool *ret_ok)
 		return -1;
 	if (in.len < 2 + count)
 		return 0;
-	*ret_ok = memchr(in.ptr + 2, METHOD_NONE, count) != NULL;
+	*ret_ok = memchr(in.ptr + 2, SOCKS_METHOD_NONE, count) != NULL;
 	return (ssize_t)(2 + count);
 }
 

@@ -69,8 +69,17 @@ int gate_log(struct gate *g, const struct gate_decision *d);
 /* Writes how many lines there are none of, if any. */
 void gate_log_skipped(struct gate *g);
 
-/* Stops and starts to accept. */
-void gate_pause(struct gate *g);
+/* Writes the one about the end of a connection that was allowed. */
+struct gate_ended {
+	const char *host;
+	uint16_t port;
+	uint64_t sent, received; /* bytes, by who is inside */
+	int64_t ms;
+};
+
+void gate_log_end(struct gate *g, const struct gate_ended *d);
+
+/* Accepts again, unless there are too many clients. */
 void gate_resume(struct gate *g);
 
 #endif

@@ -26,6 +26,13 @@ ids_give_back(void)
 }
 
 int
+ids_become(struct ids ids)
+{
+	return setresgid(ids.gid, ids.gid, ids.gid) != 0 ||
+	    setresuid(ids.uid, ids.uid, ids.uid) != 0 ? -1 : 0;
+}
+
+int
 ids_map(struct ids inside, struct ids host)
 {
 	static const char deny[] = "deny";

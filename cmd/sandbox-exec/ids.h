@@ -19,6 +19,10 @@ int ids_take(struct ids host);
 /* Takes root's back.  Returns 0, or -1 with errno. */
 int ids_give_back(void);
 
+/* Becomes ids for good.  Returns 0, or -1 with errno and perhaps one of
+ * them. */
+int ids_become(struct ids ids);
+
 /* In a new user namespace, whose maker had these host ids: makes them these
  * inside.  Returns 0, or an error number; errno stays. */
 int ids_map(struct ids inside, struct ids host);

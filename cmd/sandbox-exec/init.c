@@ -13,6 +13,7 @@
 #include "cmd/sandbox-exec/builder.h"
 #include "cmd/sandbox-exec/channel.h"
 #include "cmd/sandbox-exec/commands.h"
+#include "cmd/sandbox-exec/ids.h"
 #include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/raw.h"
@@ -46,8 +47,8 @@ fail_errno(const struct init_args *a, enum init_stage stage,
 	fail(a, stage, number, &e);
 }
 
-int
-init_open(struct init_start *s, bool is_command, bool own_network)
+void
+init_prepare(struct init_start *s, bool is_command, bool own_network)
 {
 	*s = (struct init_start){
 		.owner = s->owner,
@@ -56,30 +57,17 @@ init_open(struct init_start *s, bool is_command, bool own_network)
 		.is_command = is_command,
 		.own_network = own_network,
 		.capabilities = payload_capabilities(),
-		.policy.fd = -1,
 		.supervisor_fd = -1,
-		.network.fd = -1,
-		.entered.fd = -1,
-		.built.fd = -1,
-		.ready.fd = -1,
 		.error.code = EXIT_SANDBOX,
 		.running = 1,
 	};
-	return latch_init(&s->network) == 0 &&
-	    latch_init(&s->entered) == 0 && latch_init(&s->built) == 0 &&
-	    latch_init(&s->ready) == 0 ? 0 : -1;
 }
 
 void
 init_close(struct init_start *s)
 {
 	io_close(&s->landlock.fd);
-	io_close(&s->policy.fd);
 	io_close(&s->supervisor_fd);
-	io_close(&s->network.fd);
-	io_close(&s->entered.fd);
-	io_close(&s->built.fd);
-	io_close(&s->ready.fd);
 }
 
 static void
@@ -234,7 +222,7 @@ let_go(struct init_start *s)
 static _Noreturn void
 fail_with_builder(const struct init_start *s)
 {
-	if (s->policy.fd != -1 && !s->began)
+	if (s->early && !s->began)
 		_exit(EXIT_SANDBOX);
 	fail(s->args, s->stage, s->number, &s->error);
 }
@@ -244,13 +232,12 @@ fail_with_builder(const struct init_start *s)
 static void
 finish_full(struct init_start *s)
 {
-	const struct ids *ids = &s->owner.inside;
 	int left;
 
-	if (builder_wait(s, &s->entered) != 0)
+	if (builder_wait(s, BUILDER_ENTERED) != 0)
 		fail_with_builder(s);
 	left = tree_leave();
-	if (builder_wait(s, &s->built) != 0)
+	if (builder_wait(s, BUILDER_BUILT) != 0)
 		fail_with_builder(s);
 	errno = left;
 	if (errno != 0)
@@ -258,8 +245,7 @@ finish_full(struct init_start *s)
 	errno = s->loopback_number;
 	if (errno != 0)
 		fail_errno(s->args, STAGE_NAMESPACES, "loopback");
-	if (s->owner.map && (setresgid(ids->gid, ids->gid, ids->gid) != 0 ||
-	    setresuid(ids->uid, ids->uid, ids->uid) != 0))
+	if (s->owner.map && ids_become(s->owner.inside) != 0)
 		fail_errno(s->args, STAGE_NAMESPACES, "ids");
 	send_listeners(s->args);
 	if (!s->is_command)
@@ -328,15 +314,13 @@ void
 init_run(struct init_args *a)
 {
 	static struct init_start s;
-	const struct policy *p = a->policy;
 
 	s.args = a;
 	s.owner = a->owner;
 	if (limits_join(a->limits, a->join_v2) != 0)
 		fail_errno(a, STAGE_POLICY, "cgroup");
-	if (init_open(&s, a->io->argv != NULL && a->io->probe == NULL,
-	    p->net != POLICY_NET_HOST && p->netns_fd == -1) != 0)
-		fail_errno(a, STAGE_POLICY, "eventfd");
+	init_prepare(&s, a->io->argv != NULL && a->io->probe == NULL,
+	    policy_has_own_network(a->policy));
 	if (a->tier != CONFINE_FULL)
 		catch_children();
 	else if (begin(&s) != 0)

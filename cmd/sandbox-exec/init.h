@@ -43,6 +43,13 @@ enum { INIT_NAMESPACES = CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP };
  * have namespaces, not that the policy asks for something odd. */
 enum init_stage { STAGE_NAMESPACES, STAGE_POLICY };
 
+/* How far the builder is. */
+enum builder_stage {
+	BUILDER_BEGINS,
+	BUILDER_ENTERED, /* the tree: the host's can go */
+	BUILDER_BUILT,   /* all; or it has failed */
+};
+
 struct init_message {
 	enum init_message_type type;
 	union {
@@ -104,18 +111,19 @@ struct init_start {
 	bool own_network;
 	unsigned capabilities; /* the kernel has so many */
 
-	struct latch policy;   /* args are there; -1: from the beginning */
+	bool early;            /* args come with the policy */
+	struct latch policy;
 	int supervisor_fd;     /* a pidfd, or -1 */
 	struct latch network;  /* init is in the other namespaces, or cannot */
 	int network_number;    /* 0, or why not */
 	int loopback_number;   /* the same of its loopback */
-	struct latch entered;  /* by the builder: the host's tree can go */
-	struct latch built;    /* all is, by the builder; or it has failed */
 	struct latch ready;    /* init is: the payload may run */
 
 	/* Of the builder. */
 	pid_t pid;
-	int running;           /* 0: it executes the command, or has ended */
+	int running;           /* changes with reached; 0: it executes the
+				* command, or has ended */
+	enum builder_stage reached;
 	bool began;            /* it has the policy, and uses the tree */
 	bool failed;
 	enum init_stage stage; /* of the failure */
@@ -123,11 +131,10 @@ struct init_start {
 	struct error error;
 };
 
-/* Makes what the two wait for each other with, and fills the rest but for
- * args and owner.  Returns 0, or -1 with errno. */
-int init_open(struct init_start *s, bool is_command, bool own_network);
+/* Fills all but args and owner. */
+void init_prepare(struct init_start *s, bool is_command, bool own_network);
 
-/* Closes it.  Idempotent. */
+/* Closes what *s has.  Idempotent. */
 void init_close(struct init_start *s);
 
 /* Runs as init and never returns. */

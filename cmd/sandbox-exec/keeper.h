@@ -6,10 +6,10 @@
 #ifndef ADIT_SANDBOX_KEEPER_H
 #define ADIT_SANDBOX_KEEPER_H
 
+#include "cmd/sandbox-exec/audit.h"
 #include "cmd/sandbox-exec/confine.h"
 #include "cmd/sandbox-exec/options.h"
 #include "cmd/sandbox-exec/protect.h"
-#include "cmd/sandbox-exec/audit.h"
 
 enum {
 	KEEPER_POLICY_MAX = 16 << 10,    /* bytes of settings */

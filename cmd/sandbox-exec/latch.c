@@ -1,28 +1,35 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/latch.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <linux/futex.h>
+#include <stdint.h>
 
-int
-latch_init(struct latch *l)
+#include "cmd/sandbox-exec/raw.h"
+
+/* Not FUTEX_PRIVATE_FLAG: the kernel wakes as well (CLONE_CHILD_CLEARTID), and
+ * does so without. */
+void
+latch_wait_word(int *word, int seen)
 {
-	l->fd = eventfd(0, EFD_CLOEXEC);
-	return l->fd == -1 ? -1 : 0;
+	raw_call(SYS_futex, (long)(uintptr_t)word, FUTEX_WAIT, seen, 0, 0);
 }
 
 void
-latch_open(const struct latch *l)
+latch_wake_word(int *word)
 {
-	while (eventfd_write(l->fd, 1) != 0)
-		;
+	raw_call(SYS_futex, (long)(uintptr_t)word, FUTEX_WAKE, 1, 0, 0);
 }
 
 void
-latch_wait(const struct latch *l)
+latch_open(struct latch *l)
 {
-	eventfd_t count;
+	__atomic_store_n(&l->opened, 1, __ATOMIC_RELEASE);
+	latch_wake_word(&l->opened);
+}
 
-	while (eventfd_read(l->fd, &count) != 0)
-		;
+void
+latch_wait(struct latch *l)
+{
+	while (__atomic_load_n(&l->opened, __ATOMIC_ACQUIRE) == 0)
+		latch_wait_word(&l->opened, 0);
 }

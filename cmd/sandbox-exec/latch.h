@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* One process waits until another one opens it, once.  Both share their memory
- * (CLONE_VM), and with it errno, which neither changes here: a futex(2) would,
- * whenever the latch opens just before somebody waits. */
+ * (CLONE_VM), and with it errno, which neither changes here. */
 #ifndef ADIT_SANDBOX_LATCH_H
 #define ADIT_SANDBOX_LATCH_H
 
 struct latch {
-	int fd; /* an eventfd(2); whoever closes everything closes it */
+	int opened; /* 0 or 1 */
 };
 
-/* Returns 0, or -1 with errno. */
-int latch_init(struct latch *l);
+void latch_open(struct latch *l);
+void latch_wait(struct latch *l);
 
-/* With signals blocked neither can fail. */
-void latch_open(const struct latch *l);
-void latch_wait(const struct latch *l);
+/* What latches are made of, for a word that says more: waits while it has the
+ * value seen (it may return early), and wakes who does. */
+void latch_wait_word(int *word, int seen);
+void latch_wake_word(int *word);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/limits.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <sys/resource.h>
 

@@ -5,8 +5,8 @@
 #ifndef ADIT_SANDBOX_LSM_H
 #define ADIT_SANDBOX_LSM_H
 
-#include "common/landlock.h"
 #include "cmd/sandbox-exec/policy.h"
+#include "common/landlock.h"
 
 enum { LSM_SCRATCH_MAX = 64 };
 

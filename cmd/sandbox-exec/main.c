@@ -12,7 +12,6 @@
 #include "cmd/sandbox-exec/options.h"
 #include "cmd/sandbox-exec/overlay_changes.h"
 #include "cmd/sandbox-exec/serve.h"
-#include "cmd/sandbox-exec/stack.h"
 #include "cmd/sandbox-exec/status.h"
 #include "cmd/sandbox-exec/supervise.h"
 #include "cmd/sandbox-exec/toolserver.h"
@@ -246,7 +245,6 @@ main(int argc, char **argv)
 		return toolserver_run(argv);
 	diag_init("sandbox-exec");
 	early_start(argv);
-	stack_warm();
 	switch (options_parse(argc, argv, &o)) {
 	case OPT_DONE:
 		status = opt_close_stdout();
@@ -260,6 +258,6 @@ main(int argc, char **argv)
 		break;
 	}
 	early_cancel();
-	options_done(&o);
+	/* What the options hold ends with us. */
 	return status;
 }

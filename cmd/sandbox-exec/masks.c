@@ -298,10 +298,9 @@ static void
 hide_homes(struct finder *f)
 {
 	const struct policy *p = f->policy;
-	const char *own = setting_env(p->env, "HOME");
+	const char *own = setting_home(p);
 
-	if (own != NULL && own[0] == '/' && own[1] != '\0')
-		hide_home(f, own);
+	hide_home(f, own);
 	hide_home(f, "/root");
 	hide_home(f, "/home/*");
 	for (size_t i = 0; i < p->path_count; i++) {
@@ -313,7 +312,7 @@ hide_homes(struct finder *f)
 			continue;
 		str_format(home, sizeof home, "%.*s",
 		    (int)(6 + strcspn(host + 6, "/")), host);
-		if (own == NULL || !str_eq(home, own))
+		if (!str_eq(home, own))
 			hide_home(f, home);
 	}
 }

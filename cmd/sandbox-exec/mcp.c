@@ -13,7 +13,6 @@
 #include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
-#include "common/str.h"
 
 enum {
 	CHUNK = 65536,

@@ -2,7 +2,6 @@
 #include "cmd/sandbox-exec/mcp_text.h"
 
 #include "cmd/sandbox-exec/toolset.h"
-#include "common/diag.h"
 #include "common/jsonw.h"
 #include "common/str.h"
 

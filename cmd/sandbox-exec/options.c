@@ -142,8 +142,8 @@ set_default_env(struct setting_target *t, struct error *e)
 {
 	if (set_entry(t, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
 	    "/usr/bin:/sbin:/bin", e) != 0 ||
-	    set_entry(t, "HOME", t->home == NULL ? "/home/user" : t->home,
-	    e) != 0)
+	    set_entry(t, "HOME", t->home == NULL ? setting_home_default :
+	    t->home, e) != 0)
 		return -1;
 	for (char *const *v = t->environment; *v != NULL; v++) {
 		/* An odd name or one too many is not worth failing for. */

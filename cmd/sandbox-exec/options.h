@@ -15,24 +15,26 @@ enum options_mode {
 };
 
 struct options {
-	struct policy policy;
 	enum options_mode mode;
+	char **argv;          /* the command; argv[0] NULL if there is none */
 	const char *listen;   /* Unix socket to serve at; NULL: stdio */
 	int ready_fd;         /* -1: none */
+	int status_fd;        /* -1: none */
 	int64_t sandboxes_max, call_ms_max;
 	bool audit_input;
-	struct setting_target target; /* the policy's, for options_extend */
-	char cwd[PATH_LEN], home[PATH_LEN];
-	char **argv;          /* the command; argv[0] NULL if there is none */
 	bool json;            /* for explain and diff */
 	bool diff, commit, discard; /* of overlays, in this order */
 	const char *changes;  /* directory that keeps overlays' changes; NULL:
 			       * they are gone at the end */
 	const char *audit;    /* file, or NULL */
 	const char *netns;    /* the network to use, or NULL */
+	struct setting_target target; /* the policy's, for options_extend */
+	struct policy policy;
+
+	/* What is long is last. */
+	char cwd[PATH_LEN], home[PATH_LEN];
 	/* Where these two are, without links, or "". */
 	char listen_place[PATH_LEN], audit_place[PATH_LEN];
-	int status_fd;        /* -1: none */
 };
 
 /* Fills *ret, to be freed with options_done in any case.  Prints what --help

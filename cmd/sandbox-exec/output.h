@@ -6,7 +6,6 @@
 #define ADIT_SANDBOX_OUTPUT_H
 
 #include <poll.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/buf.h"

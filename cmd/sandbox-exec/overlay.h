@@ -29,9 +29,9 @@ struct overlay {
 };
 
 struct overlays {
-	struct overlay at[OVERLAY_MAX];
 	size_t count;
 	char parent[PATH_LEN]; /* made here, to be removed; or "" */
+	struct overlay at[OVERLAY_MAX];
 };
 
 /* In the supervisor, before the sandbox: finds or makes the uppers in the

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/protect.h"
-#include "common/diag.h"
 #include "common/io.h"
 #include "common/jsonw.h"
 #include "common/str.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/owner.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,11 +29,37 @@ take_number(const char *at, uint64_t *ret)
 	return at;
 }
 
-/* The largest id of this user namespace up to want, from lines "inside
- * outside count" (user_namespaces(7)); only its id 0 means that there is no
- * other. */
+/* Whether this user namespace has the id, which as a saved one changes
+ * nothing; it needs no /proc.  Who may not change ids at all is not told that
+ * there is none. */
+static bool
+has_uid(uid_t uid)
+{
+	uid_t real, effective, saved;
+
+	if (getresuid(&real, &effective, &saved) != 0)
+		return true;
+	if (setresuid((uid_t)-1, (uid_t)-1, uid) != 0)
+		return errno != EINVAL;
+	return setresuid((uid_t)-1, (uid_t)-1, saved) == 0;
+}
+
+static bool
+has_gid(gid_t gid)
+{
+	gid_t real, effective, saved;
+
+	if (getresgid(&real, &effective, &saved) != 0)
+		return true;
+	if (setresgid((gid_t)-1, (gid_t)-1, gid) != 0)
+		return errno != EINVAL;
+	return setresgid((gid_t)-1, (gid_t)-1, saved) == 0;
+}
+
+/* The largest id of this user namespace below want, from lines "inside outside
+ * count" (user_namespaces(7)); 0 if only that is known. */
 static uint32_t
-usable_id(const char *map_path, uint32_t want)
+largest_id(const char *map_path, uint32_t want)
 {
 	char text[MAP_MAX];
 	int fd = open(map_path, O_RDONLY | O_CLOEXEC);
@@ -42,15 +69,13 @@ usable_id(const char *map_path, uint32_t want)
 
 	io_close(&fd);
 	if (n <= 0)
-		return want;
+		return 0;
 	text[n] = '\0';
 	while ((at = take_number(at, &inside)) != NULL &&
 	    (at = take_number(at, &outside)) != NULL &&
 	    (at = take_number(at, &count)) != NULL) {
 		uint64_t last = inside + count - 1;
 
-		if (inside <= want && last >= want)
-			return want;
 		if (last < want && last > best)
 			best = last;
 	}
@@ -66,8 +91,10 @@ owner_choose(struct owner *o)
 	o->map = false;
 	if (o->inside.uid != 0)
 		return 0;
-	o->host.uid = usable_id("/proc/self/uid_map", want);
-	o->host.gid = usable_id("/proc/self/gid_map", want);
+	o->host.uid = has_uid(want) ? want :
+	    largest_id("/proc/self/uid_map", want);
+	o->host.gid = has_gid(want) ? want :
+	    largest_id("/proc/self/gid_map", want);
 	if (o->host.uid == 0 || o->host.gid == 0) {
 		o->host = (struct ids){0, 0};
 		return -1;

@@ -7,9 +7,13 @@
 #include "cmd/sandbox-exec/allow.h"
 #include "cmd/sandbox-exec/path.h"
 #include "common/jsonw.h"
+#include "common/sha256.h"
+#include "common/str.h"
 
 /* Enough for a build of a large program, too little for a fork bomb. */
 enum { PIDS_DEFAULT = 2048, FILES_DEFAULT = 4096 };
+
+enum { DIGEST_TEXT_MAX = 4 << 20 };
 
 void
 policy_init(struct policy *p)
@@ -77,6 +81,12 @@ policy_shows(const struct policy *p, const char *host, bool writable)
 			return true;
 	}
 	return false;
+}
+
+bool
+policy_has_own_network(const struct policy *p)
+{
+	return p->net != POLICY_NET_HOST && p->netns_fd == -1;
 }
 
 static void
@@ -224,4 +234,118 @@ policy_format(const struct policy *p, struct buf *out)
 		return 0;
 	errno = ENOBUFS;
 	return -1;
+}
+
+/* Parents before what is below them, so that the deeper path wins; masks
+ * last. */
+static int
+compare_paths(const void *a, const void *b)
+{
+	const struct policy_path *left = a, *right = b;
+	bool left_mask = left->access == POLICY_MASK;
+	bool right_mask = right->access == POLICY_MASK;
+
+	if (left_mask != right_mask)
+		return left_mask ? 1 : -1;
+	return path_compare(left->inside, right->inside);
+}
+
+static int
+compare_allow(const void *a, const void *b)
+{
+	char left[ALLOW_TEXT_MAX], right[ALLOW_TEXT_MAX];
+
+	allow_format(a, left);
+	allow_format(b, right);
+	return strcmp(left, right);
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorts the allow list, and drops what is twice or does not count. */
+static void
+finish_allow(struct policy *p)
+{
+	size_t kept = 0;
+
+	if (p->allow_count == 0)
+		return;
+	qsort(p->allow, p->allow_count, sizeof *p->allow, compare_allow);
+	for (size_t i = 0; i < p->allow_count; i++) {
+		if (p->net != POLICY_NET_ALLOW || (kept != 0 &&
+		    compare_allow(&p->allow[kept - 1], &p->allow[i]) == 0))
+			allow_done(&p->allow[i]);
+		else
+			p->allow[kept++] = p->allow[i];
+	}
+	p->allow_count = kept;
+}
+
+static bool
+is_writable(const struct policy_path *path)
+{
+	return path->access == POLICY_RW || path->access == POLICY_OVERLAY;
+}
+
+/* Whether a link that leads from path elsewhere is where the payload, or one
+ * before it, can have made it. */
+static bool
+is_led_by(const struct policy_path *path, const struct policy_path *by)
+{
+	return path->given != NULL && is_writable(by) &&
+	    !path_is_below(path->host, by->host) &&
+	    (path_is_below(path->given, by->host) || (by->given != NULL &&
+	    path_is_below(path->given, by->given)));
+}
+
+/* The payload must not choose what it is given. */
+static int
+check_links(const struct policy *p, struct error *e)
+{
+	for (size_t i = 0; i < p->path_count; i++) {
+		for (size_t j = 0; j < p->path_count; j++) {
+			if (is_led_by(&p->paths[i], &p->paths[j]))
+				return error_set(e, "%s: leads to %s by a "
+				    "link that the command may change",
+				    p->paths[i].given, p->paths[i].host);
+		}
+	}
+	return 0;
+}
+
+static int
+set_digest(struct policy *p, struct error *e)
+{
+	uint8_t digest[SHA256_LEN];
+	struct buf b;
+	int r;
+
+	buf_init(&b, DIGEST_TEXT_MAX);
+	r = policy_format(p, &b);
+	if (r != 0) {
+		error_errno(e, "policy");
+	} else {
+		sha256(buf_bytes(&b), digest);
+		str_hex(p->digest, bytes_of(digest, sizeof digest));
+	}
+	buf_reset(&b);
+	return r;
+}
+
+int
+policy_finish(struct policy *p, bool digest, struct error *e)
+{
+	if (check_links(p, e) != 0)
+		return -1;
+	if (p->path_count != 0)
+		qsort(p->paths, p->path_count, sizeof *p->paths,
+		    compare_paths);
+	finish_allow(p);
+	if (p->env_count != 0)
+		qsort(p->env, p->env_count, sizeof *p->env, compare_texts);
+	return digest ? set_digest(p, e) : 0;
 }

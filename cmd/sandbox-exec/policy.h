@@ -100,8 +100,8 @@ struct policy {
 	/* What is long is last, and written as far as it is used. */
 	size_t path_count, allow_count, env_count, fd_count;
 	int fds[16];         /* inherited on purpose */
-	struct policy_path paths[POLICY_PATHS_MAX]; /* in order; later wins */
 	char *env[POLICY_ENV_MAX + 1]; /* "NAME=value", NULL-terminated */
+	struct policy_path paths[POLICY_PATHS_MAX]; /* in order; later wins */
 	struct policy_allow allow[POLICY_ALLOW_MAX];
 };
 
@@ -112,11 +112,19 @@ void policy_done(struct policy *p);
  * writable, so that it can be changed. */
 bool policy_shows(const struct policy *p, const char *host, bool writable);
 
+/* Whether a network namespace is made for it. */
+bool policy_has_own_network(const struct policy *p);
+
 /* What of the host's root "/" does not stand for; ends with NULL. */
 extern const char *const policy_not_in_root[];
 
 /* Appends the policy as canonical JSON: what --explain shows and the digest
  * is made of.  Returns 0, or -1 with ENOBUFS. */
 int policy_format(const struct policy *p, struct buf *out);
+
+/* Puts a policy that is complete into its canonical order, and computes its
+ * digest if that is asked for.  Returns 0, or -1 with a text if the command
+ * could choose by a link what it is given. */
+int policy_finish(struct policy *p, bool digest, struct error *e);
 
 #endif

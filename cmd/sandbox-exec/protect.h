@@ -40,9 +40,9 @@ struct protect_watched {
 };
 
 struct protect_watch {
-	struct protect_watched at[PROTECT_WATCHED_MAX];
 	size_t count;
 	size_t found_count;
+	struct protect_watched at[PROTECT_WATCHED_MAX];
 };
 
 /* In the supervisor, before the sandbox: looks at what the policy makes

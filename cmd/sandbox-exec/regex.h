@@ -12,7 +12,7 @@
 #ifndef ADIT_SANDBOX_REGEX_H
 #define ADIT_SANDBOX_REGEX_H
 
-#include "common/buf.h"
+#include "common/bytes.h"
 #include "common/error.h"
 
 enum {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/request.h"
 
+#include "common/frame.h"
 #include "common/jsonr.h"
-#include "common/str.h"
 
 enum { TIME_MAX_MS = 24 * 3600 * 1000 };
 

@@ -6,7 +6,6 @@
 
 #include "cmd/sandbox-exec/toolwire.h"
 #include "common/error.h"
-#include "common/frame.h"
 
 enum { REQUEST_WORDS_MAX = 2048 }; /* of argv */
 

@@ -10,7 +10,6 @@
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/sock.h"
-#include "common/str.h"
 
 /* ---- streams ---- */
 

@@ -7,7 +7,6 @@
 #include "cmd/sandbox-exec/serve.h"
 #include "cmd/sandbox-exec/status.h"
 #include "common/clock.h"
-#include "common/exit.h"
 #include "common/proc.h"
 #include "common/sha256.h"
 #include "common/str.h"

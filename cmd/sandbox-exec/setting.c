@@ -6,12 +6,10 @@
 #include "cmd/sandbox-exec/allow.h"
 #include "cmd/sandbox-exec/path.h"
 #include "common/num.h"
-#include "common/sha256.h"
 #include "common/str.h"
 
 enum {
 	QUOTED_LEN = 120,
-	DIGEST_TEXT_MAX = 4 << 20,
 	CPU_MILLI_MAX = 4096 * 1000,
 	SECOND = 1000,
 	DAY = 24 * 3600 * SECOND,
@@ -421,6 +419,17 @@ setting_env(char *const *list, const char *name)
 	return entry == NULL ? NULL : entry + len + 1;
 }
 
+const char setting_home_default[] = "/home/user";
+
+const char *
+setting_home(const struct policy *p)
+{
+	const char *home = setting_env(p->env, "HOME");
+
+	return home != NULL && home[0] == '/' && home[1] != '\0' ? home :
+	    setting_home_default;
+}
+
 /* Puts "NAME=value" in the place of an older one. */
 static int
 put_env(struct policy *p, const char *entry, size_t len, struct error *e)
@@ -630,55 +639,6 @@ setting_end(struct setting_target *t, struct error *e)
 	return conflict ? error_set(e, "allow: only with net allow") : 0;
 }
 
-/* Parents before what is below them, so that the deeper path wins; masks
- * last. */
-static int
-compare_paths(const void *a, const void *b)
-{
-	const struct policy_path *left = a, *right = b;
-	bool left_mask = left->access == POLICY_MASK;
-	bool right_mask = right->access == POLICY_MASK;
-
-	if (left_mask != right_mask)
-		return left_mask ? 1 : -1;
-	return path_compare(left->inside, right->inside);
-}
-
-static int
-compare_allow(const void *a, const void *b)
-{
-	char left[ALLOW_TEXT_MAX], right[ALLOW_TEXT_MAX];
-
-	allow_format(a, left);
-	allow_format(b, right);
-	return strcmp(left, right);
-}
-
-static int
-compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Sorts the allow list, and drops what is twice or does not count. */
-static void
-finish_allow(struct policy *p)
-{
-	size_t kept = 0;
-
-	if (p->allow_count == 0)
-		return;
-	qsort(p->allow, p->allow_count, sizeof *p->allow, compare_allow);
-	for (size_t i = 0; i < p->allow_count; i++) {
-		if (p->net != POLICY_NET_ALLOW || (kept != 0 &&
-		    compare_allow(&p->allow[kept - 1], &p->allow[i]) == 0))
-			allow_done(&p->allow[i]);
-		else
-			p->allow[kept++] = p->allow[i];
-	}
-	p->allow_count = kept;
-}
-
 /* The real home directory, read-only unless a path says more. */
 static int
 finish_home(struct setting_target *t, struct error *e)
@@ -704,69 +664,10 @@ finish_home(struct setting_target *t, struct error *e)
 	return r;
 }
 
-static bool
-is_writable(const struct policy_path *path)
-{
-	return path->access == POLICY_RW || path->access == POLICY_OVERLAY;
-}
-
-/* Whether a link that leads from path elsewhere is where the payload, or one
- * before it, can have made it. */
-static bool
-is_led_by(const struct policy_path *path, const struct policy_path *by)
-{
-	return path->given != NULL && is_writable(by) &&
-	    !path_is_below(path->host, by->host) &&
-	    (path_is_below(path->given, by->host) || (by->given != NULL &&
-	    path_is_below(path->given, by->given)));
-}
-
-/* The payload must not choose what it is given. */
-static int
-check_links(const struct policy *p, struct error *e)
-{
-	for (size_t i = 0; i < p->path_count; i++) {
-		for (size_t j = 0; j < p->path_count; j++) {
-			if (is_led_by(&p->paths[i], &p->paths[j]))
-				return error_set(e, "%s: leads to %s by a "
-				    "link that the command may change",
-				    p->paths[i].given, p->paths[i].host);
-		}
-	}
-	return 0;
-}
-
-static int
-set_digest(struct policy *p, struct error *e)
-{
-	uint8_t digest[SHA256_LEN];
-	struct buf b;
-	int r;
-
-	buf_init(&b, DIGEST_TEXT_MAX);
-	r = policy_format(p, &b);
-	if (r != 0) {
-		error_errno(e, "policy");
-	} else {
-		sha256(buf_bytes(&b), digest);
-		str_hex(p->digest, bytes_of(digest, sizeof digest));
-	}
-	buf_reset(&b);
-	return r;
-}
-
 int
 setting_finish(struct setting_target *t, struct error *e)
 {
-	struct policy *p = t->policy;
-
-	if (finish_home(t, e) != 0 || check_links(p, e) != 0)
+	if (finish_home(t, e) != 0)
 		return -1;
-	if (p->path_count != 0)
-		qsort(p->paths, p->path_count, sizeof *p->paths,
-		    compare_paths);
-	finish_allow(p);
-	if (p->env_count != 0)
-		qsort(p->env, p->env_count, sizeof *p->env, compare_texts);
-	return t->no_digest ? 0 : set_digest(p, e);
+	return policy_finish(t->policy, !t->no_digest, e);
 }

@@ -44,6 +44,13 @@ int setting_set(struct setting_target *t, const char *name, const char *value,
 /* The value of a variable in a list as policy.env and environ, or NULL. */
 const char *setting_env(char *const *list, const char *name);
 
+/* The home directory that is used where HOME names none. */
+extern const char setting_home_default[];
+
+/* The home directory inside: HOME of the policy's variables if that is
+ * absolute and not "/", or the default. */
+const char *setting_home(const struct policy *p);
+
 /* Takes a word of "fixed".  Returns 0, or -1 with a text. */
 int setting_fix(const char *word, unsigned *fixed, struct error *e);
 
@@ -51,8 +58,7 @@ int setting_fix(const char *word, unsigned *fixed, struct error *e);
  * Returns 0, or -1 with a text if it contradicts itself. */
 int setting_end(struct setting_target *t, struct error *e);
 
-/* Puts a policy that is complete into its canonical order and computes its
- * digest.  Returns 0, or -1 with a text. */
+/* Adds what "home real" grants, and finishes the policy (policy_finish). */
 int setting_finish(struct setting_target *t, struct error *e);
 
 #endif

@@ -2,7 +2,6 @@
 #include "cmd/sandbox-exec/shell.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 

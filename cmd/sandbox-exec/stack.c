@@ -2,23 +2,9 @@
 #include "cmd/sandbox-exec/stack.h"
 
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include "cmd/sandbox-exec/raw.h"
-#include "common/compat.h"
-
-enum { SIZE = 1 << 20, GUARD = 64 << 10, USED = 40 << 10, WARM = 60 << 10 };
-
-void
-stack_warm(void)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t at = (uintptr_t)__builtin_frame_address(0) & ~(page - 1);
-
-	madvise((void *)(at - WARM), WARM, MADV_POPULATE_WRITE);
-}
+enum { SIZE = 1 << 20, GUARD = 64 << 10 };
 
 char *
 stack_make(void)
@@ -28,8 +14,5 @@ stack_make(void)
 
 	if (at == MAP_FAILED || mprotect(at, GUARD, PROT_NONE) != 0)
 		return NULL;
-	/* Older kernels refuse it. */
-	raw_call(SYS_madvise, (long)(uintptr_t)(at + SIZE - USED), USED,
-	    MADV_POPULATE_WRITE, 0, 0);
 	return at + SIZE;
 }

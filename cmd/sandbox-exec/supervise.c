@@ -26,15 +26,15 @@ enum { WAIT_INIT, WAIT_SIGNAL, WAIT_OUTPUT, WAIT_COUNT = WAIT_OUTPUT +
 struct run {
 	const struct supervise *s;
 	struct result *result;
-	struct output output[STREAM_COUNT];
 	bool capped;
 	int signal_fd;
 	int64_t started_ms, deadline_ms; /* 0: none */
 	bool killed;                     /* the grace has passed too */
 	pid_t gate;
-	struct protect_watch watch;
 	int proc_fd;       /* -1: memory is not looked at */
 	int64_t memory_ms; /* when it is next */
+	struct protect_watch watch;
+	struct output output[STREAM_COUNT];
 };
 
 /* What a terminal or a supervisor sends to end, or to be noticed by,
@@ -72,6 +72,8 @@ open_outputs(struct run *r, struct confine_io *io, int64_t cap)
 {
 	int *const ends[STREAM_COUNT] = {&io->out, &io->err};
 
+	r->output[0].from = r->output[1].from = -1;
+	r->capped = true;
 	for (int i = 0; i < STREAM_COUNT; i++) {
 		int pair[2];
 
@@ -81,7 +83,6 @@ open_outputs(struct run *r, struct confine_io *io, int64_t cap)
 		if (output_open(&r->output[i], pair[0], i + 1, cap) != 0)
 			return -1;
 	}
-	r->capped = true;
 	return 0;
 }
 
@@ -342,7 +343,7 @@ supervise_run(const struct supervise *s, struct result *ret)
 
 	r.s = s;
 	r.result = ret;
-	r.signal_fd = r.proc_fd = r.output[0].from = r.output[1].from = -1;
+	r.signal_fd = r.proc_fd = -1;
 	protect_start(&r.watch, s->policy);
 	if (start(&r, &ret->error) != 0) {
 		ret->status = ret->error.code;
@@ -362,7 +363,7 @@ supervise_run(const struct supervise *s, struct result *ret)
 out:
 	stop_gate(&r);
 	protect_end(&r.watch, s->found, s->audit);
-	for (int i = 0; i < STREAM_COUNT; i++)
+	for (int i = 0; r.capped && i < STREAM_COUNT; i++)
 		output_close(&r.output[i]);
 	io_close(&r.signal_fd);
 	io_close(&r.proc_fd);

@@ -3,7 +3,6 @@
  * descriptors.  A link to a directory that the pattern names is followed if it
  * leads into the directory that is searched. */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -12,7 +12,6 @@
 #include "cmd/sandbox-exec/tool.h"
 #include "cmd/sandbox-exec/tool_rg.h"
 #include "common/clock.h"
-#include "common/io.h"
 #include "common/str.h"
 #include "common/utf8.h"
 

@@ -5,7 +5,6 @@
 #include "cmd/sandbox-exec/text.h"
 #include "cmd/sandbox-exec/tool.h"
 #include "common/clock.h"
-#include "common/io.h"
 
 enum { CHUNK = 65536 };
 

@@ -6,8 +6,8 @@
 #ifndef ADIT_SANDBOX_TOOL_RG_H
 #define ADIT_SANDBOX_TOOL_RG_H
 
-#include "common/landlock.h"
 #include "cmd/sandbox-exec/tool.h"
+#include "common/landlock.h"
 
 enum { TOOL_GREP_OUTPUT_MAX = 102400 };
 

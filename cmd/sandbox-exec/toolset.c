@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "cmd/sandbox-exec/tool.h"
 #include "common/clock.h"

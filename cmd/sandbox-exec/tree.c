@@ -19,6 +19,7 @@
 #include "cmd/sandbox-exec/path.h"
 #include "cmd/sandbox-exec/procfs.h"
 #include "cmd/sandbox-exec/raw.h"
+#include "cmd/sandbox-exec/setting.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -280,18 +281,6 @@ open_path(struct tree *t, const struct policy_path *path,
 	    open_upper(t, s, &st, owner, e);
 }
 
-static const char *
-home_of(const struct policy *p)
-{
-	static const char fallback[] = "/home/user";
-
-	for (size_t i = 0; i < p->env_count; i++) {
-		if (str_starts(p->env[i], "HOME=/") && p->env[i][6] != '\0')
-			return p->env[i] + 6;
-	}
-	return &fallback[1];
-}
-
 int
 tree_open(struct tree *t, const struct policy *p,
     const struct owner *owner, struct error *e)
@@ -446,7 +435,7 @@ make_skeleton(struct tree *t, const struct policy *p)
 		if (symlinkat(links[i][0], fd, links[i][1]) != 0)
 			goto out;
 	}
-	if (make_dirs(fd, home_of(p), 0700) == 0)
+	if (make_dirs(fd, setting_home(p) + 1, 0700) == 0)
 		r = make_places(t, p);
 out:
 	umask(old);
@@ -564,7 +553,7 @@ attach_home(struct tree *t, const struct policy *p, int home_fd,
 
 	if (p->home != POLICY_HOME_PRIVATE)
 		return 0;
-	target = open_target(t, home_of(p) - 1, true, e);
+	target = open_target(t, setting_home(p), true, e);
 	if (target == -1)
 		return -1;
 	if (attach(home_fd, target, "") == 0)
@@ -579,7 +568,7 @@ static int
 attach_paths(struct tree *t, const struct policy *p, bool above,
     struct landlock *l, struct error *e)
 {
-	const char *home = home_of(p) - 1;
+	const char *home = setting_home(p);
 	size_t s = 0;
 
 	while (s < t->source_count && t->sources[s].path == NULL)
@@ -623,8 +612,8 @@ static int
 attach_all(struct tree *t, const struct policy *p, struct landlock *l,
     struct error *e)
 {
-	int home_fd = open_tree(t->root, home_of(p), OPEN_TREE_CLONE |
-	    OPEN_TREE_CLOEXEC);
+	int home_fd = open_tree(t->root, setting_home(p) + 1,
+	    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	int r = -1;
 
 	if (home_fd == -1 || attach_private(t, l, "tmp") != 0 ||

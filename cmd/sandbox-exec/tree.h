@@ -30,8 +30,6 @@ struct tree_source {
 };
 
 struct tree {
-	struct tree_source sources[TREE_SOURCES_MAX];
-	size_t source_count;
 	int root; /* the new root's mount, a tmpfs */
 	dev_t private_dev;
 	struct idmount idmount;
@@ -41,6 +39,8 @@ struct tree {
 	bool no_idmap;      /* a path's owner could not be mapped */
 	bool refused;       /* the kernel does not let us mount as such */
 	bool cut;           /* not all repositories were looked for */
+	size_t source_count;
+	struct tree_source sources[TREE_SOURCES_MAX];
 };
 
 void tree_init(struct tree *t);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Calls of the API in an event loop: libcurl's multi interface on libev. */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "cmd/sandbox-worker/calls.h"

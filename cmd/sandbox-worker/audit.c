@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/io.h"
@@ -112,12 +111,13 @@ audit_write(struct audit *a, const struct audit_call *c)
 	return r;
 }
 
-/* Whether a sandbox's line is about something that it decided. */
+/* Whether a sandbox's line is about something that it decided, or what came of
+ * it. */
 static bool
 is_decision(struct jsonr v)
 {
 	static const char *const decisions[] = {
-		"net", "net-skipped", "protected", "kill"};
+		"net", "net-end", "net-skipped", "protected", "kill"};
 	static const char *const ours[] = {
 		"environment_id", "work_id", "session_id"};
 	struct jsonr event, member;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-worker/chooser.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,7 +16,6 @@
 #include "common/jsonr.h"
 #include "common/jsonw.h"
 #include "common/proc.h"
-#include "common/str.h"
 
 enum {
 	/* A program is escaped, at worst to six times its length. */

@@ -16,8 +16,6 @@
 
 enum {
 	CONTENT_MOUNTS_MAX = 8,           /* memory stores of a session */
-	CONTENT_SYNC_MS = 15000,          /* the vendor's default ... */
-	CONTENT_SYNC_MIN_MS = 5000,       /* ... and least */
 	CONTENT_FINISH_MS = 100000,       /* for content_finish, at most */
 	CONTENT_SESSION_MAX = 8 << 20,    /* bytes of a session's JSON */
 };

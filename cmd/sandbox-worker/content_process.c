@@ -16,7 +16,6 @@
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/memory_mount.h"
 #include "cmd/sandbox-worker/skill.h"
-#include "cmd/sandbox-worker/stop.h"
 #include "cmd/sandbox-worker/tree.h"
 #include "common/clock.h"
 #include "common/exit.h"

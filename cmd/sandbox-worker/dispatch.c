@@ -9,6 +9,7 @@
 #include "cmd/sandbox-worker/command.h"
 #include "cmd/sandbox-worker/judge.h"
 #include "cmd/sandbox-worker/log.h"
+#include "cmd/sandbox-worker/needs.h"
 #include "cmd/sandbox-worker/secret.h"
 #include "common/clock.h"
 #include "common/exit.h"
@@ -506,8 +507,9 @@ command_poll(int argc, char **argv)
 		    "$ANTHROPIC_ENVIRONMENT_KEY is required");
 		return opt_usage_error(&settings_poll, &e);
 	}
-	if (s.on_work == NULL && (judge_settings(&s, &e) != 0 ||
-	    judge_policy_file(&s, &e) != 0))
+	if (needs_check_polling(&s, &e) != 0 || (s.on_work == NULL &&
+	    (judge_settings(&s, &e) != 0 || needs_check_sessions(&s, &e) != 0
+	    || judge_sandbox(&s, &e) != 0)))
 		return opt_usage_error(&settings_poll, &e);
 	status = run(&s);
 	secret_wipe(s.key_text, sizeof s.key_text);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-worker/exchange.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "cmd/sandbox-worker/secret.h"
 #include "common/clock.h"

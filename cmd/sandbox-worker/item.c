@@ -5,8 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "cmd/sandbox-worker/audit_relay.h"
+#include "cmd/sandbox-worker/chooser.h"
 #include "cmd/sandbox-worker/log.h"
 #include "common/clock.h"
 #include "common/exit.h"

@@ -13,8 +13,6 @@
 
 #include "cmd/sandbox-worker/api.h"
 #include "cmd/sandbox-worker/audit.h"
-#include "cmd/sandbox-worker/audit_relay.h"
-#include "cmd/sandbox-worker/chooser.h"
 #include "cmd/sandbox-worker/content.h"
 #include "cmd/sandbox-worker/lease.h"
 #include "cmd/sandbox-worker/ledger.h"

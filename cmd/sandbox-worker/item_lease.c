@@ -2,7 +2,6 @@
 #include "cmd/sandbox-worker/item.h"
 #include "cmd/sandbox-worker/log.h"
 #include "common/clock.h"
-#include "common/str.h"
 
 static void
 set_timer(struct item *i, int64_t ms)

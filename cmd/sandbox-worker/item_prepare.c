@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What an item needs before its calls can run: the session, its skills and
  * memory stores, its policy, and its sandbox. */
+#include "cmd/sandbox-worker/audit_relay.h"
+#include "cmd/sandbox-worker/chooser.h"
 #include "cmd/sandbox-worker/item.h"
 
 #include "cmd/sandbox-worker/judge.h"

@@ -56,6 +56,7 @@ list_named(struct named_list *l, const struct settings *s)
 	add_named(l, "--metrics", s->metrics, false);
 	add_named(l, "--state", s->state, true);
 	add_named(l, "--outputs", s->outputs, true);
+	add_named(l, "--workspaces", s->workspaces, true);
 }
 
 /* The directory that path is in. */
@@ -148,9 +149,42 @@ is_reached(const struct named *n, const char *dir)
 	return realpath(n->path, real) != NULL && str_eq(real, dir);
 }
 
-/* Refuses a path that sessions may write. */
+/* A way to show something, by its key in a policy.  Of an overlay a session
+ * writes a copy. */
+struct grant {
+	const char *key;
+	bool is_written;
+};
+
+static const struct grant grants[] = {
+	{"rw", true}, {"ro", false}, {"overlay", false}, {NULL, false},
+};
+
+static const struct grant home_grant = {"home", false};
+
+/* Whether directories in memory are in the way where the root directory is
+ * shown as itself. */
+static bool
+is_hidden(const char *dir, const char *inside)
+{
+	return str_eq(inside, "/") && (str_is_within(dir, "/tmp") ||
+	    str_is_within(dir, "/dev/shm"));
+}
+
+/* Whether who is shown dir as inside sees what other sessions have in n. */
+static bool
+is_seen(const struct named *n, const char *dir, const char *inside)
+{
+	char real[PATH_MAX];
+
+	return n->is_dir && realpath(n->path, real) != NULL &&
+	    str_is_within(real, dir) && !is_hidden(real, inside);
+}
+
+/* Refuses to show path as inside when there is what sessions must not have. */
 static int
-judge_grant(const struct settings *s, const char *path, struct error *e)
+judge_grant(const struct settings *s, const struct grant *g, const char *path,
+    const char *inside, struct error *e)
 {
 	char real[PATH_MAX];
 	struct named_list l;
@@ -158,12 +192,31 @@ judge_grant(const struct settings *s, const char *path, struct error *e)
 	if (realpath(path, real) == NULL)
 		return 0;
 	list_named(&l, s);
-	for (size_t i = 0; i < l.count; i++)
-		if (is_reached(&l.at[i], real))
-			return error_set(e, "rw %s: sessions could write "
-			    "where %s %s lies", path, l.at[i].option,
+	for (size_t i = 0; i < l.count; i++) {
+		if (g->is_written && is_reached(&l.at[i], real))
+			return error_set(e, "%s %s: sessions could write "
+			    "where %s %s lies", g->key, path, l.at[i].option,
 			    l.at[i].path);
+		if (!g->is_written && is_seen(&l.at[i], real, inside))
+			return error_set(e, "%s %s: sessions could read what "
+			    "others have in %s %s", g->key, path,
+			    l.at[i].option, l.at[i].path);
+	}
 	return 0;
+}
+
+/* The home directory, of which a policy says how it is shown. */
+static int
+judge_home(const struct settings *s, struct jsonr policy, struct error *e)
+{
+	const char *home = getenv("HOME");
+	struct jsonr v;
+
+	if (jsonr_get(policy, "home", &v, e) == -1)
+		return -1;
+	if (!jsonr_eq_str(v, "real") || home == NULL)
+		return 0;
+	return judge_grant(s, &home_grant, home, home, e);
 }
 
 /* ---- a policy of a program ---- */
@@ -171,11 +224,13 @@ judge_grant(const struct settings *s, const char *path, struct error *e)
 /* "HOST", "HOST:INSIDE" or "~/HOST".  Others are for sandbox-exec to
  * refuse. */
 static int
-judge_entry(const struct settings *s, struct jsonr v, struct error *e)
+judge_entry(const struct settings *s, const struct grant *g, struct jsonr v,
+    struct error *e)
 {
 	char text[2 * PATH_MAX], path[2 * PATH_MAX];
-	const char *home = getenv("HOME");
+	const char *home = getenv("HOME"), *inside = path;
 	struct buf b;
+	char *colon;
 	int r;
 
 	buf_init(&b, sizeof text - 1);
@@ -183,35 +238,51 @@ judge_entry(const struct settings *s, struct jsonr v, struct error *e)
 	    ? str_from_bytes(text, sizeof text, buf_bytes(&b)) : -1;
 	buf_reset(&b);
 	if (r != 0)
-		return error_set(e, "rw: not a list of paths");
-	text[strcspn(text, ":")] = '\0';
+		return error_set(e, "%s: not a list of paths", g->key);
+	colon = strchr(text, ':');
+	if (colon != NULL) {
+		*colon = '\0';
+		inside = colon + 1;
+	}
 	if (str_starts(text, "~/") && home != NULL)
 		r = str_format(path, sizeof path, "%s%s", home, text + 1);
 	else
 		r = str_format(path, sizeof path, "%s", text);
-	return r == 0 ? judge_grant(s, path, e)
-	    : error_set(e, "rw: a path is too long");
+	return r == 0 ? judge_grant(s, g, path, inside, e)
+	    : error_set(e, "%s: a path is too long", g->key);
+}
+
+static int
+judge_list(const struct settings *s, const struct grant *g,
+    struct jsonr policy, struct error *e)
+{
+	struct jsonr list, entry;
+	struct jsonr_iter i;
+
+	if (jsonr_get(policy, g->key, &list, e) == -1)
+		return -1;
+	if (list.kind == JSONR_STRING)
+		return judge_entry(s, g, list, e);
+	if (list.kind != JSONR_ARRAY)
+		return 0;
+	jsonr_iter_init(&i, list);
+	while (jsonr_next(&i, NULL, &entry))
+		if (judge_entry(s, g, entry, e) != 0)
+			return -1;
+	return 0;
 }
 
 int
 judge_policy(const struct settings *s, struct bytes policy, struct error *e)
 {
-	struct jsonr v, list, entry;
-	struct jsonr_iter i;
+	struct jsonr v;
+	int r = jsonr_parse_object(policy, &v, e);
 
-	if (jsonr_parse_object(policy, &v, e) != 0 ||
-	    jsonr_get(v, "rw", &list, e) == -1)
-		return error_prefix(e, "the policy");
-	if (list.kind == JSONR_STRING)
-		return judge_entry(s, list, e) == 0 ? 0
-		    : error_prefix(e, "the policy");
-	if (list.kind != JSONR_ARRAY)
-		return 0;
-	jsonr_iter_init(&i, list);
-	while (jsonr_next(&i, NULL, &entry))
-		if (judge_entry(s, entry, e) != 0)
-			return error_prefix(e, "the policy");
-	return 0;
+	for (const struct grant *g = grants; r == 0 && g->key != NULL; g++)
+		r = judge_list(s, g, v, e);
+	if (r == 0)
+		r = judge_home(s, v, e);
+	return r == 0 ? 0 : error_prefix(e, "the policy");
 }
 
 /* ---- a policy file ---- */
@@ -281,18 +352,42 @@ take_complaint(struct bytes in, const char *policy, struct error *e)
 	error_set(e, "%s", from);
 }
 
-/* Has the policy explained; workdir: what to replace its own by, "--workdir"
- * and a path, or NULL.  Returns 0, or -1 with a text. */
+/* The words of a call of sandbox-exec. */
+struct words {
+	char program[PATH_MAX];
+	const char *argv[2 * OPT_LIST_MAX + 8];
+};
+
+static void
+fill_words(struct words *w, const struct settings *s, bool require,
+    bool replace_workdir)
+{
+	size_t n = 0;
+
+	w->argv[n++] = sandbox_command_find(s, w->program);
+	if (s->policy != NULL) {
+		w->argv[n++] = "--policy";
+		w->argv[n++] = s->policy;
+	}
+	w->argv[n++] = "--explain";
+	w->argv[n++] = "--json";
+	if (replace_workdir) {
+		w->argv[n++] = "--workdir";
+		w->argv[n++] = "/";
+	}
+	for (size_t i = 0; require && i < s->require.count; i++) {
+		w->argv[n++] = "--require";
+		w->argv[n++] = s->require.at[i];
+	}
+	w->argv[n] = NULL;
+}
+
+/* Has a sandbox explained.  Returns 0, or -1 with a text. */
 static int
-explain(const struct settings *s, const char *const workdir[2],
+run_explain(const struct settings *s, const struct words *w,
     struct buf *answer, struct error *e)
 {
-	char program[PATH_MAX];
-	const char *const argv[] = {sandbox_command_find(s, program),
-		"--policy", s->policy, "--explain", "--json",
-		workdir != NULL ? workdir[0] : NULL,
-		workdir != NULL ? workdir[1] : NULL, NULL};
-	struct proc_command c = {.argv = argv, .envp = environ,
+	struct proc_command c = {.argv = w->argv, .envp = environ,
 		.fds = {-1, -1, -1, -1}, .death_signal = SIGKILL};
 	int out[2] = {-1, -1}, err[2] = {-1, -1}, r = -1;
 	struct buf complaint;
@@ -311,12 +406,28 @@ explain(const struct settings *s, const char *const workdir[2],
 	if (pid != -1) {
 		r = take_output(pid, out[0], err[0], answer, &complaint);
 		if (r != EXIT_OK)
-			take_complaint(buf_bytes(&complaint), s->policy, e);
+			take_complaint(buf_bytes(&complaint), s->policy != NULL
+			    ? s->policy : "", e);
 	}
 	io_close(&out[0]);
 	io_close(&err[0]);
 	buf_reset(&complaint);
 	return r == EXIT_OK ? 0 : -1;
+}
+
+static int
+judge_path(const struct settings *s, struct jsonr path, struct error *e)
+{
+	char access[16], host[PATH_MAX], inside[PATH_MAX];
+	const struct grant *g = grants;
+
+	if (jsonr_get_str(path, "access", access, sizeof access, e) != 1 ||
+	    jsonr_get_str(path, "inside", inside, sizeof inside, e) != 1 ||
+	    jsonr_get_str(path, "host", host, sizeof host, e) < 0)
+		return error_set(e, "sandbox-exec shows something unknown");
+	while (g->key != NULL && !str_eq(access, g->key))
+		g++;
+	return g->key == NULL ? 0 : judge_grant(s, g, host, inside, e);
 }
 
 static int
@@ -332,40 +443,45 @@ judge_explained(const struct settings *s, struct bytes answer,
 	    list.kind != JSONR_ARRAY)
 		return error_set(e, "sandbox-exec does not say what it shows");
 	jsonr_iter_init(&i, list);
-	while (jsonr_next(&i, NULL, &entry)) {
-		char access[16], host[PATH_MAX];
-
-		if (jsonr_get_str(entry, "access", access, sizeof access,
-		    e) != 1 || jsonr_get_str(entry, "host", host,
-		    sizeof host, e) < 0)
-			return error_set(e, "sandbox-exec shows something "
-			    "unknown");
-		if (str_eq(access, "rw") && judge_grant(s, host, e) != 0)
+	while (jsonr_next(&i, NULL, &entry))
+		if (judge_path(s, entry, e) != 0)
 			return -1;
-	}
 	return 0;
+}
+
+static int
+explain(const struct settings *s, bool require, struct error *e)
+{
+	struct buf answer;
+	struct words w;
+	int r;
+
+	buf_init(&answer, JUDGE_ANSWER_MAX);
+	/* The policy's working directory may be one that only sessions have;
+	 * but what is fixed cannot be replaced. */
+	fill_words(&w, s, require, true);
+	r = run_explain(s, &w, &answer, e);
+	if (r != 0 && s->policy != NULL) {
+		buf_clear(&answer);
+		fill_words(&w, s, require, false);
+		r = run_explain(s, &w, &answer, e);
+	}
+	if (r == 0)
+		r = judge_explained(s, buf_bytes(&answer), e);
+	buf_reset(&answer);
+	if (r != 0 && s->policy != NULL)
+		error_prefix(e, "--policy %s", s->policy);
+	return r;
 }
 
 int
 judge_policy_file(const struct settings *s, struct error *e)
 {
-	static const char *const root[] = {"--workdir", "/"};
-	struct buf answer;
-	int r;
+	return s->policy == NULL ? 0 : explain(s, false, e);
+}
 
-	if (s->policy == NULL)
-		return 0;
-	buf_init(&answer, JUDGE_ANSWER_MAX);
-	/* Its working directory may be one that only sessions have; but what
-	 * is fixed cannot be replaced. */
-	if (explain(s, root, &answer, e) != 0) {
-		buf_clear(&answer);
-		r = explain(s, NULL, &answer, e);
-	} else {
-		r = 0;
-	}
-	if (r == 0)
-		r = judge_explained(s, buf_bytes(&answer), e);
-	buf_reset(&answer);
-	return r == 0 ? 0 : error_prefix(e, "--policy %s", s->policy);
+int
+judge_sandbox(const struct settings *s, struct error *e)
+{
+	return explain(s, true, e);
 }

@@ -20,6 +20,10 @@ int judge_settings(const struct settings *s, struct error *e);
  * Blocks while that program explains it.  Returns 0 or -1 with a text. */
 int judge_policy_file(const struct settings *s, struct error *e);
 
+/* The same, and refuses what --require names and is not enforced here, and a
+ * sandbox-exec that cannot be run. */
+int judge_sandbox(const struct settings *s, struct error *e);
+
 /* Refuses a policy of --policy-jq, a JSON object, with which it is so.
  * Returns 0 or -1 with a text. */
 int judge_policy(const struct settings *s, struct bytes policy,

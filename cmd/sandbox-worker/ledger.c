@@ -338,7 +338,6 @@ remember_in_pass(struct ledger *l, struct ledger_call *c, struct error *e)
 void
 ledger_begin_pass(struct ledger *l)
 {
-	l->passing = true;
 	l->pass_count = 0;
 	l->pass_idle = false;
 	l->pass_ended = false;
@@ -469,7 +468,6 @@ ledger_end_pass(struct ledger *l, bool whole, int64_t now_ms)
 {
 	struct ledger_call *next;
 
-	l->passing = false;
 	if (!l->live_since || whole)
 		l->stale = !whole;
 	release_threads(l, now_ms);

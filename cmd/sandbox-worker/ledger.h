@@ -59,7 +59,7 @@ struct ledger {
 	/* The pass over the history. */
 	struct ledger_call **pass;
 	size_t pass_count, pass_size;
-	bool passing, pass_idle, pass_ended, live_since;
+	bool pass_idle, pass_ended, live_since;
 	/* The idle clock. */
 	bool armed, armed_by_pass, stale;
 	int64_t since_ms;        /* armed, and nothing to wait for */

@@ -8,7 +8,6 @@
 #include "cmd/sandbox-worker/command.h"
 #include "cmd/sandbox-worker/content.h"
 #include "cmd/sandbox-worker/hook.h"
-#include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/settings.h"
 #include "cmd/sandbox-worker/unpacker.h"
 #include "common/exit.h"

@@ -87,12 +87,6 @@ memory_files_remove_all(struct memory_files *f, struct error *e)
 	return 0;
 }
 
-void
-memory_files_close(struct memory_files *f)
-{
-	io_close(&f->root_fd);
-}
-
 static bool
 is_gone(const struct memory_files *f)
 {

@@ -28,7 +28,6 @@ int memory_files_open(struct memory_files *f, int parent_fd, const char *name,
 
 /* Takes the folder and all in it away. */
 int memory_files_remove_all(struct memory_files *f, struct error *e);
-void memory_files_close(struct memory_files *f);
 
 /* Sets local and blocked of every path in l, and adds paths that are new.
  * Returns what the folder looks like; *ret_cut: not everything was looked

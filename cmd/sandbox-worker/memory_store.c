@@ -507,8 +507,8 @@ list(struct memory_stores *stores, bool full, const struct pass *p)
 	struct calls_work w = {
 		.user = &l, .deadline_ms = p->deadline_ms,
 		.stop_fd = p->stop_fd, .next = list_next, .done = list_done,
-		/* Pages with all the content are large. */
-		.at_once = full ? 1 : stores->count,
+		.at_once = full && stores->count > MEMORY_PAGES_AT_ONCE
+		    ? MEMORY_PAGES_AT_ONCE : stores->count,
 	};
 
 	for (size_t i = 0; i < stores->count; i++) {

@@ -15,6 +15,8 @@
 enum {
 	MEMORY_STORE_NAME_CAP = 256,
 	MEMORY_PAGES_MAX = 512,    /* of one listing */
+	/* Pages with all the content, of one store each: they are large. */
+	MEMORY_PAGES_AT_ONCE = 4,
 	/* Calls at once for each store, as the vendor's worker has them. */
 	MEMORY_PULLS_AT_ONCE = 16,
 	MEMORY_PUSHES_AT_ONCE = 32,

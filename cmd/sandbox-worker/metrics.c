@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-worker/metrics.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/jsonr.h"
@@ -143,8 +143,8 @@ format_gauge(struct buf *out, const char *name, const char *help,
 	    name, help, name, name, value);
 }
 
-int
-metrics_format(const struct metrics *m, struct buf *out)
+static int
+format_all(const struct metrics *m, struct buf *out)
 {
 	int r = 0;
 
@@ -184,7 +184,7 @@ metrics_write(struct metrics *m, struct error *e)
 	if (fd == -1)
 		return error_errno(e, "%s", dir);
 	buf_init(&text, METRICS_MAX);
-	if (metrics_format(m, &text) != 0)
+	if (format_all(m, &text) != 0)
 		error_set(e, "%s: out of memory", m->path);
 	else
 		r = io_replace_file(fd, slash == NULL ? m->path : slash + 1,

@@ -4,9 +4,8 @@
 #ifndef ADIT_METRICS_H
 #define ADIT_METRICS_H
 
-#include <ev.h>
 
-#include "common/buf.h"
+#include "common/bytes.h"
 #include "common/error.h"
 
 enum { METRICS_MAX = 65536, METRICS_TOOLS = 6 };
@@ -36,9 +35,6 @@ void metrics_progress(struct metrics *m);
 
 /* Counts an event that a session's process reports; line is its JSON. */
 void metrics_take(struct metrics *m, struct bytes line);
-
-/* Writes the text.  Returns 0 or -1 with ENOBUFS or ENOMEM. */
-int metrics_format(const struct metrics *m, struct buf *out);
 
 /* Replaces the file if something has changed. */
 int metrics_write(struct metrics *m, struct error *e);

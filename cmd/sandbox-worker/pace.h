@@ -3,7 +3,6 @@
 #ifndef ADIT_PACE_H
 #define ADIT_PACE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/diag.h"

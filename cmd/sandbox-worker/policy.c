@@ -2,7 +2,6 @@
 #include "cmd/sandbox-worker/policy.h"
 
 #include "common/json.h"
-#include "common/str.h"
 
 /* Keeps the first message, which names the cause. */
 static void
@@ -72,22 +71,48 @@ take_value(jq_state *jq, struct buf *out, struct error *e)
 	return r;
 }
 
+/* Returns NULL with a text. */
+static jq_state *
+compile(const char *program, struct error *e)
+{
+	jq_state *jq = jq_init();
+
+	e->text[0] = '\0';
+	if (jq == NULL) {
+		error_set(e, "out of memory");
+		return NULL;
+	}
+	jq_set_error_cb(jq, take_message, e);
+	if (jq_compile(jq, program) != 0)
+		return jq;
+	if (e->text[0] == '\0')
+		error_set(e, "it does not compile");
+	jq_teardown(&jq);
+	return NULL;
+}
+
+int
+policy_check(const char *program, struct error *e)
+{
+	jq_state *jq = compile(program, e);
+
+	if (jq == NULL)
+		return -1;
+	jq_teardown(&jq);
+	return 0;
+}
+
 int
 policy_evaluate(const char *program, struct bytes session,
     const struct work *work, struct buf *out, struct error *e)
 {
-	jq_state *jq = jq_init();
+	jq_state *jq = compile(program, e);
 	jv input;
 	int r = -1;
 
-	e->text[0] = '\0';
 	if (jq == NULL)
-		return error_set(e, "out of memory");
-	jq_set_error_cb(jq, take_message, e);
-	if (jq_compile(jq, program) == 0) {
-		if (e->text[0] == '\0')
-			error_set(e, "it does not compile");
-	} else if (make_input(session, work, &input, e) == 0) {
+		return -1;
+	if (make_input(session, work, &input, e) == 0) {
 		jq_start(jq, input, 0);
 		r = take_value(jq, out, e);
 	}

@@ -7,6 +7,9 @@
 #include "cmd/sandbox-worker/work.h"
 #include "common/buf.h"
 
+/* Whether the program compiles.  Returns 0 or -1 with a text. */
+int policy_check(const char *program, struct error *e);
+
 /* Runs the program on {session, work, environment_id} and appends what it
  * gives, which must be one object.  Everything else is an error, so that no
  * session runs without the policy that was meant for it.  Returns 0 or -1 with

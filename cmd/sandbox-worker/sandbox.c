@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-worker/sandbox.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/exit.h"
 #include "common/hop.h"
-#include "common/io.h"
 #include "common/jsonr.h"
 #include "common/jsonw.h"
 #include "common/opt.h"

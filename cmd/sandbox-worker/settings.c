@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-worker/settings.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <strings.h>

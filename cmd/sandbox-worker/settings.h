@@ -41,7 +41,6 @@ struct settings {
 	int64_t max_idle_ms, sync_ms;
 	int memory_deletes;
 	char key_text[API_SECRET_MAX]; /* of key, key_file or key_fd */
-	int verbosity;                 /* of -v and -q, for children */
 };
 
 /* The defaults. */

@@ -3,12 +3,11 @@
 #ifndef ADIT_EDGE_H
 #define ADIT_EDGE_H
 
-#include "common/clienthello.h"
 #include "cmd/tunnel-edge/listener.h"
 #include "cmd/tunnel-edge/table.h"
+#include "common/clienthello.h"
 #include "common/hop.h"
 #include "common/quiet.h"
-#include "common/tls.h"
 
 struct agent;
 struct status_reader;
@@ -24,6 +23,7 @@ enum edge_line {
 	LINE_AGENT_REFUSED,                  /* and code, see edge_line_of */
 	LINE_LINK_REFUSED = FRAME_DENIED + 1, /* the same */
 	LINE_AGENT_LEFT = 2 * LINE_LINK_REFUSED,
+	LINE_STRANGER,
 	LINE_ACCEPT_AGENTS,
 	LINE_ACCEPT_CONNECTORS,
 	LINE_ACCEPT_STATUS,
@@ -52,6 +52,8 @@ struct edge {
 	uint64_t last_link_id;
 
 	struct pacer logins;      /* of connectors, see link.c */
+	struct pacer known;       /* sources of valid logins */
+	int64_t strangers_ms;     /* of all others, see pacer_take_one */
 	struct quiet quiet;
 
 	size_t agent_count;       /* that have a stream */

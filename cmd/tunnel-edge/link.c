@@ -11,12 +11,22 @@
 #include "common/diag.h"
 #include "common/opt.h"
 #include "common/str.h"
+#include "common/tls.h"
 
 enum {
 	GREETING_MAX = 256,  /* connectors that are not let in yet */
+	STRANGERS_BURST = 512,
+	STRANGERS_EVERY_MS = 10,
+	KNOWN_MS = 24 * 3600 * 1000, /* since the last link */
 	AUTH_GRACE_MS = 2000, /* from HELLO to AUTH, which follows it */
 	EXPIRY_STEP_S = 3600, /* clocks may be set: look again */
 	EXPIRY_NOTICE_S = 30, /* a connector may get a new token meanwhile */
+};
+
+/* Of all sources together of which no valid login is known: what their
+ * handshakes cost is a twentieth of a processor. */
+static const struct pacer_shape strangers_shape = {
+	STRANGERS_BURST, STRANGERS_EVERY_MS,
 };
 
 static int64_t
@@ -83,14 +93,22 @@ tunnel_remove(struct link *l)
 	l->tunnel = NULL;
 }
 
+static void
+remember(struct link *l)
+{
+	pacer_remember(&l->edge->known, l->source, 0, clock_ms() + KNOWN_MS);
+}
+
 /* Takes l out of what it counts for, before it goes. */
 static void
 set_closed(struct link *l)
 {
-	if (is_up(l))
+	if (is_up(l)) {
 		tunnel_remove(l);
-	else if (l->state != LINK_CLOSED)
+		remember(l);
+	} else if (l->state != LINK_CLOSED) {
 		l->edge->greeting_count--;
+	}
 	l->state = LINK_CLOSED;
 	ev_timer_stop(l->edge->ev, &l->deadline);
 }
@@ -352,6 +370,15 @@ admit(struct link *l, struct tunnel *t, int64_t expires)
 	let_in(l, t, expires);
 }
 
+/* What l tried does not count. */
+static void
+give_back(struct link *l)
+{
+	pacer_give(&l->edge->logins, l->source, 0);
+	if (!l->is_known)
+		l->edge->strangers_ms -= STRANGERS_EVERY_MS;
+}
+
 /* Lets l in if its credential opens a tunnel.  Returns false, and what it is
  * instead, if not. */
 static bool
@@ -364,7 +391,8 @@ try_credential(struct link *l, enum table_verdict *ret)
 	    now_seconds(), &t, &expires);
 	if (*ret != TABLE_VALID)
 		return false;
-	pacer_give(&l->edge->logins, l->source, 0);
+	give_back(l);
+	remember(l);
 	admit(l, t, expires);
 	return true;
 }
@@ -561,7 +589,7 @@ on_handshake(struct ev_loop *ev, ev_io *w, int revents)
 
 	(void)revents;
 	if (is_probe(l))
-		pacer_give(&l->edge->logins, l->source, 0);
+		give_back(l);
 	r = tls_handshake(l->tls, &e);
 	events = r == 0 && tls_wants_write(l->tls) ? EV_WRITE : EV_READ;
 	if (r == 0 && events != w->events) {
@@ -582,14 +610,16 @@ on_handshake(struct ev_loop *ev, ev_io *w, int revents)
 	drop_handshake(l);
 }
 
-/* Makes room by dropping the connector that has dawdled longest. */
+/* Makes room by dropping the connector that has dawdled longest, one that is
+ * not known if there is any. */
 static void
 drop_oldest_greeting(struct edge *e)
 {
 	struct link *oldest = NULL;
 
 	for (struct link *l = e->links; l != NULL; l = l->next) {
-		if (l->state == LINK_HANDSHAKE || l->state == LINK_GREETING)
+		if ((l->state == LINK_HANDSHAKE || l->state == LINK_GREETING)
+		    && (oldest == NULL || oldest->is_known || !l->is_known))
 			oldest = l;
 	}
 	if (oldest != NULL)
@@ -597,24 +627,43 @@ drop_oldest_greeting(struct edge *e)
 		    "too many connectors that are not let in yet");
 }
 
+/* Says that a connection is closed before there was any work with it. */
+static void
+log_turned_away(struct edge *e, const struct sock_addr *peer, unsigned line,
+    enum frame_blame blame, const char *why)
+{
+	char text[SOCK_TEXT_MAX];
+
+	if (edge_says(e, line, pacer_source(peer)))
+		diag_notice("link refused: peer=%s instance='' code=%s "
+		    "blame=%s text=%s", sock_format(&peer->any, text),
+		    frame_code_name(FRAME_LIMIT),
+		    frame_blame_name((uint8_t)blame), why);
+}
+
 /* Whether peer may try.  A try is paid for before there is any work with it,
  * TLS above all, and so also while others of the same source go on; it is
- * given back to those whose credential is valid.  Only its own source's failures shut
- * a connector out. */
+ * given back to those whose credential is valid.  A source of valid logins is
+ * shut out by its own failures only; others, when all of them together fail
+ * too often. */
 static bool
 may_try(struct edge *e, const struct sock_addr *peer)
 {
 	uint64_t source = pacer_source(peer);
-	char text[SOCK_TEXT_MAX];
+	int64_t now = clock_ms();
 
-	if (pacer_take(&e->logins, source, 0, clock_ms()))
+	if (!pacer_take(&e->logins, source, 0, now)) {
+		log_turned_away(e, peer, edge_line_of(LINE_LINK_REFUSED,
+		    FRAME_LIMIT), BLAME_CONNECTOR,
+		    "too many failed logins from this address");
+		return false;
+	}
+	if (pacer_has(&e->known, source, 0, now) ||
+	    pacer_take_one(&e->strangers_ms, &strangers_shape, now))
 		return true;
-	if (edge_says(e, edge_line_of(LINE_LINK_REFUSED, FRAME_LIMIT), source))
-		diag_notice("link refused: peer=%s instance='' code=%s "
-		    "blame=%s text=too many failed logins from this address",
-		    sock_format(&peer->any, text),
-		    frame_code_name(FRAME_LIMIT),
-		    frame_blame_name(BLAME_CONNECTOR));
+	pacer_give(&e->logins, source, 0);
+	log_turned_away(e, peer, LINE_STRANGER, BLAME_EDGE,
+	    "too many failed logins");
 	return false;
 }
 
@@ -644,6 +693,7 @@ link_accept(void *edge, int fd, const struct sock_addr *peer)
 	l->edge = e;
 	l->id = ++e->last_link_id;
 	l->source = pacer_source(peer);
+	l->is_known = pacer_has(&e->known, l->source, 0, clock_ms());
 	sock_format(&peer->any, l->address);
 	edge_add(e, l);
 	ev_io_init(&l->io, on_handshake, fd, EV_READ);

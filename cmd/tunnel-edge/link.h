@@ -23,6 +23,7 @@ struct link {
 	ev_io io;
 	bool spoke;               /* something came from it */
 	uint64_t source;          /* see pacer.h */
+	bool is_known;            /* the source, when it came */
 	ev_timer deadline;        /* until it is up; then of its credential */
 	struct hop_peer peer;     /* its HELLO */
 	struct chan_limits limits;

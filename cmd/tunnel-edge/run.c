@@ -2,7 +2,6 @@
 /* tunnel-edge run: sets everything up that can fail, says that it is ready,
  * and serves until it is told to go away. */
 #include <assert.h>
-#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "common/io.h"
 #include "common/proc.h"
 #include "common/str.h"
+#include "common/tls.h"
 
 enum {
 	AGENTS_DEFAULT = 16384,
@@ -156,6 +156,7 @@ say_left_out(unsigned line, uint64_t n)
 {
 	static const char *const what[] = {
 		[LINE_AGENT_LEFT] = "agent left",
+		[LINE_STRANGER] = "link refused: too many failed logins",
 		[LINE_ACCEPT_AGENTS] = "agents: accept",
 		[LINE_ACCEPT_CONNECTORS] = "connectors: accept",
 		[LINE_ACCEPT_STATUS] = "status: accept",
@@ -352,6 +353,7 @@ serve(const struct edge_settings *s)
 	    .accepted = status_accept, .user = e};
 	quiet_init(&e->quiet, e->ev, say_left_out);
 	pacer_init(&e->logins, &login_shape);
+	pacer_init(&e->known, &login_shape);
 	buf_init(&e->open_json, FRAME_HELLO_MAX);
 	hop_loop_init(&e->hops, e->ev);
 	raise_files(s);

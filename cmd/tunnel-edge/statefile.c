@@ -3,7 +3,6 @@
  * may have edited, so every member is checked and an unknown one refused. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "cmd/tunnel-edge/state.h"

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "cmd/tunnel-edge/link.h"
-#include "common/diag.h"
 #include "common/io.h"
 #include "common/jsonw.h"
 

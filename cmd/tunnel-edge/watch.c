@@ -2,7 +2,6 @@
 #include "cmd/tunnel-edge/watch.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 

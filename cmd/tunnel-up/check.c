@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cmd/tunnel-up/connector.h"
 #include "common/diag.h"
 #include "common/exit.h"
 #include "common/jsonw.h"
-#include "connector.h"
 
 enum { LINE_CAP = 4096, US_PER_MS = 1000 };
 

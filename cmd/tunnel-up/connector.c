@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "connector.h"
+#include "cmd/tunnel-up/connector.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef TUNNEL_UP_CONNECTOR_H
 #define TUNNEL_UP_CONNECTOR_H
 
-#include "slot.h"
+#include "cmd/tunnel-up/slot.h"
 
 struct connector_settings {
 	const struct settings *settings;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "credentials.h"
+#include "cmd/tunnel-up/credentials.h"
 
-#include <errno.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 

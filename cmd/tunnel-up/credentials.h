@@ -8,8 +8,8 @@
 
 #include <sys/stat.h>
 
+#include "cmd/tunnel-up/settings.h"
 #include "common/tls.h"
-#include "settings.h"
 
 enum { CREDENTIALS_FILES = 3 };
 

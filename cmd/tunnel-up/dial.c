@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "dial.h"
+#include "cmd/tunnel-up/dial.h"
 
 #include <curl/curl.h>
 #include <errno.h>

@@ -7,8 +7,8 @@
 
 #include <ev.h>
 
-#include "failure.h"
-#include "proxy.h"
+#include "cmd/tunnel-up/failure.h"
+#include "cmd/tunnel-up/proxy.h"
 
 /* One per event loop. */
 struct dialer;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "failure.h"
+#include "cmd/tunnel-up/failure.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-#include "link.h"
+#include "cmd/tunnel-up/link.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd/tunnel-up/relay.h"
 #include "common/diag.h"
 #include "common/opt.h"
-#include "relay.h"
 
 /* ---- the end ---- */
 

@@ -4,9 +4,9 @@
 #ifndef TUNNEL_UP_LINK_H
 #define TUNNEL_UP_LINK_H
 
-#include "credentials.h"
-#include "dial.h"
-#include "local.h"
+#include "cmd/tunnel-up/credentials.h"
+#include "cmd/tunnel-up/dial.h"
+#include "cmd/tunnel-up/local.h"
 
 enum link_state {
 	LINK_DIALING,

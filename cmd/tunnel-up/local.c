@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-#include "local.h"
+#include "cmd/tunnel-up/local.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "cmd/tunnel-up/relay.h"
 #include "common/diag.h"
 #include "common/exit.h"
-#include "common/io.h"
 #include "common/opt.h"
 #include "common/proc.h"
 #include "common/sock.h"
-#include "relay.h"
 
 enum {
 	CHILD_RETRY_MIN_MS = 200,

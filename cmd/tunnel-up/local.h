@@ -5,8 +5,8 @@
 #ifndef TUNNEL_UP_LOCAL_H
 #define TUNNEL_UP_LOCAL_H
 
+#include "cmd/tunnel-up/retry.h"
 #include "common/hop.h"
-#include "retry.h"
 
 enum local_state {
 	LOCAL_WAITING,  /* for the next attempt */

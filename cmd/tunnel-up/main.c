@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "cmd/tunnel-up/connector.h"
 #include "common/diag.h"
 #include "common/exit.h"
-#include "connector.h"
 
 enum {
 	EDGES_MAX = 16,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "proxy.h"
+#include "cmd/tunnel-up/proxy.h"
 
 /* In the order of curl(1), section ENVIRONMENT. */
 static const char *const variables[] = {

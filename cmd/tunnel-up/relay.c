@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "relay.h"
+#include "cmd/tunnel-up/relay.h"
 
 #include <errno.h>
 #include <stdlib.h>

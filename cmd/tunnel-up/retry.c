@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "retry.h"
+#include "cmd/tunnel-up/retry.h"
 
 #include "common/diag.h"
 #include "common/str.h"

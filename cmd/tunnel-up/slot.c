@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "slot.h"
+#include "cmd/tunnel-up/slot.h"
 
 #include "common/diag.h"
 

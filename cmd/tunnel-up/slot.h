@@ -4,7 +4,7 @@
 #ifndef TUNNEL_UP_SLOT_H
 #define TUNNEL_UP_SLOT_H
 
-#include "link.h"
+#include "cmd/tunnel-up/link.h"
 #include "common/sock.h"
 
 enum slot_state {

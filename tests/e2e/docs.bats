@@ -184,3 +184,46 @@ readme_lines()
 		[[ $output == *"  $target "* ]]
 	done
 }
+
+# units: writes those of adit(7) to files of their names, with the programs
+# that are tested.
+units()
+{
+	local i=0 name names
+
+	mapfile -t names < <(grep -o 'adit-[a-z]*\.service' "$ROOT/man/adit.7")
+	awk -v dir="$T" '/^\.Bd/ {in_block = 1; next} /^\.Ed/ {in_block = 0}
+		in_block && /^\[Service\]/ {out = dir "/" ++n}
+		in_block && out {gsub(/\\e/, "\\"); print >out}
+		!in_block {out = ""}' "$ROOT/man/adit.7"
+	for name in "${names[@]}"; do
+		i=$((i + 1))
+		sed "s,/usr/local/bin,$BIN,; s/^User=.*/User=daemon/" "$T/$i" \
+			>"$T/$name"
+		UNITS+=("$T/$name")
+	done
+}
+
+@test "the units of adit(7) are valid, and so are their commands" {
+	local unit tool word
+	local -a command
+
+	units
+	eq "${#UNITS[@]}" 3
+	run_tool 0 systemd-analyze verify --man=no "${UNITS[@]}"
+	# Older ones do not know it yet.
+	eq "$(grep -v "'DelegateSubgroup' in section" <<<"$output$stderr")" ""
+	for unit in "${UNITS[@]}"; do
+		read -r -d '' -a command < <(
+			sed -n '/^ExecStart=/,/[^\\]$/p' "$unit" |
+				sed 's/^ExecStart=//; s/\\$//') || true
+		tool=${command[0]##*/}
+		[[ ${command[1]} == --* ]] || tool+=" ${command[1]}"
+		for word in "${command[@]}"; do
+			[[ $word != -- ]] || break
+			[[ $word != --* ]] ||
+				grep -q -- "^. ${word#--}\$" <(help_options $tool) ||
+				{ echo "$tool: $word"; false; }
+		done
+	done
+}

@@ -644,6 +644,32 @@ refused_proc()
 	each refused_proc
 }
 
+# Ids of a namespace are written to /proc.
+runs_without_proc()
+{
+	local own=("${AS[@]}") flags how
+
+	for how in 'mount -t tmpfs none' 'mount -o remount,bind,ro'; do
+		how+=' /proc && exec "$@"'
+		for flags in -m -Urm; do
+			if [[ $flags == -Urm ]]; then
+				AS=("${own[@]}" unshare -Urm sh -c "$how" -)
+			elif ((EUID == 0)); then
+				AS=(unshare -m sh -c "$how" - "${own[@]}")
+			else
+				continue
+			fi
+			sx 3 -- sh -c 'echo ran; exit 3'
+			eq "$output" ran
+			[[ $stderr == *'warning: namespaces: user namespace: '* ]]
+		done
+	done
+}
+
+@test "without a /proc to write to the lower tier remains" {
+	each runs_without_proc
+}
+
 kills_in_lower_tier()
 {
 	local name=sxl-$BASHPID

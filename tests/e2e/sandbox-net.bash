@@ -136,6 +136,13 @@ decisions()
 		"$T/audit" | sed 's/}$//'
 }
 
+# ends prints how much each connection has moved, in the order of their ends.
+ends()
+{
+	jq -r 'select(.event == "net-end" and .duration_ms >= 0) |
+		"\(.host):\(.port) \(.sent) \(.received)"' "$T/audit"
+}
+
 # world_lines REGEX, dns_lines REGEX: how many such lines there are so far.
 world_lines() { grep -Ec -- "$1" "$LAB/world.out" || true; }
 dns_lines() { grep -Ec -- "$1" "$LAB/dns.out" || true; }

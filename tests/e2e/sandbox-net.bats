@@ -380,6 +380,8 @@ said() { (($(world_lines "$1") >= ${2-1})); }
 	echo >"$T/wait"
 	wait_exit run
 	eq "$(uniq -c "$T/run.out" | xargs)" '2 same'
+	eq "$(ends)" 'good.example:5433 30000020 33554432
+good.example:5433 30000019 33554432'
 }
 
 @test "what a command sent before it ended arrives" {
@@ -394,6 +396,21 @@ said() { (($(world_lines "$1") >= ${2-1})); }
 			"echo send 0 short-$n >/dev/tcp/good.example/5433"
 		wait_until said "^over short-$n 0 end\$"
 	done
+	eq "$(ends | sort | uniq -c | xargs)" \
+		'3 good.example:5433 15 0 3 good.example:5433 30000014 0'
+}
+
+@test "a connection that is refused has no end" {
+	sx 22 --allow good.example -- curl -sSf http://other.example/
+	[[ $(decisions) == *'"verdict":"deny"'* ]]
+	eq "$(ends)" ''
+}
+
+@test "what is open at the end of the command is counted too" {
+	sx 0 --allow tcp:good.example:5433 -- bash -c "$ASK"'
+		ask send 16 counted
+		head -c 1048576 <&3 | cmp <(numbers 1 | head -c 1048576) -'
+	[[ $(ends) == "good.example:5433 16 "[1-9]* ]]
 }
 
 @test "a server that breaks off is no end of file" {
@@ -518,7 +535,7 @@ start_sandbox()
 		(.verdict // "")' "$T/small/audit"
 	lab umount "$T/small"
 	eq "$(sort -u <<<"$output" | sed '/^torn/d' | tr '\n' ,)" \
-		'end ,net allow,net-skipped ,start ,'
+		'end ,net allow,net-end ,net-skipped ,start ,'
 	(($(grep -c '^torn' <<<"$output") <= 1))
 	eq "$(world_lines 'url=/last')" "$(world_lines 'url=/first')"
 }

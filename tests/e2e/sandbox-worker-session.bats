@@ -132,8 +132,53 @@ command may change: $T/at" --policy "$f"
 	refuses "--policy $f: 1:1: 'unknown': unknown key" --policy "$f"
 	# A copy may be written; a working directory may be the session's.
 	echo "{overlay: $T/state, workdir: /workspace/none}" >"$f"
-	work 0 --policy "$f" --state "$T/state" --audit "$T/state/audit"
+	work 0 --policy "$f" --audit "$T/state/audit"
 	eq "$(results)" '[false,"ran"]'
+}
+
+@test "no policy shows a session what others have" {
+	local f=$T/at/policy.yaml dir
+
+	session '"echo ran"'
+	mkdir -p "$T/at" "$T/home/all" "$T/home/state" "$T/out"
+	for dir in state all; do
+		for key in ro overlay; do
+			echo "$key: ['$T/home:/h']" >"$f"
+			refuses "--policy $f: $key $T/home: sessions could \
+read what others have in --${dir/all/workspaces} $T/home/$dir" --policy "$f" \
+				"--${dir/all/workspaces}" "$T/home/$dir"
+		done
+	done
+	echo "home: real" >"$f"
+	HOME=$T/home refuses "--policy $f: ro $T/home: sessions could read \
+what others have in --state $T/home/state" --policy "$f" \
+		--state "$T/home/state"
+	echo "ro: $T/out" >"$f"
+	refuses "--policy $f: ro $T/out: sessions could read what others have \
+in --outputs $T/out" --policy "$f" --outputs "$T/out"
+	echo "rw: $T/home" >"$f"
+	refuses "--policy $f: rw $T/home: sessions could write where \
+--workspaces $T/home/all lies" --policy "$f" --workspaces "$T/home/all"
+	# The state of others is not in the /tmp of a sandbox.
+	echo "ro: /" >"$f"
+	work 0 --policy "$f" --state /tmp
+	eq "$(results)" '[false,"ran"]'
+}
+
+@test "no program shows a session what others have" {
+	REPEAT=2 session '"echo ran"'
+	mkdir "$T/all"
+	echo "if .work.id == \"work_1\" then {ro: \"$T/all/\"}
+	else {home: \"real\"} end" >"$T/choose.jq"
+	HOME=$T/all work 0 --policy-jq "$T/choose.jq" --workspaces "$T/all"
+	eq "$(results)" ""
+	[[ $stderr == *"
+sandbox-worker: the policy: ro $T/all/: sessions could read what others have in \
+--workspaces $T/all work=work_1 session=sesn_1
+"*"
+sandbox-worker: the policy: home $T/all: sessions could read what others have in \
+--workspaces $T/all work=work_2 session=sesn_1
+"* ]]
 }
 
 @test "no program lets a session write state or audit" {
@@ -176,7 +221,7 @@ $T/state lies work=work_1 session=sesn_1"* ]]
 @test "no session runs when its policy cannot be chosen or enforced" {
 	local program
 
-	for program in 'error("no")' 'null' '{' '{}, {}' '{unknown: 1}' \
+	for program in 'error("no")' 'null' '{}, {}' '{unknown: 1}' \
 		'{rw: "/nowhere/at/all"}' '{rw: 7}'; do
 		session '"echo ran"'
 		echo "$program" >"$T/choose.jq"
@@ -188,13 +233,31 @@ $T/state lies work=work_1 session=sesn_1"* ]]
 		stop service
 		rm -r "$T/requests" "$T/work"
 	done
-	session '"echo ran"'
-	work 0 --require no-such-promise
-	eq "$(results)" ""
-	eq "$(stopped)" 1
 }
 
-@test "an item fails where the host cannot give what --require names" {
+@test "no item is taken when what the options name cannot be used" {
+	local option
+
+	session '"echo ran"'
+	echo "no certificate" >"$T/file"
+	for option in "workdir $T/none" "workspaces $T/none" "outputs $T/file" \
+		"state $T/none" "policy-jq $T/none" "audit $T/none/audit" \
+		"metrics $T/none/metrics" "ca $T/none" "ca $T/file"; do
+		# shellcheck disable=SC2086 # an option and its value
+		work 2 --$option
+		[[ ${stderr_lines[0]} == "sandbox-worker: --${option/ /: }: "* ]]
+		eq "${#stderr_lines[@]}" 2
+	done
+	echo 'nothing(1)' >"$T/file"
+	refuses "--policy-jq: $T/file: jq: error: nothing/1 is not defined at \
+<top-level>, line 1:" --policy-jq "$T/file"
+	refuses "$T/none: No such file or directory" --sandbox-exec "$T/none"
+	refuses "--require: 'no-such-promise': not namespaces, net, limits, \
+landlock, seccomp or full" --require no-such-promise
+	[[ ! -e $T/requests ]]
+}
+
+@test "nothing begins where the host cannot give what --require names" {
 	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
 		"$ROOT/tests/fakes/refuse-namespaces.c" -lseccomp
 	session '"echo ran"'
@@ -203,7 +266,12 @@ $T/state lies work=work_1 session=sesn_1"* ]]
 	exec "$T/refuse" "$BIN/sandbox-exec" "\$@"
 	END
 	chmod +x "$T/exec"
-	work 0 --sandbox-exec "$T/exec" --require namespaces
+	work 2 --sandbox-exec "$T/exec" --require namespaces
+	[[ $stderr == *"namespaces are required: "* ]]
+	[[ ! -e $T/requests ]]
+	# A policy that is chosen later may ask for more.
+	echo '{require: ["namespaces"]}' >"$T/choose.jq"
+	work 0 --sandbox-exec "$T/exec" --policy-jq "$T/choose.jq"
 	eq "$(results)" ""
 	eq "$(stopped)" 1
 	[[ $stderr == *"namespaces are required: "* ]]

@@ -583,6 +583,35 @@ streams()
 	echoes
 }
 
+@test "failed logins from everywhere are paced, known sources are let in" {
+	start_edge
+	start_link a
+	# Of each source too few to be refused for themselves.
+	start_bg flood node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$CONNECTORS" spread=250 count=2500 \
+		hex=474554202f20485454502f312e310d0a end=none
+	wait_line edge "link refused: peer=127\\.1\\.[0-9.:]+ instance='' code=limit blame=edge text=too many failed logins"
+	start_link b instance=b
+	wait_event b '.event == "up"'
+	wait_until closed flood 2000
+	start_link c from=127.0.0.2
+	wait_event c '.event == "up"'
+	echoes
+}
+
+@test "connectors that are not known give way before those that are" {
+	start_edge --hello-timeout 20s
+	start_link a
+	start_bg known node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$CONNECTORS" hex=16 count=20 end=none
+	wait_until tries 20
+	start_bg idle node "$FAKES/fake-agent.mjs" \
+		connect="127.0.0.1:$CONNECTORS" hex=16 count=300 spread=20 \
+		end=none
+	wait_until closed idle 64
+	[[ ! -s $T/known.out ]]
+}
+
 # closed NAME N: at least so many of a fake agent's connections.
 closed()
 {

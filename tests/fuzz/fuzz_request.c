@@ -6,6 +6,7 @@
 #include "cmd/sandbox-exec/bashcall.h"
 #include "cmd/sandbox-exec/commands.h"
 #include "cmd/sandbox-exec/request.h"
+#include "common/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,9 +4,9 @@
 #include "cmd/mcp-proxy/config.h"
 #include "cmd/mcp-proxy/duration.h"
 #include "cmd/mcp-proxy/origin.h"
-#include "common/yamldoc.h"
 #include "common/buf.h"
 #include "common/diag.h"
+#include "common/yamldoc.h"
 #include "tests/unit/test.h"
 
 #define HOUR_MS INT64_C(3600000)

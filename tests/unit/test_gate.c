@@ -257,11 +257,10 @@ decide(const char *host, uint16_t port, const struct gate_fakes *fakes)
 static void
 test_fakes(void)
 {
-	struct gate_fakes f;
+	static struct gate_fakes f;
 	uint8_t v4[4], v6[16], mapped[16] = {[10] = 0xff, 0xff};
 	char name[32];
 
-	gate_fakes_init(&f);
 	for (int i = 0; i < GATE_FAKES_MAX; i++) {
 		snprintf(name, sizeof name, "n%d.example", i);
 		if (gate_fake_assign(&f, name, v4, v6) != 0)
@@ -278,16 +277,14 @@ test_fakes(void)
 	ok(gate_fake_name(&f, mapped) == NULL, "198.18.0.0 is nobody's");
 	be32_put(mapped + 12, 0xc6120000 + GATE_FAKES_MAX + 1);
 	ok(gate_fake_name(&f, mapped) == NULL, "nor what was not given out");
-	gate_fakes_done(&f);
 }
 
 static void
 test_decide(void)
 {
-	struct gate_fakes f;
+	static struct gate_fakes f;
 	uint8_t v4[4], v6[16];
 
-	gate_fakes_init(&f);
 	add_allow("good.example");
 	add_allow("*.good.example:8443");
 	add_allow("10.1.2.0/24:5432");
@@ -309,7 +306,6 @@ test_decide(void)
 	ok(gate_target_is_known("good.example", &policy), "known to DNS");
 	ok(gate_target_is_known("x.good.example", &policy), "below too");
 	ok(!gate_target_is_known("example", &policy), "not above");
-	gate_fakes_done(&f);
 }
 
 static size_t

@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
+#include "common/acl.h"
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/exit.h"
@@ -64,6 +66,71 @@ test_files(void)
 	close(dir_fd);
 	eq_int(io_read_file("/no/such", &b, &e), -1, "a file that is not");
 	eq_str(e.text, "/no/such: No such file or directory", "is named");
+}
+
+enum { USER_OBJ = 1, USER, GROUP_OBJ = 4, GROUP = 8, MASK = 16, OTHER = 32 };
+enum { ACL_LEN = 4 + 5 * 8 };
+
+/* An access list: the owner's, another's of this kind, and the rest. */
+static struct bytes
+make_acl(uint8_t tag, uint32_t id, uint8_t permissions, uint8_t group,
+    uint8_t mask)
+{
+	static uint8_t acl[ACL_LEN];
+	const uint8_t made[sizeof acl] = {2, 0, 0, 0,
+		USER_OBJ, 0, 6, 0, 0xff, 0xff, 0xff, 0xff,
+		tag, 0, permissions, 0, (uint8_t)id, (uint8_t)(id >> 8),
+		(uint8_t)(id >> 16), (uint8_t)(id >> 24),
+		GROUP_OBJ, 0, group, 0, 0xff, 0xff, 0xff, 0xff,
+		MASK, 0, mask, 0, 0xff, 0xff, 0xff, 0xff,
+		OTHER, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
+
+	memcpy(acl, made, sizeof acl);
+	return bytes_of(acl, sizeof acl);
+}
+
+/* Whether the secret can be read when its file has this list. */
+static int
+read_with(struct bytes acl)
+{
+	char out[SECRET_CAP];
+	struct error e;
+
+	put_file("s", bytes_cstr("hunter2"), 0600);
+	eq_int(setxattr(path, ACL_ATTRIBUTE, acl.ptr, acl.len, 0), 0,
+	    "the list is set");
+	return io_read_secret_file(path, out, &e);
+}
+
+static void
+test_access_lists(void)
+{
+	enum { STRANGER = 4242 };
+	uint8_t other[ACL_LEN];
+	struct bytes good;
+
+	eq_int(read_with(make_acl(USER, geteuid(), 4, 0, 4)), 0,
+	    "a list with the caller");
+	eq_int(read_with(make_acl(USER, STRANGER, 4, 0, 4)), -1,
+	    "one with somebody else");
+	eq_int(read_with(make_acl(USER, STRANGER, 4, 0, 0)), 0,
+	    "whom the mask keeps out");
+	eq_int(read_with(make_acl(USER, STRANGER, 0, 0, 4)), 0,
+	    "or who may do nothing");
+	eq_int(read_with(make_acl(USER, geteuid(), 4, 4, 4)), -1,
+	    "the group");
+	ok(!acl_is_private(make_acl(GROUP, STRANGER, 2, 0, 6), STRANGER),
+	    "another group");
+	good = make_acl(USER, STRANGER, 4, 0, 4);
+	ok(acl_is_private(good, STRANGER) && !acl_is_private(good, 1),
+	    "who is meant is whoever asks");
+	for (size_t n = 0; n < good.len; n++)
+		ok(!acl_is_private(bytes_of(good.ptr, n), STRANGER) ||
+		    (n >= 4 && n % 8 == 4), "a list cut at %zu", n);
+	memcpy(other, good.ptr, sizeof other);
+	other[0] = 3;
+	ok(!acl_is_private(bytes_of(other, sizeof other), STRANGER),
+	    "another version");
 }
 
 static void
@@ -430,6 +497,7 @@ main(void)
 		return 1;
 	test_files();
 	test_secrets();
+	test_access_lists();
 	test_ready();
 	test_flags();
 	test_proc();

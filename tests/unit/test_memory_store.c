@@ -724,36 +724,40 @@ test_cut_off(void)
 	close_store();
 }
 
-/* Both have their time: the calls of one do not wait for the other's. */
+/* Each has its time: the calls of one do not wait for another's. */
 static void
-test_two_stores(void)
+test_several_stores(void)
 {
-	static struct memory_store two[2];
+	static struct memory_store all[8];
 	struct memory_stores s = {
-		.at = two, .count = 2, .calls = stores.calls, .stop_fd = -1};
+		.at = all, .count = 8, .calls = stores.calls, .stop_fd = -1};
 
-	memset(two, 0, sizeof two);
-	for (int i = 0; i < 2; i++) {
-		str_format(two[i].id, sizeof two[i].id, "memstore_%d", i);
-		str_format(two[i].folder, sizeof two[i].folder, "%d", i);
+	memset(all, 0, sizeof all);
+	for (int i = 0; i < 8; i++) {
+		str_format(all[i].id, sizeof all[i].id, "memstore_%d", i);
+		str_format(all[i].folder, sizeof all[i].folder, "%d", i);
 	}
 	keep("/a", "x");
-	eq_int(memory_stores_open(&s, parent_fd, &why), 0, "two are opened");
+	fake_running_max = 0;
+	eq_int(memory_stores_open(&s, parent_fd, &why), 0, "all are opened");
+	eq_int(fake_running_max, MEMORY_PAGES_AT_ONCE, "several at once");
+	for (int i = 0; i < 8; i++)
+		eq_int(all[i].list.count, 1, "store %d has its memory", i);
 	fake_running_max = 0;
 	fake_story();
 	memory_stores_sync(&s, false, clock_ms() + 60000);
-	eq_int(fake_running_max, 2, "and listed at once");
+	eq_int(fake_running_max, 8, "and listed at once");
 	fake_story();
 	raw = "none";
 	memory_stores_sync(&s, false, clock_ms() + 60000);
-	ok(!two[0].active && two[1].active, "each is synced or not");
+	ok(!all[0].active && all[7].active, "each is synced or not");
 	memory_stores_close(&s);
 	raw = "none";
-	s.count = 2;
+	s.count = 8;
 	eq_int(memory_stores_open(&s, parent_fd, &why), -1,
-	    "one that fails fails both");
+	    "one that fails fails all");
 	ok(faccessat(parent_fd, "0", F_OK, 0) != 0 &&
-	    faccessat(parent_fd, "1", F_OK, 0) != 0, "no folder stays");
+	    faccessat(parent_fd, "7", F_OK, 0) != 0, "no folder stays");
 	kept[0].there = false;
 	kept_count = 0;
 	fake_story();
@@ -801,7 +805,7 @@ main(void)
 	test_large_folder();
 	test_at_once();
 	test_cut_off();
-	test_two_stores();
+	test_several_stores();
 	test_deadline();
 	calls_free(stores.calls);
 	eq_int(test_open_fds(), fds, "every descriptor is closed");

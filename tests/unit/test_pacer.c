@@ -91,6 +91,24 @@ test_many(void)
 }
 
 static void
+test_remember(void)
+{
+	pacer_init(&pacer, &shape);
+	ok(!pacer_has(&pacer, 1, 0, START_MS), "nobody is remembered");
+	pacer_remember(&pacer, 1, 0, START_MS + 10);
+	ok(pacer_has(&pacer, 1, 0, START_MS + 9), "until the time that was "
+	    "given");
+	ok(!pacer_has(&pacer, 1, 0, START_MS + 10), "not longer");
+	ok(!pacer_has(&pacer, 2, 0, START_MS) &&
+	    !pacer_has(&pacer, 1, 1, START_MS), "nor others");
+	pacer_remember(&pacer, 1, 0, START_MS + 20);
+	ok(pacer_has(&pacer, 1, 0, START_MS + 10), "once more");
+	for (uint64_t s = 2; s < 8 * PACER_SETS * PACER_WAYS; s++)
+		pacer_remember(&pacer, s, 0, START_MS + 19);
+	ok(pacer_has(&pacer, 1, 0, START_MS), "the longest stays");
+}
+
+static void
 on_say(unsigned kind, uint64_t left_out)
 {
 	said_kind = kind;
@@ -153,6 +171,7 @@ main(void)
 	test_sources();
 	test_take();
 	test_many();
+	test_remember();
 	test_quiet();
 	return test_done();
 }

@@ -497,6 +497,7 @@ static void
 test_audit_copy(void)
 {
 	ok(is_copied("{\"event\":\"net\",\"verdict\":\"deny\"}") &&
+	    is_copied("{\"event\":\"net-end\",\"sent\":1}") &&
 	    is_copied("{\"event\":\"kill\"}") &&
 	    is_copied("{\"event\":\"end\",\"limits_hit\":[\"mem\"]}"),
 	    "what a sandbox decides is copied");

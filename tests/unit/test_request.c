@@ -4,6 +4,7 @@
 #include "cmd/sandbox-exec/commands.h"
 #include "cmd/sandbox-exec/request.h"
 #include "cmd/sandbox-exec/toolwire.h"
+#include "common/frame.h"
 #include "tests/unit/test.h"
 
 static void
