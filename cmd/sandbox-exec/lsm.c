@@ -26,14 +26,17 @@ int
 lsm_open_scratch(char path[static LSM_SCRATCH_MAX], uid_t uid, gid_t gid,
     struct error *e)
 {
+	mode_t old = umask(0); /* mkdtemp(3) heeds it */
+	char *made;
+
 	str_format(path, LSM_SCRATCH_MAX, "/tmp/sandbox-exec.XXXXXX");
-	if (mkdtemp(path) == NULL) {
+	made = mkdtemp(path);
+	umask(old);
+	if (made == NULL) {
 		path[0] = '\0';
 		return error_errno(e, "/tmp/sandbox-exec.XXXXXX");
 	}
-	/* mkdtemp(3) heeds the caller's umask. */
-	if (chmod(path, 0700) != 0 || (geteuid() == 0 &&
-	    chown(path, uid, gid) != 0))
+	if (geteuid() == 0 && chown(path, uid, gid) != 0)
 		return error_errno(e, "%s", path);
 	return 0;
 }
