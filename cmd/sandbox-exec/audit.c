@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/audit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "cmd/sandbox-exec/path.h"
 #include "common/clock.h"
+#include "common/diag.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -36,6 +38,7 @@ audit_open(struct audit *a, const char *path, const struct policy *p,
 	uint8_t id[ID_BYTES];
 
 	a->fd = -1;
+	a->torn = a->failed = false;
 	if (path == NULL)
 		return 0;
 	a->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
@@ -67,6 +70,30 @@ audit_begin(struct audit *a, const char *event)
 	jsonw_key_str(&a->w, "event", event);
 }
 
+/* What is left of a line that had no room must not become the beginning of
+ * the next one. */
+static int
+write_line(struct audit *a)
+{
+	struct bytes line = buf_bytes(&a->line);
+	ssize_t n;
+
+	if (a->torn && io_write_all(a->fd, bytes_cstr("\n")) != 0)
+		return -1;
+	a->torn = false;
+	do {
+		n = write(a->fd, line.ptr, line.len);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1 && errno != EAGAIN)
+		return -1;
+	if (n > 0)
+		line = bytes_after(line, (size_t)n);
+	if (line.len == 0 || io_write_all(a->fd, line) == 0)
+		return 0;
+	a->torn = n > 0;
+	return -1;
+}
+
 int
 audit_end(struct audit *a)
 {
@@ -75,7 +102,12 @@ audit_end(struct audit *a)
 	jsonw_close(&a->w, '}');
 	if (!jsonw_ok(&a->w) || buf_add_str(&a->line, "\n") != 0)
 		return -1;
-	return io_write_all(a->fd, buf_bytes(&a->line));
+	if (write_line(a) == 0)
+		return 0;
+	if (!a->failed)
+		diag_warning("audit: %s: lines are missing", strerror(errno));
+	a->failed = true;
+	return -1;
 }
 
 void

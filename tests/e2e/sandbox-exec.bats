@@ -435,6 +435,8 @@ records_audit()
 	eq "$(stat -c %a "$W/audit")" 600
 	sx 125 --audit "$W/audit" --rw "$W" -- true
 	one_error 'the command can write'
+	sx 0 --audit /dev/full -- true
+	one_error 'warning: audit: No space left on device: lines are missing'
 }
 
 @test "--audit appends lines to a file that the command cannot reach" {
@@ -786,4 +788,26 @@ copies_in_lower_tier()
 
 @test "without namespaces files can be copied and changed as they are" {
 	each copies_in_lower_tier
+}
+
+whatever_umask()
+{
+	local mask
+	local own=("${AS[@]}")
+
+	for mask in 0777 0177 0000; do
+		AS=("${own[@]}" sh -c "umask $mask; exec \"\$@\"" -)
+		sx 0 --tmpfs /x -- sh -c 'umask && cd / &&
+			ls -d / /tmp /x /usr "$HOME" >/dev/null &&
+			echo >/tmp/a && echo >/x/a && echo >~/a'
+		eq "$output" "$mask"
+		AS+=("$SX_DIR/refuse")
+		sx 0 -q -- sh -c 'umask && echo >~/a && ls ~'
+		eq "$output" "$mask"$'\n'a
+	done
+	AS=("${own[@]}")
+}
+
+@test "the caller's umask is the command's, and not the sandbox's" {
+	each whatever_umask
 }
