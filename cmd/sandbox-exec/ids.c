@@ -42,13 +42,13 @@ ids_map(struct ids inside, struct ids host)
 	/* A change of ids takes our own /proc files from us. */
 	r = (int)-raw_call(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (r == 0)
-		r = raw_write_file("/proc/self/setgroups", deny,
+		r = raw_write_file(AT_FDCWD, "/proc/self/setgroups", deny,
 		    sizeof deny - 1);
 	if (r == 0)
-		r = raw_write_file("/proc/self/gid_map", map, (size_t)snprintf(
+		r = raw_write_file(AT_FDCWD, "/proc/self/gid_map", map, (size_t)snprintf(
 		    map, sizeof map, "%u %u 1\n", inside.gid, host.gid));
 	if (r == 0)
-		r = raw_write_file("/proc/self/uid_map", map, (size_t)snprintf(
+		r = raw_write_file(AT_FDCWD, "/proc/self/uid_map", map, (size_t)snprintf(
 		    map, sizeof map, "%u %u 1\n", inside.uid, host.uid));
 	return r;
 }

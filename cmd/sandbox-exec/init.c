@@ -58,6 +58,7 @@ init_prepare(struct init_start *s, bool is_command, bool own_network)
 		.own_network = own_network,
 		.capabilities = payload_capabilities(),
 		.supervisor_fd = -1,
+		.sysctl_fd = -1,
 		.error.code = EXIT_SANDBOX,
 		.running = 1,
 	};
@@ -68,6 +69,7 @@ init_close(struct init_start *s)
 {
 	io_close(&s->landlock.fd);
 	io_close(&s->supervisor_fd);
+	io_close(&s->sysctl_fd);
 }
 
 static void
@@ -99,7 +101,7 @@ begin(struct init_start *s)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (catch_children() != 0 || builder_start(s) != 0)
 		return -1;
-	userns_limit();
+	s->sysctl_fd = userns_open();
 	s->network_number = (int)-raw_call(SYS_unshare, INIT_NAMESPACES |
 	    (s->own_network ? CLONE_NEWNET : 0), 0, 0, 0, 0);
 	latch_open(&s->network);
@@ -200,25 +202,34 @@ watch(const struct init_args *a, pid_t payload)
 	}
 }
 
-/* Keeps the control channel, the lock on a network that was made before, and
- * nothing else: a pipe of the caller's that we held would never end for its
- * reader.  What is ours is closed first: the supervisor may have the same
- * descriptors. */
+/* What init keeps; KEPT_NETNS is a lock on a network that was made before. */
+enum { KEPT_CONTROL, KEPT_NETNS, KEPT_SYSCTL, KEPT_COUNT };
+
+static int
+keep(int fd, int at)
+{
+	if (fd != -1 && (fd == at || dup2(fd, at) == at))
+		return at;
+	close_range((unsigned)at, (unsigned)at, 0);
+	return -1;
+}
+
+/* A pipe of the caller's that we held would never end for its reader.  Of the
+ * table of descriptors that may be the supervisor's too we leave what it
+ * closes itself. */
 static void
-let_go(struct init_start *s)
+let_go(struct init_start *s, int *sysctl_fd)
 {
 	struct init_args *a = s->args;
-	int fd = a->control_fd, lock_fd = a->policy->netns_fd;
 
-	init_close(s);
 	tree_done(a->tree);
 	/* Closes none; unshare(2) is refused more often. */
 	if (close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE) != 0)
 		fail_errno(a, STAGE_POLICY, "descriptors");
-	if (fd != 0 && dup2(fd, 0) == 0)
-		a->control_fd = 0;
-	close_range(lock_fd != -1 && dup2(lock_fd, 1) == 1 ? 2 : 1, ~0U, 0);
-	payload_drop_capabilities();
+	a->control_fd = keep(a->control_fd, KEPT_CONTROL);
+	keep(a->policy->netns_fd, KEPT_NETNS);
+	*sysctl_fd = keep(s->sysctl_fd, KEPT_SYSCTL);
+	close_range(KEPT_COUNT, ~0U, 0);
 }
 
 /* What has not taken the policy has touched nothing: the supervisor, which may
@@ -252,8 +263,10 @@ finish_full(struct init_start *s)
 	if (s->owner.map && ids_become(s->owner.inside) != 0)
 		fail_errno(s->args, STAGE_NAMESPACES, "ids");
 	send_listeners(s->args);
-	if (!s->is_command)
+	if (!s->is_command) {
 		payload_bound_capabilities(s->capabilities);
+		userns_limit(&s->sysctl_fd);
+	}
 }
 
 /* From here on nothing of ours can be read or traced, and the supervisor's
@@ -293,6 +306,7 @@ go_on(struct init_start *s)
 	struct error e = {.code = EXIT_SANDBOX};
 	struct init_message m;
 	struct init_args *a;
+	int sysctl_fd;
 	sigset_t child;
 	pid_t payload;
 
@@ -309,8 +323,10 @@ go_on(struct init_start *s)
 	if (payload == -1)
 		fail(a, STAGE_POLICY, errno, &e);
 	format_ready(a, &s->landlock, &m);
-	let_go(s);
+	let_go(s, &sysctl_fd);
 	channel_send(a->control_fd, &m, -1);
+	userns_limit(&sysctl_fd);
+	payload_drop_capabilities();
 	watch(a, payload);
 }
 

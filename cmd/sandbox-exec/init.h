@@ -114,6 +114,7 @@ struct init_start {
 	bool early;            /* args come with the policy */
 	struct latch policy;
 	int supervisor_fd;     /* a pidfd, or -1 */
+	int sysctl_fd;         /* see userns.h; or -1 */
 	struct latch network;  /* init is in the other namespaces, or cannot */
 	int network_number;    /* 0, or why not */
 	int loopback_number;   /* the same of its loopback */

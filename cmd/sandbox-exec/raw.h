@@ -45,12 +45,12 @@ raw_call(long number, long a, long b, long c, long d, long e)
 #error "how this processor is asked for a system call"
 #endif
 
-/* Writes all of text to a small file of /proc.  Returns 0, or a positive
- * error number. */
+/* Writes all of text to a small file of /proc; path is relative to dir_fd.
+ * Returns 0, or a positive error number. */
 static inline int
-raw_write_file(const char *path, const char *text, size_t len)
+raw_write_file(int dir_fd, const char *path, const char *text, size_t len)
 {
-	long fd = raw_call(SYS_openat, AT_FDCWD, (long)(uintptr_t)path,
+	long fd = raw_call(SYS_openat, dir_fd, (long)(uintptr_t)path,
 	    O_WRONLY | O_CLOEXEC, 0, 0);
 	long n;
 

@@ -10,9 +10,13 @@ enum {
 };
 
 /* In init, in its user namespace and before the host's /proc is out of reach:
- * lets it make no user namespace, should the seccomp filter not see how, and
- * only so many inotify instances.  A host whose settings are not to be
+ * opens what the limits are set by.  Returns it, or -1; errno stays. */
+int userns_open(void);
+
+/* Lets the namespace make no user namespace, should the seccomp filter not see
+ * how, and only so many inotify instances; closes *fd.  It takes a while and
+ * the payload need not wait for it.  A host whose settings are not to be
  * written has the first wall only.  errno stays. */
-void userns_limit(void);
+void userns_limit(int *fd);
 
 #endif
