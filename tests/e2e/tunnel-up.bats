@@ -428,6 +428,44 @@ failures()
 	agent_close
 }
 
+# drains COUNT: the edge drains so many links, each after the next is up.
+drains()
+{
+	local i n
+
+	n=$(grep -c '"event":"up"' "$T/edge.out")
+	for ((i = 1; i <= $1; i++)); do
+		${2:+"$2"}
+		order goaway draining
+		wait_until edge_event up $((n + i))
+	done
+}
+
+hold_stream()
+{
+	agent_open
+	agent_says hello
+}
+
+has_fds_at_most()
+{
+	(($(fd_count up) <= $1))
+}
+
+@test "an edge that drains for ever holds no more than eight old links" {
+	local before
+
+	start_edge
+	start_up "${PROXY_CHILD[@]}"
+	before=$(fd_count up)
+	drains 12
+	wait_until has_fds_at_most $((before + 1))
+	drains 12 hold_stream
+	wait_until has_fds_at_most $((before + 8))
+	agent_says 'still here'
+	wait_until echo_works
+}
+
 @test "each edge given has its link; one that is away stops none" {
 	start_edge
 	start_up --edge 127.0.0.1:1 --edge "localhost:$LINK" "${PROXY_CHILD[@]}"
