@@ -200,6 +200,21 @@ usage_error()
 	wait_line up 'link up:'
 }
 
+@test "a CA file is looked at although the token cannot be read" {
+	cp -p "$T/token" "$T/copy"
+	cp "$BATS_FILE_TMPDIR/foreign/ca.pem" "$T/ca.pem"
+	start_edge token="$T/copy"
+	start_bg up "$BIN/tunnel-up" --edge "127.0.0.1:$LINK" \
+		--ca "$T/ca.pem" --token-file "$T/token" \
+		--backoff-min 10ms --backoff-max 50ms "${PROXY_CHILD[@]}"
+	wait_line up 'TLS handshake: .*certificate.*, retrying'
+	rm "$T/token"
+	wait_line up 'warning: .*token: No such file.*, going on with'
+	cp "$C/ca.pem" "$T/ca.new"
+	mv "$T/ca.new" "$T/ca.pem"
+	wait_line up 'link up:'
+}
+
 # ---- check ----
 
 @test "--check prints one line of JSON and needs no local side" {
