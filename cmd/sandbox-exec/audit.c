@@ -36,6 +36,7 @@ audit_open(struct audit *a, const char *path, const struct policy *p,
 	uint8_t id[ID_BYTES];
 
 	a->fd = -1;
+	a->torn = false;
 	if (path == NULL)
 		return 0;
 	a->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
@@ -75,7 +76,7 @@ audit_end(struct audit *a)
 	jsonw_close(&a->w, '}');
 	if (!jsonw_ok(&a->w) || buf_add_str(&a->line, "\n") != 0)
 		return -1;
-	return io_write_all(a->fd, buf_bytes(&a->line));
+	return io_append_line(a->fd, &a->torn, buf_bytes(&a->line));
 }
 
 void

@@ -9,6 +9,7 @@
 
 struct audit {
 	int fd; /* -1: nobody wants to know; every call is then a no-op */
+	bool torn; /* the last line is not whole */
 	struct buf line;
 	struct jsonw w;
 	char id[17]; /* of this run, in every line */
