@@ -327,6 +327,32 @@ has_requests()
 		"$T/metrics"
 }
 
+count_warnings()
+{
+	grep -c 'warning: .*/metrics' "$T/worker.err"
+}
+
+@test "metrics that cannot be written are told once, until they can" {
+	local polls
+
+	service 'json(res, null);'
+	key_file
+	mkdir "$T/metrics"
+	start_bg worker "$BIN/sandbox-worker" poll --environment-id env_1 \
+		--environment-key-file "$T/key" --base-url "$URL" \
+		--metrics "$T/metrics/m"
+	wait_file "$T/metrics/m"
+	mv "$T/metrics" "$T/away"
+	wait_line worker 'warning: .*/metrics'
+	polls=$(wc -l <"$T/requests")
+	wait_until has_requests $((polls + 4))
+	eq "$(count_warnings)" 1
+	mkdir "$T/metrics"
+	wait_file "$T/metrics/m"
+	rm -r "$T/metrics"
+	wait_until eval '(($(count_warnings) == 2))'
+}
+
 @test "headers of the operator go with every call" {
 	service 'if (req.headers["x-team"] === "blue") json(res, null);
 		else json(res, {}, 401);'
