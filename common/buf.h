@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A growable byte buffer with a cap that is given at its birth: bytes go in
  * at the end and out at the front.  It owns its memory and releases it when
- * it is emptied with buf_reset or buf_done. */
+ * it is emptied with buf_reset. */
 #ifndef ADIT_BUF_H
 #define ADIT_BUF_H
 

@@ -16,6 +16,7 @@ diag_init(const char *program)
 {
 	diag_program = program;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 void

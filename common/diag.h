@@ -16,7 +16,8 @@ enum diag_level {
 	DIAG_DEBUG,  /* -vv */
 };
 
-/* Sets the program's name, kept by reference.  Also ignores SIGPIPE. */
+/* Sets the program's name, kept by reference.  Also ignores SIGPIPE
+ * and SIGXFSZ: the write says what they would. */
 void diag_init(const char *program);
 void diag_set_level(enum diag_level max);
 bool diag_shows(enum diag_level level);

@@ -36,7 +36,7 @@ static const struct opt builtins[] = {
 	    "say more; twice for debugging"},
 	{'q', "quiet", NULL, OPT_FLAG, BUILTIN_QUIET, 0, 0, NULL,
 	    "say only errors"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 static void

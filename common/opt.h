@@ -32,7 +32,7 @@ struct opt_list {
 
 struct opt {
 	char letter;          /* 0: none */
-	const char *name;     /* without "--"; NULL ends the table */
+	const char *name;     /* without "--" */
 	const char *argument; /* metavariable, NULL for OPT_FLAG */
 	enum opt_kind kind;
 	size_t offset;        /* of the field in the settings */
@@ -40,6 +40,9 @@ struct opt {
 	const char *environment; /* variable that sets it, or NULL */
 	const char *help;        /* one line; the default in [brackets] */
 };
+
+/* The last row of a table. */
+#define OPT_END {0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL}
 
 struct opt_command {
 	const char *program;  /* "tunnel-edge" */

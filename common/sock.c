@@ -119,22 +119,42 @@ local_port(int fd)
 	    : a.v6.sin6_port);
 }
 
+/* An empty host is the address of all for IPv6. */
+static int
+parse_listen(const char *hostport, char host[static SOCK_HOST_MAX],
+    struct sock_addr *ret, struct error *e)
+{
+	uint16_t port;
+
+	if (sock_parse_hostport(hostport, 0, host, &port, e) != 0)
+		return -1;
+	if (sock_parse_ip(host[0] == '\0' ? "::" : host, port, ret) != 0)
+		return error_set(e, "%s: not a numeric address", hostport);
+	return 0;
+}
+
+int
+sock_check_listen(const char *hostport, struct error *e)
+{
+	char host[SOCK_HOST_MAX];
+	struct sock_addr a;
+
+	return parse_listen(hostport, host, &a, e);
+}
+
 int
 sock_listen_tcp(const char *hostport, uint16_t *ret_port, struct error *e)
 {
 	char host[SOCK_HOST_MAX];
 	struct sock_addr a;
-	uint16_t port;
 	int fd, on = 1, off = 0;
 
-	if (sock_parse_hostport(hostport, 0, host, &port, e) != 0)
+	if (parse_listen(hostport, host, &a, e) != 0)
 		return -1;
-	if (sock_parse_ip(host[0] == '\0' ? "::" : host, port, &a) != 0)
-		return error_set(e, "%s: not a numeric address", hostport);
 	fd = socket(a.any.sa_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1 && host[0] == '\0' && errno == EAFNOSUPPORT) {
-		sock_parse_ip("0.0.0.0", port, &a);
+		sock_parse_ip("0.0.0.0", be16toh(a.v6.sin6_port), &a);
 		fd = socket(AF_INET,
 		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	}

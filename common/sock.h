@@ -44,6 +44,9 @@ const char *sock_format(const struct sockaddr *a,
 int sock_listen_tcp(const char *hostport, uint16_t *ret_port,
     struct error *e);
 
+/* Whether hostport is of that form.  Returns 0, or -1 with a text. */
+int sock_check_listen(const char *hostport, struct error *e);
+
 /* Listens on a Unix socket with mode 0600, replacing a socket at path that
  * nobody listens on.  Returns the socket, or -1 with a text. */
 int sock_listen_unix(const char *path, struct error *e);

@@ -55,8 +55,12 @@ static const char *
 first_reason(char *out, size_t cap)
 {
 	unsigned long code = ERR_get_error();
-	const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
+	const char *reason = NULL;
 
+	if (ERR_SYSTEM_ERROR(code))
+		reason = strerror(ERR_GET_REASON(code));
+	else if (code != 0)
+		reason = ERR_reason_error_string(code);
 	snprintf(out, cap, "%s", reason != NULL ? reason : "TLS failed");
 	ERR_clear_error();
 	return out;

@@ -44,7 +44,7 @@ static const struct opt options[] = {
 	    "record a capture; - is stdout"},
 	{'x', "hex", NULL, OPT_FLAG, FIELD(hex), 0, 0, NULL,
 	    "text has the first bytes of each payload"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 static const struct opt_command command = {

@@ -172,7 +172,7 @@ void bridge_failed(struct bridge *b, const struct process *p);
 /* ---- sessions (session.c) ---- */
 
 /* Returns NULL when there are too many or memory is out.  It has no id that
- * anybody knows until session_announce. */
+ * anybody knows until the head of an answer tells it. */
 struct session *session_new(struct bridge *b);
 
 /* Ends it and what it owns; nothing is to be answered any more. */

@@ -29,45 +29,46 @@ struct settings {
 	const char *cert, *key, *ca;
 };
 
+#define FIELD(name) offsetof(struct settings, name)
+
 static const struct opt make_opts[] = {
-	{0, "dir", "DIR", OPT_STRING, offsetof(struct settings, dir), 0, 0,
-	    NULL, "where the files are or go; made if missing"},
-	{0, "domain", "DOMAIN", OPT_STRING, offsetof(struct settings, domain),
-	    0, 0, NULL, "make it for DOMAIN and *.DOMAIN"},
-	{0, "name", "NAME", OPT_LIST, offsetof(struct settings, names), 0, 0,
-	    NULL, "one more name or address; repeatable"},
-	{0, "days", "N", OPT_NUMBER, offsetof(struct settings, days), 1,
-	    CERT_DAYS_MAX, NULL, "validity of tls.crt [90]"},
-	{0, "ca-days", "N", OPT_NUMBER, offsetof(struct settings, ca_days), 1,
-	    CERT_DAYS_MAX, NULL, "validity of a new ca.crt [1826]"},
-	{0, "key", "KIND", OPT_STRING, offsetof(struct settings, key_kind), 0,
-	    0, NULL, "p256 or rsa4096 [p256]"},
-	{0, "force", NULL, OPT_FLAG, offsetof(struct settings, force), 0, 0,
-	    NULL, "replace tls.crt and tls.key"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	{0, "dir", "DIR", OPT_STRING, FIELD(dir), 0, 0, NULL,
+	    "where the files are or go; made if missing"},
+	{0, "domain", "DOMAIN", OPT_STRING, FIELD(domain), 0, 0, NULL,
+	    "make it for DOMAIN and *.DOMAIN"},
+	{0, "name", "NAME", OPT_LIST, FIELD(names), 0, 0, NULL,
+	    "one more name or address; repeatable"},
+	{0, "days", "N", OPT_NUMBER, FIELD(days), 1, CERT_DAYS_MAX, NULL,
+	    "validity of tls.crt [90]"},
+	{0, "ca-days", "N", OPT_NUMBER, FIELD(ca_days), 1, CERT_DAYS_MAX, NULL,
+	    "validity of a new ca.crt [1826]"},
+	{0, "key", "KIND", OPT_STRING, FIELD(key_kind), 0, 0, NULL,
+	    "p256 or rsa4096 [p256]"},
+	{0, "force", NULL, OPT_FLAG, FIELD(force), 0, 0, NULL,
+	    "replace tls.crt and tls.key"},
+	OPT_END,
 };
 
 static const struct opt renew_opts[] = {
-	{0, "dir", "DIR", OPT_STRING, offsetof(struct settings, dir), 0, 0,
-	    NULL, "where the files are"},
-	{0, "before", "DURATION", OPT_DURATION,
-	    offsetof(struct settings, before_ms), 0, CERT_DAYS_MAX * DAY_MS,
-	    NULL, "only if tls.crt ends within it [30d]"},
-	{0, "days", "N", OPT_NUMBER, offsetof(struct settings, days), 1,
-	    CERT_DAYS_MAX, NULL, "validity of the new tls.crt [90]"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	{0, "dir", "DIR", OPT_STRING, FIELD(dir), 0, 0, NULL,
+	    "where the files are"},
+	{0, "before", "DURATION", OPT_DURATION, FIELD(before_ms), 0,
+	    CERT_DAYS_MAX * DAY_MS, NULL, "only if tls.crt ends within it [30d]"},
+	{0, "days", "N", OPT_NUMBER, FIELD(days), 1, CERT_DAYS_MAX, NULL,
+	    "validity of the new tls.crt [90]"},
+	OPT_END,
 };
 
 static const struct opt check_opts[] = {
-	{0, "cert", "FILE", OPT_STRING, offsetof(struct settings, cert), 0, 0,
-	    NULL, "the server's certificate"},
-	{0, "key", "FILE", OPT_STRING, offsetof(struct settings, key), 0, 0,
-	    NULL, "its private key"},
-	{0, "ca", "FILE", OPT_STRING, offsetof(struct settings, ca), 0, 0,
-	    NULL, "the certificate of the CA"},
-	{0, "domain", "DOMAIN", OPT_STRING, offsetof(struct settings, domain),
-	    0, 0, NULL, "it must cover hosts of DOMAIN"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	{0, "cert", "FILE", OPT_STRING, FIELD(cert), 0, 0, NULL,
+	    "the server's certificate"},
+	{0, "key", "FILE", OPT_STRING, FIELD(key), 0, 0, NULL,
+	    "its private key"},
+	{0, "ca", "FILE", OPT_STRING, FIELD(ca), 0, 0, NULL,
+	    "the certificate of the CA"},
+	{0, "domain", "DOMAIN", OPT_STRING, FIELD(domain), 0, 0, NULL,
+	    "it must cover hosts of DOMAIN"},
+	OPT_END,
 };
 
 static const struct opt_command make_command = {

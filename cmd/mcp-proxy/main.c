@@ -14,6 +14,7 @@
 #include "common/io.h"
 #include "common/opt.h"
 #include "common/proc.h"
+#include "common/sock.h"
 #include "common/str.h"
 
 enum { FD_MAX = 1 << 20 };
@@ -39,7 +40,7 @@ static const struct opt options[] = {
 	    "write a line here when serving"},
 	{0, "stdio", NULL, OPT_FLAG, FIELD(stdio), 0, 0, NULL,
 	    "take frames on standard input and output"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 static const struct opt_command command = {
@@ -145,6 +146,8 @@ check_settings(const struct settings *s, struct error *e)
 		return error_set(e, "no --config");
 	if (s->stdio && s->listen != NULL)
 		return error_set(e, "--stdio and --listen exclude each other");
+	if (s->listen_tls != NULL && sock_check_listen(s->listen_tls, e) != 0)
+		return error_prefix(e, "--listen-tls");
 	if (s->ready_fd != -1 && fcntl((int)s->ready_fd, F_GETFD) == -1)
 		return error_errno(e, "--ready-fd: descriptor %lld",
 		    (long long)s->ready_fd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/audit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "cmd/sandbox-exec/path.h"
 #include "common/clock.h"
+#include "common/diag.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -36,7 +38,7 @@ audit_open(struct audit *a, const char *path, const struct policy *p,
 	uint8_t id[ID_BYTES];
 
 	a->fd = -1;
-	a->torn = false;
+	a->torn = a->failed = false;
 	if (path == NULL)
 		return 0;
 	a->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
@@ -76,7 +78,12 @@ audit_end(struct audit *a)
 	jsonw_close(&a->w, '}');
 	if (!jsonw_ok(&a->w) || buf_add_str(&a->line, "\n") != 0)
 		return -1;
-	return io_append_line(a->fd, &a->torn, buf_bytes(&a->line));
+	if (io_append_line(a->fd, &a->torn, buf_bytes(&a->line)) == 0)
+		return 0;
+	if (!a->failed)
+		diag_warning("audit: %s: lines are missing", strerror(errno));
+	a->failed = true;
+	return -1;
 }
 
 void

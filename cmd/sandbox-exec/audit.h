@@ -9,10 +9,11 @@
 
 struct audit {
 	int fd; /* -1: nobody wants to know; every call is then a no-op */
-	bool torn; /* the last line is not whole */
 	struct buf line;
 	struct jsonw w;
 	char id[17]; /* of this run, in every line */
+	bool torn;   /* the file ends with a part of a line */
+	bool failed; /* and somebody was told */
 };
 
 /* Opens path, or nothing for NULL.  Refuses a file that the payload could
@@ -24,7 +25,8 @@ int audit_open(struct audit *a, const char *path, const struct policy *p,
  * to a->w. */
 void audit_begin(struct audit *a, const char *event);
 
-/* Ends the line and writes it.  Returns 0, or -1 with errno. */
+/* Ends the line and writes it.  Returns 0, or -1 with errno, of which the
+ * first is told on standard error. */
 int audit_end(struct audit *a);
 
 void audit_close(struct audit *a);

@@ -457,6 +457,17 @@ cgroup_hit(const struct cgroups *g)
 }
 
 void
+cgroup_dismiss(struct cgroups *g)
+{
+	if (g->janitor > 0) {
+		kill(g->janitor, SIGKILL);
+		waitpid(g->janitor, NULL, 0);
+		g->janitor = 0;
+	}
+	io_close(&g->janitor_fd);
+}
+
+void
 cgroup_close(struct cgroups *g)
 {
 	if (g->v2_path != NULL)
@@ -472,10 +483,5 @@ cgroup_close(struct cgroups *g)
 	g->v2_limits = false;
 	io_close(&g->v2_procs_fd);
 	io_close(&g->v2_fd);
-	if (g->janitor > 0) {
-		kill(g->janitor, SIGKILL);
-		waitpid(g->janitor, NULL, 0);
-		g->janitor = 0;
-	}
-	io_close(&g->janitor_fd);
+	cgroup_dismiss(g);
 }

@@ -41,6 +41,9 @@ int cgroup_join(const struct cgroups *g, bool v2);
 /* Which limits were run into, as bits. */
 unsigned cgroup_hit(const struct cgroups *g);
 
+/* Ends the process that would do it after us, of which there may be one. */
+void cgroup_dismiss(struct cgroups *g);
+
 /* Removes them; what was inside is dead, or killed where version 2 is
  * held. */
 void cgroup_close(struct cgroups *g);

@@ -163,8 +163,10 @@ receive(struct confine *c, struct init_message *m, int *fd)
 	struct pollfd at[] = {{c->control_fd, POLLIN, 0}, {c->pidfd, POLLIN,
 		0}};
 
-	while (poll(at, 2, -1) == -1)
-		;
+	while (poll(at, 2, -1) == -1) {
+		if (errno != EINTR)
+			return false;
+	}
 	return at[0].revents != 0 && channel_receive(c->control_fd, m,
 	    fd) == 1;
 }
@@ -225,6 +227,10 @@ stop_init(struct confine *c)
 		while (waitpid(c->init_pid, NULL, 0) == -1 && errno == EINTR)
 			;
 		c->init_pid = -1;
+		if (c->adopts) {
+			cgroup_dismiss(&c->limits.cgroups);
+			lsm_kill_all();
+		}
 	}
 	if (c->pidfd > 0)
 		io_close(&c->pidfd);
@@ -380,6 +386,18 @@ open_as_root(struct init_args *a, struct confine *c, struct error *e)
 	return 0;
 }
 
+/* An init that is no PID 1 and is killed leaves all that it has to us, who kill
+ * all our children then: if there were some before, whose are they? */
+static void
+adopt(struct confine *c)
+{
+	siginfo_t info;
+
+	c->adopts = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) ==
+	    -1 && errno == ECHILD && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0,
+	    0) == 0;
+}
+
 /* What a tier needs of the host.  Returns 0, or -1 with a text. */
 static int
 open_tier(struct init_args *a, struct confine *c, struct error *e)
@@ -387,6 +405,8 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 	bool full = a->tier == CONFINE_FULL;
 	int r = 0;
 
+	if (!full)
+		adopt(c);
 	limits_open(&c->limits, a->policy, full);
 	degrade_limits(c);
 	if (!full && c->limits.cgroups.v2_fd == -1)

@@ -85,6 +85,7 @@ struct confine {
 	int pidfd;      /* of init; readable when everything is gone */
 	int control_fd; /* messages of init; see confine_receive */
 	bool shares_memory; /* init, with us */
+	bool adopts;    /* CONFINE_LSM: what init leaves is ours */
 	struct confine_listener listeners[CONFINE_LISTENERS_MAX];
 	size_t listener_count;
 	struct limits limits;

@@ -211,6 +211,7 @@ run_gate(const struct policy *p, const struct confine *c,
 	if (failed == 0) {
 		ev_run(g.ev, 0);
 		gate_client_stop(&g);
+		gate_log_skipped(&g);
 	}
 	_exit(EXIT_OK);
 }

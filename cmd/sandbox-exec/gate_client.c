@@ -24,7 +24,7 @@ gate_client_close(struct client *c)
 	gate_client_set_timer(c, GATE_LINGER_S);
 }
 
-void
+int
 gate_client_log(struct client *c, enum gate_outcome outcome, const char *text)
 {
 	char host[ALLOW_HOST_MAX + 1], address[SOCK_TEXT_MAX];
@@ -40,7 +40,7 @@ gate_client_log(struct client *c, enum gate_outcome outcome, const char *text)
 		.text = text,
 	};
 
-	gate_log(c->gate, &d);
+	return gate_log(c->gate, &d);
 }
 
 static void

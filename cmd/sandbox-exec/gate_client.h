@@ -80,7 +80,8 @@ void gate_client_set_timer(struct client *c, double seconds);
 
 /* Closes the server's side; the client's, when all for it is out. */
 void gate_client_close(struct client *c);
-void gate_client_log(struct client *c, enum gate_outcome outcome,
+/* As gate_log. */
+int gate_client_log(struct client *c, enum gate_outcome outcome,
     const char *text);
 
 /* Takes what the client asks for, in the protocol that its state says; what

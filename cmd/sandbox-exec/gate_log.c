@@ -12,6 +12,17 @@ static const char *const outcome_words[] = {
 	[GATE_FAILED] = "fail",
 };
 
+void
+gate_log_skipped(struct gate *g)
+{
+	if (g->audit_skipped == 0)
+		return;
+	audit_begin(g->audit, "net-skipped");
+	jsonw_key_int(&g->audit->w, "lines", g->audit_skipped);
+	if (audit_end(g->audit) == 0)
+		g->audit_skipped = 0;
+}
+
 /* A client can ask faster than a disk should fill.  Returns whether the line
  * may be written. */
 static bool
@@ -22,13 +33,7 @@ take_turn(struct gate *g)
 	if (second != g->audit_second) {
 		g->audit_second = second;
 		g->audit_lines = 0;
-		if (g->audit_skipped != 0) {
-			audit_begin(g->audit, "net-skipped");
-			jsonw_key_int(&g->audit->w, "lines",
-			    g->audit_skipped);
-			audit_end(g->audit);
-			g->audit_skipped = 0;
-		}
+		gate_log_skipped(g);
 	}
 	if (g->audit_lines++ < GATE_AUDIT_PER_S)
 		return true;
@@ -36,13 +41,13 @@ take_turn(struct gate *g)
 	return false;
 }
 
-void
+int
 gate_log(struct gate *g, const struct gate_decision *d)
 {
 	struct jsonw *w = &g->audit->w;
 
 	if (g->audit->fd == -1 || !take_turn(g))
-		return;
+		return 0;
 	audit_begin(g->audit, "net");
 	jsonw_key_str(w, "verdict", outcome_words[d->outcome]);
 	jsonw_key_str(w, "via", via_words[d->via]);
@@ -58,7 +63,10 @@ gate_log(struct gate *g, const struct gate_decision *d)
 		jsonw_key(w, "text");
 		jsonw_bytes(w, bytes_cstr(d->text));
 	}
-	audit_end(g->audit);
+	if (audit_end(g->audit) == 0)
+		return 0;
+	g->audit_skipped++;
+	return -1;
 }
 
 void
@@ -75,5 +83,6 @@ gate_log_end(struct gate *g, const struct gate_ended *d)
 	jsonw_key_int(w, "sent", (int64_t)d->sent);
 	jsonw_key_int(w, "received", (int64_t)d->received);
 	jsonw_key_int(w, "duration_ms", d->ms);
-	audit_end(g->audit);
+	if (audit_end(g->audit) != 0)
+		g->audit_skipped++;
 }

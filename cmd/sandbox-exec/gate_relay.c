@@ -85,7 +85,12 @@ pass_heads(struct client *c, struct error *e)
 void
 gate_relay_start(struct client *c)
 {
-	gate_client_log(c, GATE_ALLOWED, NULL);
+	/* Who fills the audit file's disk gets no further. */
+	if (gate_client_log(c, GATE_ALLOWED, NULL) != 0) {
+		sock_set_abort(c->client.fd);
+		c->state = CLIENT_OVER;
+		return;
+	}
 	c->allowed_ms = clock_ms();
 	c->state = CLIENT_RELAYING;
 	memset(&c->scan, 0, sizeof c->scan);

@@ -62,7 +62,12 @@ struct gate_decision {
 	const char *text;    /* why not; NULL for GATE_ALLOWED */
 };
 
-void gate_log(struct gate *g, const struct gate_decision *d);
+/* Returns 0, or -1 with errno if there should be a line in the audit file and
+ * there is none. */
+int gate_log(struct gate *g, const struct gate_decision *d);
+
+/* Writes how many lines there are none of, if any. */
+void gate_log_skipped(struct gate *g);
 
 /* Writes the one about the end of a connection that was allowed. */
 struct gate_ended {

@@ -78,12 +78,12 @@ on_child(int sig)
 
 /* The caller may have ignored their end, which the command would inherit and
  * nobody be woken by. */
-static void
+static int
 catch_children(void)
 {
 	struct sigaction action = {.sa_handler = on_child};
 
-	sigaction(SIGCHLD, &action, NULL);
+	return sigaction(SIGCHLD, &action, NULL);
 }
 
 /* What needs no policy, while the builder does what needs it or not. */
@@ -97,8 +97,7 @@ begin(struct init_start *s)
 	/* Until they know what to do with it no signal ends one of ours. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	catch_children();
-	if (builder_start(s) != 0)
+	if (catch_children() != 0 || builder_start(s) != 0)
 		return -1;
 	userns_limit();
 	s->network_number = (int)-raw_call(SYS_unshare, INIT_NAMESPACES |
@@ -189,10 +188,15 @@ watch(const struct init_args *a, pid_t payload)
 	uint64_t none = 0; /* the kernel's own set of signals */
 
 	for (;;) {
+		long n;
+
 		reap(a, payload);
-		if (raw_call(SYS_ppoll, (long)(uintptr_t)&control, 1, 0,
-		    (long)(uintptr_t)&none, sizeof none) > 0)
+		n = raw_call(SYS_ppoll, (long)(uintptr_t)&control, 1, 0,
+		    (long)(uintptr_t)&none, sizeof none);
+		if (n > 0)
 			receive(a, payload);
+		else if (n != -EINTR)
+			init_end(a);
 	}
 }
 
@@ -321,10 +325,8 @@ init_run(struct init_args *a)
 		fail_errno(a, STAGE_POLICY, "cgroup");
 	init_prepare(&s, a->io->argv != NULL && a->io->probe == NULL,
 	    policy_has_own_network(a->policy));
-	if (a->tier != CONFINE_FULL)
-		catch_children();
-	else if (begin(&s) != 0)
-		fail_errno(a, STAGE_POLICY, "clone");
+	if ((a->tier == CONFINE_FULL ? begin(&s) : catch_children()) != 0)
+		fail_errno(a, STAGE_POLICY, "init");
 	go_on(&s);
 }
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,8 +26,13 @@ int
 lsm_open_scratch(char path[static LSM_SCRATCH_MAX], uid_t uid, gid_t gid,
     struct error *e)
 {
+	mode_t old = umask(0); /* mkdtemp(3) heeds it */
+	char *made;
+
 	str_format(path, LSM_SCRATCH_MAX, "/tmp/sandbox-exec.XXXXXX");
-	if (mkdtemp(path) == NULL) {
+	made = mkdtemp(path);
+	umask(old);
+	if (made == NULL) {
 		path[0] = '\0';
 		return error_errno(e, "/tmp/sandbox-exec.XXXXXX");
 	}

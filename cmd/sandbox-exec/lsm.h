@@ -37,8 +37,7 @@ bool lsm_kill_children(void);
  * that a process can have until it has found at least one. */
 void lsm_search_children(void);
 
-/* In init, a subreaper: kills every descendant, as often as new ones
- * appear. */
+/* In a subreaper: kills every descendant, as often as new ones appear. */
 void lsm_kill_all(void);
 
 #endif

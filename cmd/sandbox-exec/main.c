@@ -23,6 +23,8 @@
 static void
 print_outcome(const struct result *r)
 {
+	static const char *const streams[] = {"standard output",
+		"standard error"};
 	const struct confine *c = &r->confine;
 
 	for (size_t i = 0; i < c->degraded_count; i++)
@@ -37,6 +39,11 @@ print_outcome(const struct result *r)
 		    "again and was ended");
 	if ((r->hit & 1U << LIMIT_MEM) != 0)
 		diag_error("memory limit: a process was killed");
+	for (int i = 0; i < STREAM_COUNT; i++) {
+		if (r->lost[i] != 0)
+			diag_error("%s: %s: the rest is lost", streams[i],
+			    strerror(r->lost[i]));
+	}
 }
 
 /* A name that makes other programs run commands was made in spite of the

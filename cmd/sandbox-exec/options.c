@@ -98,7 +98,7 @@ static const struct opt opts[] = {
 	    "longest time of a tool call [10m]"},
 	FLAG("audit-input", audit_input,
 	    "show what tools were called with in the audit"),
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 static const struct opt_command command = {
@@ -502,10 +502,4 @@ options_extend(struct options *o, struct bytes settings, struct error *e)
 	    finish_policy(t, e) != 0 || check_places(o, e) != 0)
 		return -1;
 	return check_lasting(&o->policy, e);
-}
-
-void
-options_done(struct options *o)
-{
-	policy_done(&o->policy);
 }

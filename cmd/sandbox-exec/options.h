@@ -37,16 +37,15 @@ struct options {
 	char listen_place[PATH_LEN], audit_place[PATH_LEN];
 };
 
-/* Fills *ret, to be freed with options_done in any case.  Prints what --help
- * and --version ask for (OPT_DONE), and everything that is wrong
+/* Fills *ret, once: what it holds lasts as long as the process.  Prints what
+ * --help and --version ask for (OPT_DONE), and everything that is wrong
  * (OPT_INVALID: the exit status is EXIT_SANDBOX). */
 enum opt_result options_parse(int argc, char **argv, struct options *ret);
-void options_done(struct options *o);
 
 /* Takes settings of one sandbox, the keys of a policy file as JSON, into the
  * policy that the command line has made.  "env" takes no values from the
  * environment.  Empty settings are none.  Returns 0, or -1 with a text; the
- * policy is then of no use but for options_done. */
+ * policy is then of no use. */
 int options_extend(struct options *o, struct bytes settings,
     struct error *e);
 

@@ -19,6 +19,7 @@ output_open(struct output *o, int from, int to, int64_t cap)
 	o->tail_size = (size_t)(cap / 2);
 	o->tail_at = o->tail_used = o->pending_used = 0;
 	o->dropped = 0;
+	o->failed = 0;
 	o->tail = malloc(o->tail_size + 1);
 	return o->tail == NULL ? -1 : io_set_nonblock(from, true);
 }
@@ -75,12 +76,24 @@ take(struct output *o)
 	return true;
 }
 
+static bool
+put(struct output *o, struct bytes out)
+{
+	if (o->failed != 0)
+		return false;
+	if (io_write_all(o->to, out) == 0)
+		return true;
+	if (errno != EPIPE)
+		o->failed = errno;
+	return false;
+}
+
 static void
 pass_on(struct output *o)
 {
-	/* Nobody reads any more: neither do we, and the payload gets
-	 * SIGPIPE as it would have without us. */
-	if (io_write_all(o->to, bytes_of(o->pending, o->pending_used)) != 0)
+	/* Nobody takes any more: neither do we, and the payload gets SIGPIPE
+	 * as it would have without us. */
+	if (!put(o, bytes_of(o->pending, o->pending_used)))
 		io_close(&o->from);
 	o->pending_used = 0;
 }
@@ -111,11 +124,11 @@ output_finish(struct output *o)
 	if (o->dropped != 0) {
 		snprintf(line, sizeof line, "\n[%" PRIu64 " bytes dropped]\n",
 		    o->dropped);
-		if (io_write_all(o->to, bytes_cstr(line)) != 0)
+		if (!put(o, bytes_cstr(line)))
 			return;
 	}
-	if (io_write_all(o->to, bytes_of(o->tail + start, first)) == 0)
-		io_write_all(o->to, bytes_of(o->tail, o->tail_used - first));
+	if (put(o, bytes_of(o->tail + start, first)))
+		put(o, bytes_of(o->tail, o->tail_used - first));
 }
 
 void

@@ -17,6 +17,7 @@ struct output {
 	uint8_t *tail;     /* a ring */
 	size_t tail_size, tail_at, tail_used;
 	uint64_t dropped;  /* bytes that neither has */
+	int failed;        /* errno of the write that failed, but for EPIPE */
 	uint8_t pending[4096]; /* at most PIPE_BUF: a writable pipe takes it */
 	size_t pending_used;
 };

@@ -114,6 +114,7 @@ payload_give_up(struct payload *p)
 	if (payload_drop_capabilities() != 0)
 		return fail(p, "capabilities");
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (seccomp_install(a->tier == CONFINE_LSM,

@@ -20,17 +20,39 @@ struct removal {
 	bool moved;
 };
 
+/* Where openat2(2) is hidden, as in a sandbox of ours: what is in a directory
+ * has a name of one part. */
 static int
-open_child(int dir_fd, const char *name, uint64_t flags)
+open_plainly(int dir_fd, const char *name, int flags)
+{
+	int fd = openat(dir_fd, name, flags);
+	struct stat dir, st;
+
+	if (fd == -1 || dir_fd == AT_FDCWD)
+		return fd;
+	if (fstat(dir_fd, &dir) != 0 || fstat(fd, &st) != 0 ||
+	    dir.st_dev != st.st_dev) {
+		io_close(&fd);
+		errno = EXDEV;
+	}
+	return fd;
+}
+
+static int
+open_child(int dir_fd, const char *name, int flags)
 {
 	struct open_how how = {
-		.flags = flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 		/* The first name may be a path of ours. */
 		.resolve = RESOLVE_NO_MAGICLINKS | (dir_fd == AT_FDCWD ? 0 :
 		    RESOLVE_BENEATH | RESOLVE_NO_XDEV),
 	};
+	int fd;
 
-	return (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof how);
+	flags |= O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	how.flags = (__u64)(unsigned)flags;
+	fd = (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof how);
+	return fd == -1 && errno == ENOSYS ? open_plainly(dir_fd, name,
+	    flags) : fd;
 }
 
 /* The payload can have taken its own rights away.  By descriptor: a name

@@ -322,6 +322,7 @@ conclude(struct run *r)
 		ret->hit |= 1U << LIMIT_FSIZE;
 	for (int i = 0; r->capped && i < STREAM_COUNT; i++) {
 		ret->dropped[i] = r->output[i].dropped;
+		ret->lost[i] = r->output[i].failed;
 		if (ret->dropped[i] != 0)
 			ret->hit |= 1U << LIMIT_OUT;
 	}
@@ -332,6 +333,9 @@ conclude(struct run *r)
 		ret->status = ret->ran ? proc_exit_status(ret->wait_status) :
 		    EXIT_SIGNAL + SIGKILL;
 	}
+	if (ret->status == EXIT_OK && (ret->lost[STREAM_OUT] != 0 ||
+	    ret->lost[STREAM_ERR] != 0))
+		ret->status = EXIT_FAILED;
 	audit_limits(r->s->audit, ret->hit);
 }
 

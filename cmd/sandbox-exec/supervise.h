@@ -40,6 +40,7 @@ struct result {
 	int64_t wall_ms;
 	struct rusage rusage;
 	uint64_t dropped[STREAM_COUNT];
+	int lost[STREAM_COUNT]; /* errno: the rest could not be passed on */
 	struct confine confine; /* stopped: for tier, layers, degraded */
 };
 

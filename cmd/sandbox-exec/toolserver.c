@@ -86,6 +86,7 @@ toolserver_run(char *const argv[])
 	    open_roots(&roots, argv) != 0)
 		return EXIT_SANDBOX;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	buf_init(&in, TOOLWIRE_REQUEST_MAX + READ_LEN);
 	buf_init(&text, TOOL_TEXT_MAX);
 	buf_init(&out, TOOLWIRE_ANSWER_MAX);

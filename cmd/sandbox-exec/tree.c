@@ -694,8 +694,9 @@ attach_proc(struct tree *t, const struct policy *p)
 static int
 attach_pts(struct tree *t, struct landlock *l)
 {
+	/* All sandboxes and the host have kernel.pty.max together. */
 	static const char *const options[] = {"ptmxmode", "0666", "mode",
-		"0620", NULL};
+		"0620", "max", TREE_PTYS_MAX, NULL};
 	int fd = new_mount("devpts", options, MOUNT_ATTR_NOSUID |
 	    MOUNT_ATTR_NOEXEC);
 	int dev = openat(t->root, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -29,6 +29,9 @@ struct tree_source {
 	bool writable;
 };
 
+/* Pseudoterminals that the payload can have. */
+#define TREE_PTYS_MAX "256"
+
 struct tree {
 	int root; /* the new root's mount, a tmpfs */
 	dev_t private_dev;

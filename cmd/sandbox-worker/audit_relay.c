@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-worker/leftover.h"
 #include "cmd/sandbox-worker/log.h"
 #include "common/buf.h"
 #include "common/io.h"
@@ -19,7 +20,7 @@ struct audit_relay {
 	struct ev_loop *ev;
 	ev_io io;
 	struct audit *audit;
-	int fd;
+	int fd, dir_fd;
 	struct buf in;
 	bool skipping; /* the rest of a line that is too long */
 	char dir[PATH_MAX], path[PATH_MAX];
@@ -85,6 +86,9 @@ open_fifo(struct audit_relay *r, const char *state, struct error *e)
 		r->dir[0] = '\0';
 		return error_errno(e, "%s", state);
 	}
+	r->dir_fd = leftover_hold(r->dir);
+	if (r->dir_fd == -1)
+		return error_errno(e, "%s", r->dir);
 	if (str_format(r->path, sizeof r->path, "%s/lines", r->dir) != 0 ||
 	    mkfifo(r->path, 0600) != 0)
 		return error_errno(e, "%s", r->dir);
@@ -104,7 +108,7 @@ audit_relay_new(struct ev_loop *ev, const char *state, struct audit *audit,
 	}
 	r->ev = ev;
 	r->audit = audit;
-	r->fd = -1;
+	r->fd = r->dir_fd = -1;
 	buf_init(&r->in, AUDIT_RELAY_LINE_MAX + READ_LEN);
 	ev_init(&r->io, fifo_readable);
 	r->io.data = r;
@@ -132,6 +136,7 @@ audit_relay_free(struct audit_relay *r)
 		;
 	ev_io_stop(r->ev, &r->io);
 	io_close(&r->fd);
+	io_close(&r->dir_fd);
 	if (r->path[0] != '\0')
 		unlink(r->path);
 	if (r->dir[0] != '\0')

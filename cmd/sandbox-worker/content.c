@@ -333,13 +333,8 @@ start_process(struct content *c, struct error *e)
 {
 	char program[] = "/proc/self/exe", command[] = "content";
 	char *argv[] = {program, command, NULL};
-	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return error_errno(e, "content: socketpair");
-	c->fd = pair[0];
-	c->pid = proc_start(argv, pair[1], pair[1], nothing_dropped, e);
-	io_close(&pair[1]);
+	c->pid = proc_start_pair(argv, nothing_dropped, &c->fd, e);
 	if (c->pid == -1)
 		return -1;
 	return io_set_nonblock(c->fd, true) == 0 ? 0

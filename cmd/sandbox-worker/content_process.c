@@ -13,6 +13,7 @@
 
 #include "cmd/sandbox-worker/content.h"
 #include "cmd/sandbox-worker/content_wire.h"
+#include "cmd/sandbox-worker/leftover.h"
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/memory_mount.h"
 #include "cmd/sandbox-worker/skill.h"
@@ -212,7 +213,9 @@ open_places(struct process *p, struct error *e)
 	p->workdir_fd = open_directory(p->workdir, e);
 	if (p->workdir_fd == -1)
 		return -1;
-	p->state_fd = open_directory(p->state_dir, e);
+	p->state_fd = leftover_hold(p->state_dir);
+	if (p->state_fd == -1)
+		error_errno(e, "%s", p->state_dir);
 	return p->state_fd == -1 ? -1 : 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "cmd/sandbox-worker/command.h"
 #include "cmd/sandbox-worker/judge.h"
+#include "cmd/sandbox-worker/leftover.h"
 #include "cmd/sandbox-worker/log.h"
 #include "cmd/sandbox-worker/needs.h"
 #include "cmd/sandbox-worker/secret.h"
@@ -482,6 +483,8 @@ run(const struct settings *s)
 	metrics_init(&d->metrics, s->metrics, (size_t)s->max_sessions);
 	report_init(&d->report, (int)s->status_fd, NULL, NULL);
 	start_watchers(d);
+	if (s->on_work == NULL)
+		leftover_remove_all(s->state);
 	log_line(DIAG_NOTICE, "polling: environment=%s worker=%s",
 	    s->environment_id, d->worker_id);
 	io_announce_ready((int)s->ready_fd, "");

@@ -24,6 +24,7 @@
 #include "common/io.h"
 #include "common/num.h"
 #include "common/proc.h"
+#include "common/sock.h"
 #include "common/str.h"
 
 enum {
@@ -51,7 +52,7 @@ static const struct opt options[] = {
 	    "descriptor to read the signing key from"},
 	{0, "ready-fd", "N", OPT_NUMBER, FIELD(ready_fd), 0, FD_MAX, NULL,
 	    "write port=N there when listening"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 const struct opt_command hook_options = {
@@ -405,6 +406,10 @@ command_hook(int argc, char **argv)
 		return opt_usage_error(&hook_options, &e);
 	case OPT_RUN:
 		break;
+	}
+	if (s.listen != NULL && sock_check_listen(s.listen, &e) != 0) {
+		error_prefix(&e, "--listen");
+		return opt_usage_error(&hook_options, &e);
 	}
 	if (read_key(&s, &key, &e) != 0)
 		return opt_usage_error(&hook_options, &e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* sandbox-worker: runs the tool calls of managed agents in sandboxes on this
+/* sandbox-worker runs the tool calls of managed agents in sandboxes on this
  * machine.  See sandbox-worker(8). */
 #include <curl/curl.h>
 #include <sys/prctl.h>

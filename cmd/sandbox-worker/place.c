@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-worker/leftover.h"
 #include "cmd/sandbox-worker/tree.h"
 #include "common/io.h"
 #include "common/jsonr.h"
@@ -121,7 +122,7 @@ place_open(struct place *p, const struct settings *s,
 {
 	char name[80];
 
-	*p = (struct place){.lock_fd = -1};
+	*p = (struct place){.lock_fd = -1, .state_fd = -1};
 	place_name(session_id, name);
 	find_masks(p);
 	if (find_workdir(p, s, name, e) != 0 || check_path(p->host, e) != 0)
@@ -161,6 +162,9 @@ place_make_state(struct place *p, const struct settings *s, struct error *e)
 		p->state[0] = '\0';
 		return -1;
 	}
+	p->state_fd = leftover_hold(p->state);
+	if (p->state_fd == -1)
+		return error_errno(e, "%s", p->state);
 	return check_path(p->state, e);
 }
 
@@ -246,6 +250,7 @@ place_close(struct place *p)
 	if (p->state[0] != '\0')
 		rmdir(p->state);
 	p->state[0] = '\0';
+	io_close(&p->state_fd);
 	io_close(&p->lock_fd);
 }
 

@@ -21,6 +21,7 @@ struct place {
 	char masks[SECRET_FILES_MAX][PATH_MAX]; /* patterns */
 	size_t mask_count;
 	char state[PATH_MAX];    /* private, for this process; "" for none */
+	int state_fd;            /* holds it, see leftover.h */
 	/* Directories in host that were made to mount something on. */
 	char made[PLACE_MADE_MAX][PATH_MAX];
 	size_t made_count;

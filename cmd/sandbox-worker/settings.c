@@ -87,8 +87,6 @@ enum {
 	NUMBER("status-fd", "N", status_fd, 0, INT_MAX, \
 	    "write events there, as JSON lines")
 
-#define END_ROW {0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL}
-
 static const struct opt poll_opts[] = {
 	WHO_ROWS,
 	TEXT("worker-id", "ID", worker_id, "ANTHROPIC_WORKER_ID",
@@ -109,7 +107,7 @@ static const struct opt poll_opts[] = {
 	    "write metrics there, as Prometheus text"),
 	NUMBER("ready-fd", "N", ready_fd, 0, INT_MAX,
 	    "write a newline there when polling begins"),
-	END_ROW,
+	OPT_END,
 };
 
 static const struct opt run_opts[] = {
@@ -121,7 +119,7 @@ static const struct opt run_opts[] = {
 	NUMBER("item-fd", "N", item_fd, 0, INT_MAX,
 	    "descriptor to read the item from, as JSON"),
 	SESSION_ROWS,
-	END_ROW,
+	OPT_END,
 };
 
 const struct opt_command settings_poll = {

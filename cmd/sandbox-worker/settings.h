@@ -37,7 +37,7 @@ struct settings {
 	const char *log_format, *audit, *metrics;
 	bool audit_input;
 	int64_t status_fd, ready_fd;
-	/* Derived by settings_check. */
+	/* Derived by settings_parse. */
 	int64_t max_idle_ms, sync_ms;
 	int memory_deletes;
 	char key_text[API_SECRET_MAX]; /* of key, key_file or key_fd */

@@ -48,19 +48,18 @@ struct init_settings {
 	bool renew;
 };
 
-#define ROW(field) offsetof(struct init_settings, field)
+#define FIELD(field) offsetof(struct init_settings, field)
 static const struct opt init_rows[] = {
-	{0, "state", "DIR", OPT_STRING, ROW(state), 0, 0, COMMAND_STATE_ENV,
-	    "the state directory, made if missing"},
-	{0, "name", "HOST", OPT_LIST, ROW(names), 0, 0, NULL,
+	COMMAND_STATE_ROW("the state directory, made if missing"),
+	{0, "name", "HOST", OPT_LIST, FIELD(names), 0, 0, NULL,
 	    "a name or address of this edge; repeatable"},
-	{0, "days", "N", OPT_NUMBER, ROW(days), 1, CERT_DAYS_MAX, NULL,
+	{0, "days", "N", OPT_NUMBER, FIELD(days), 1, CERT_DAYS_MAX, NULL,
 	    "how long the certificate is valid [365]"},
-	{0, "renew", NULL, OPT_FLAG, ROW(renew), 0, 0, NULL,
+	{0, "renew", NULL, OPT_FLAG, FIELD(renew), 0, 0, NULL,
 	    "make another certificate with the same authority"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
-#undef ROW
+#undef FIELD
 
 const struct opt_command init_options = {
 	"tunnel-edge", "init", "",
@@ -183,29 +182,32 @@ struct add_settings {
 	bool no_token;
 };
 
-#define ROW(field) offsetof(struct add_settings, field)
+/* Of add and limit; what limit does not name stays as it was. */
+#define LIMIT_ROWS(links_default, streams_default, rate_default) \
+	{0, "links", "N", OPT_NUMBER, FIELD(links), 1, STATE_LINKS_MAX, NULL, \
+	    "links at once" links_default}, \
+	{0, "streams", "N", OPT_NUMBER, FIELD(streams), 1, STATE_STREAMS_MAX, \
+	    NULL, "streams at once" streams_default}, \
+	{0, "rate", "SIZE", OPT_SIZE, FIELD(rate), 0, STATE_RATE_MAX, NULL, \
+	    "bytes per second each way, 0b for no limit" rate_default}, \
+	{0, "burst", "SIZE", OPT_SIZE, FIELD(burst), STATE_BURST_MIN, \
+	    STATE_RATE_MAX, NULL, "bytes at once [a second's, at least 64k]"}
+
+#define FIELD(field) offsetof(struct add_settings, field)
 static const struct opt add_rows[] = {
-	{0, "state", "DIR", OPT_STRING, ROW(state), 0, 0, COMMAND_STATE_ENV,
-	    "the state directory"},
-	{'d', "domain", "DOMAIN", OPT_LIST, ROW(domains), 0, 0, NULL,
+	COMMAND_STATE_ROW("the state directory"),
+	{'d', "domain", "DOMAIN", OPT_LIST, FIELD(domains), 0, 0, NULL,
 	    "serve this name and those below it; repeatable"},
-	{0, "token-expires", "TIME", OPT_DURATION, ROW(expires_ms), 1000,
+	{0, "token-expires", "TIME", OPT_DURATION, FIELD(expires_ms), 1000,
 	    LIFE_MAX_MS, NULL, "the token is valid for this long [for ever]"},
-	{0, "no-token", NULL, OPT_FLAG, ROW(no_token), 0, 0, NULL,
+	{0, "no-token", NULL, OPT_FLAG, FIELD(no_token), 0, 0, NULL,
 	    "make no token"},
-	{0, "client-cert", "FILE", OPT_LIST, ROW(certs), 0, 0, NULL,
+	{0, "client-cert", "FILE", OPT_LIST, FIELD(certs), 0, 0, NULL,
 	    "let this certificate in; repeatable"},
-	{0, "links", "N", OPT_NUMBER, ROW(links), 1, STATE_LINKS_MAX, NULL,
-	    "links at once [16]"},
-	{0, "streams", "N", OPT_NUMBER, ROW(streams), 1, STATE_STREAMS_MAX,
-	    NULL, "streams at once [4096]"},
-	{0, "rate", "SIZE", OPT_SIZE, ROW(rate), 0, STATE_RATE_MAX, NULL,
-	    "bytes per second each way, 0b for no limit [0b]"},
-	{0, "burst", "SIZE", OPT_SIZE, ROW(burst), STATE_BURST_MIN,
-	    STATE_RATE_MAX, NULL, "bytes at once [a second's, at least 64k]"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	LIMIT_ROWS(" [16]", " [4096]", " [0b]"),
+	OPT_END,
 };
-#undef ROW
+#undef FIELD
 
 const struct opt_command add_options = {
 	"tunnel-edge", "add", "NAME", "Adds a tunnel and prints its token.",
@@ -438,21 +440,13 @@ struct limit_settings {
 	int64_t links, streams, rate, burst; /* -1: as it was */
 };
 
-#define ROW(field) offsetof(struct limit_settings, field)
+#define FIELD(field) offsetof(struct limit_settings, field)
 static const struct opt limit_rows[] = {
-	{0, "state", "DIR", OPT_STRING, ROW(state), 0, 0, COMMAND_STATE_ENV,
-	    "the state directory"},
-	{0, "links", "N", OPT_NUMBER, ROW(links), 1, STATE_LINKS_MAX, NULL,
-	    "links at once"},
-	{0, "streams", "N", OPT_NUMBER, ROW(streams), 1, STATE_STREAMS_MAX,
-	    NULL, "streams at once"},
-	{0, "rate", "SIZE", OPT_SIZE, ROW(rate), 0, STATE_RATE_MAX, NULL,
-	    "bytes per second each way, 0b for no limit"},
-	{0, "burst", "SIZE", OPT_SIZE, ROW(burst), STATE_BURST_MIN,
-	    STATE_RATE_MAX, NULL, "bytes at once [a second's, at least 64k]"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	COMMAND_STATE_ROW("the state directory"),
+	LIMIT_ROWS("", "", ""),
+	OPT_END,
 };
-#undef ROW
+#undef FIELD
 
 const struct opt_command limit_options = {
 	"tunnel-edge", "limit", "NAME",
@@ -503,19 +497,18 @@ struct rotate_settings {
 	char token[CREDENTIAL_TOKEN_LEN + 1];
 };
 
-#define ROW(field) offsetof(struct rotate_settings, field)
+#define FIELD(field) offsetof(struct rotate_settings, field)
 static const struct opt rotate_rows[] = {
-	{0, "state", "DIR", OPT_STRING, ROW(state), 0, 0, COMMAND_STATE_ENV,
-	    "the state directory"},
-	{0, "overlap", "TIME", OPT_DURATION, ROW(overlap_ms), 0,
+	COMMAND_STATE_ROW("the state directory"),
+	{0, "overlap", "TIME", OPT_DURATION, FIELD(overlap_ms), 0,
 	    LIFE_MAX_MS, NULL, "older tokens are valid for this long [24h]"},
-	{0, "token-expires", "TIME", OPT_DURATION, ROW(expires_ms), 1000,
+	{0, "token-expires", "TIME", OPT_DURATION, FIELD(expires_ms), 1000,
 	    LIFE_MAX_MS, NULL, "the token is valid for this long [for ever]"},
-	{0, "client-cert", "FILE", OPT_STRING, ROW(cert), 0, 0, NULL,
+	{0, "client-cert", "FILE", OPT_STRING, FIELD(cert), 0, 0, NULL,
 	    "add this certificate instead, and print its id"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
-#undef ROW
+#undef FIELD
 
 const struct opt_command rotate_options = {
 	"tunnel-edge", "rotate", "NAME",
@@ -587,19 +580,18 @@ struct revoke_settings {
 	bool tunnel;
 };
 
-#define ROW(field) offsetof(struct revoke_settings, field)
+#define FIELD(field) offsetof(struct revoke_settings, field)
 static const struct opt revoke_rows[] = {
-	{0, "state", "DIR", OPT_STRING, ROW(state), 0, 0, COMMAND_STATE_ENV,
-	    "the state directory"},
-	{0, "token", "ID", OPT_LIST, ROW(tokens), 0, 0, NULL,
+	COMMAND_STATE_ROW("the state directory"),
+	{0, "token", "ID", OPT_LIST, FIELD(tokens), 0, 0, NULL,
 	    "revoke this token; repeatable"},
-	{0, "client-cert", "ID", OPT_LIST, ROW(certs), 0, 0, NULL,
+	{0, "client-cert", "ID", OPT_LIST, FIELD(certs), 0, 0, NULL,
 	    "revoke this certificate; repeatable"},
-	{0, "tunnel", NULL, OPT_FLAG, ROW(tunnel), 0, 0, NULL,
+	{0, "tunnel", NULL, OPT_FLAG, FIELD(tunnel), 0, 0, NULL,
 	    "remove the tunnel"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
-#undef ROW
+#undef FIELD
 
 const struct opt_command revoke_options = {
 	"tunnel-edge", "revoke", "NAME",

@@ -20,6 +20,11 @@ int command_run(int argc, char **argv);
 
 #define COMMAND_STATE_ENV "TUNNEL_EDGE_STATE"
 
+/* The option of every sub-command; FIELD gives the offset of a setting. */
+#define COMMAND_STATE_ROW(help) \
+	{0, "state", "DIR", OPT_STRING, FIELD(state), 0, 0, COMMAND_STATE_ENV, \
+	    help}
+
 /* Prints e and returns EXIT_FAILED. */
 int command_failed(const struct error *e);
 

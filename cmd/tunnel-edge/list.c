@@ -19,15 +19,14 @@ struct list_settings {
 	const char *state, *format;
 };
 
-#define ROW(field) offsetof(struct list_settings, field)
+#define FIELD(field) offsetof(struct list_settings, field)
 static const struct opt list_rows[] = {
-	{0, "state", "DIR", OPT_STRING, ROW(state), 0, 0, COMMAND_STATE_ENV,
-	    "the state directory"},
-	{'o', "format", "FORMAT", OPT_STRING, ROW(format), 0, 0, NULL,
+	COMMAND_STATE_ROW("the state directory"),
+	{'o', "format", "FORMAT", OPT_STRING, FIELD(format), 0, 0, NULL,
 	    "text or json [text]"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
-#undef ROW
+#undef FIELD
 
 const struct opt_command list_options = {
 	"tunnel-edge", "list", "[NAME ...]",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* tunnel-edge: the public end of tunnels.  It takes links from connectors
+/* tunnel-edge is the public end of tunnels: it takes links from connectors
  * and TLS connections from agents, and routes the latter to the former by
  * server name without decrypting them.  See tunnel-edge(8). */
 #include "cmd/tunnel-edge/command.h"

@@ -17,6 +17,7 @@
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/proc.h"
+#include "common/sock.h"
 #include "common/str.h"
 #include "common/tls.h"
 
@@ -36,31 +37,30 @@ enum {
  * those that are wrong every two seconds.  Valid ones do not count. */
 static const struct pacer_shape login_shape = {LOGINS_BURST, LOGINS_EVERY_MS};
 
-#define ROW(field) offsetof(struct edge_settings, field)
+#define FIELD(field) offsetof(struct edge_settings, field)
 static const struct opt run_rows[] = {
-	{0, "state", "DIR", OPT_STRING, ROW(state), 0, 0, COMMAND_STATE_ENV,
-	    "the state directory"},
-	{0, "agents", "ADDR", OPT_STRING, ROW(agents), 0, 0, NULL,
+	COMMAND_STATE_ROW("the state directory"),
+	{0, "agents", "ADDR", OPT_STRING, FIELD(agents), 0, 0, NULL,
 	    "listen for agents on host:port, such as :443"},
-	{0, "connectors", "ADDR", OPT_STRING, ROW(connectors), 0, 0, NULL,
+	{0, "connectors", "ADDR", OPT_STRING, FIELD(connectors), 0, 0, NULL,
 	    "listen for connectors on host:port, such as :7844"},
-	{0, "cert", "FILE", OPT_STRING, ROW(cert), 0, 0, NULL,
+	{0, "cert", "FILE", OPT_STRING, FIELD(cert), 0, 0, NULL,
 	    "certificate for connectors [DIR/edge.crt]"},
-	{0, "key", "FILE", OPT_STRING, ROW(key), 0, 0, NULL,
+	{0, "key", "FILE", OPT_STRING, FIELD(key), 0, 0, NULL,
 	    "its private key [DIR/edge.key]"},
-	{0, "ready-fd", "N", OPT_NUMBER, ROW(ready_fd), 0, INT_MAX, NULL,
+	{0, "ready-fd", "N", OPT_NUMBER, FIELD(ready_fd), 0, INT_MAX, NULL,
 	    "write the ports there once both listen"},
-	{0, "ping", "TIME", OPT_DURATION, ROW(ping_ms), 100, 3600 * 1000,
+	{0, "ping", "TIME", OPT_DURATION, FIELD(ping_ms), 100, 3600 * 1000,
 	    NULL, "ping links this often; dead after three [4s]"},
-	{0, "hello-timeout", "TIME", OPT_DURATION, ROW(hello_timeout_ms), 100,
+	{0, "hello-timeout", "TIME", OPT_DURATION, FIELD(hello_timeout_ms), 100,
 	    3600 * 1000, NULL, "for a ClientHello or HELLO to come [10s]"},
-	{0, "drain", "TIME", OPT_DURATION, ROW(drain_ms), 0, 24 * 3600 * 1000,
+	{0, "drain", "TIME", OPT_DURATION, FIELD(drain_ms), 0, 24 * 3600 * 1000,
 	    NULL, "wait for streams on SIGTERM [30s]"},
-	{0, "max-agents", "N", OPT_NUMBER, ROW(agents_max), 1, AGENTS_MAX,
+	{0, "max-agents", "N", OPT_NUMBER, FIELD(agents_max), 1, AGENTS_MAX,
 	    NULL, "agents with a stream at once [16384]"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
-#undef ROW
+#undef FIELD
 
 const struct opt_command run_options = {
 	"tunnel-edge", "run", "",
@@ -393,6 +393,10 @@ command_run(int argc, char **argv)
 		error_set(&e, "--agents and --connectors are required");
 	else if ((s.cert == NULL) != (s.key == NULL))
 		error_set(&e, "--cert and --key go together");
+	else if (sock_check_listen(s.agents, &e) != 0)
+		error_prefix(&e, "--agents");
+	else if (sock_check_listen(s.connectors, &e) != 0)
+		error_prefix(&e, "--connectors");
 	if (e.text[0] != '\0')
 		return opt_usage_error(&run_options, &e);
 	proc_forbid_core();

@@ -8,6 +8,8 @@
 #include "cmd/tunnel-up/connector.h"
 #include "common/diag.h"
 #include "common/exit.h"
+#include "common/sock.h"
+#include "common/str.h"
 
 enum {
 	EDGES_MAX = 16,
@@ -54,7 +56,7 @@ static const struct opt options[] = {
 	    "write a line here when streams can flow"},
 	{0, "check", NULL, OPT_FLAG, FIELD(check), 0, 0, NULL,
 	    "try each edge once, print JSON, exit"},
-	{0, NULL, NULL, OPT_FLAG, 0, 0, 0, NULL, NULL},
+	OPT_END,
 };
 
 static const struct opt_command command = {
@@ -113,6 +115,14 @@ check_local(const struct settings *s, struct error *e)
 	return 0;
 }
 
+static bool
+is_host(const char *text)
+{
+	struct sock_addr numeric;
+
+	return str_is_hostname(text) || sock_parse_ip(text, 0, &numeric) == 0;
+}
+
 static int
 check_settings(const struct settings *s, struct error *e)
 {
@@ -125,6 +135,9 @@ check_settings(const struct settings *s, struct error *e)
 	if (s->name != NULL && !is_name(s->name))
 		return error_set(e, "--name: not up to %d letters, digits "
 		    "and ._-", NAME_MAX_LEN);
+	if (s->server_name != NULL && !is_host(s->server_name))
+		return error_set(e, "--server-name: %s: not a host name or "
+		    "address", s->server_name);
 	if (s->ready_fd != -1 && fcntl((int)s->ready_fd, F_GETFD) == -1)
 		return error_errno(e, "--ready-fd: descriptor %lld",
 		    (long long)s->ready_fd);

@@ -142,6 +142,27 @@ fails_on_full()
 	eq "$status" 1
 }
 
+@test "where to listen is a numeric address and a port, else status 2" {
+	local at
+
+	echo key >"$T/key"
+	chmod 600 "$T/key"
+	for at in none 'host.example:1' 127.0.0.1:65536 :x; do
+		run_tool 2 "$BIN/tunnel-edge" run --state "$T" --agents "$at" \
+			--connectors :0
+		usage_error "--agents: $at: "
+		run_tool 2 "$BIN/tunnel-edge" run --state "$T" --agents :0 \
+			--connectors "$at"
+		usage_error "--connectors: $at: "
+		run_tool 2 "$BIN/mcp-proxy" --config "$T/none" \
+			--listen-tls "$at"
+		usage_error "--listen-tls: $at: "
+		run_tool 2 "$BIN/sandbox-worker" hook --listen "$at" \
+			--signing-key-file "$T/key"
+		usage_error "--listen: $at: "
+	done
+}
+
 @test "output that cannot be written is an error, status 1" {
 	requires full
 	per_command fails_on_full

@@ -201,16 +201,21 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 }
 
 @test "an SSE comment counts as life, silence does not" {
-	start_upstream "$ASKED" "${SSE}${CHUNKED}" 'wait=600' \
-		'send=3\r\n:\n\n\r\n' 'wait=600' 'send=3\r\n:\n\n\r\n' \
-		'wait=600' 'send=2\r\nhi\r\n' hold
+	# The second stream begins later and is cut off for its silence.
+	start_upstream "$ASKED" "${SSE}${CHUNKED}" \
+		"beat=$T/cut "'3\r\n:\n\n\r\n' 'send=2\r\nhi\r\n' hold -- \
+		"$ASKED" "${SSE}${CHUNKED}" hold "touch=$T/cut"
 	start_proxy <<-END
 	$allow_loopback
 	limits: {idle_timeout: 1s}
 	END
-	run_tool 0 client "$GET" 'expect=hi' hold
+	start_client lively "$GET" 'expect=:\n' "touch=$T/begun" 'expect=hi' hold
+	wait_file "$T/begun"
+	run_tool 0 client "$GET" hold
 	[[ $stderr == *'end: reset'* ]]
 	wait_line proxy 'end=timeout/upstream'
+	wait_exit lively
+	eq "$STATUS" 0
 }
 
 @test "a response that does not begin in time is a 504" {
@@ -310,7 +315,7 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 }
 
 @test "a time-out blames the side that does not read" {
-	start_upstream pause 'wait=60000' -- "$ASKED" \
+	start_upstream pause "file=$T/never" -- "$ASKED" \
 		'send=HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n' \
 		'bytes=200000000' 'expect=never'
 	start_proxy <<-END
@@ -320,7 +325,7 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 	start_client upload "send=POST / HTTP/1.1\r\nHost: $NAME\r\n" \
 		'send=Content-Length: 200000000\r\n\r\n' 'bytes=200000000'
 	wait_line proxy 'status=504 .*end=timeout/upstream'
-	start_client download "$GET" 'expect=200 OK' pause 'wait=60000'
+	start_client download "$GET" 'expect=200 OK' pause "file=$T/never"
 	wait_line proxy 'status=200 .*end=timeout/client'
 }
 

@@ -185,6 +185,24 @@ caps_output()
 	each caps_output
 }
 
+# A limit of the caller's on files is not one on what we do.
+loses_output()
+{
+	run_tool 1 "${AS[@]}" bash -c 'ulimit -f 8; exec "$@" >out' - "$SX" \
+		--out 100k -- head -c 50000 /dev/zero
+	one_error 'standard output: File too large: the rest is lost'
+	eq "$(wc -c <out)" 8192
+	run_tool 3 "${AS[@]}" bash -c 'ulimit -f 8; exec "$@" >out' - "$SX" \
+		--out 100k -- sh -c 'head -c 50000 /dev/zero; exit 3'
+	run_tool 153 "${AS[@]}" bash -c 'ulimit -f 8; exec "$@" >out' - "$SX" \
+		-- head -c 50000 /dev/zero
+	eq "$stderr" ''
+}
+
+@test "output that cannot be written is missed" {
+	each loses_output
+}
+
 # ---- where it runs ----
 
 is_nobody()
@@ -417,6 +435,8 @@ records_audit()
 	eq "$(stat -c %a "$W/audit")" 600
 	sx 125 --audit "$W/audit" --rw "$W" -- true
 	one_error 'the command can write'
+	sx 0 --audit /dev/full -- true
+	one_error 'warning: audit: No space left on device: lines are missing'
 }
 
 @test "--audit appends lines to a file that the command cannot reach" {
@@ -692,11 +712,40 @@ kills_in_lower_tier()
 	unset 'PID[low]'
 }
 
-# No private directory, no control group of sandboxes that ended is left.
+# An init that is no PID 1 does not take along what it has started.
+outlives_no_init()
+{
+	local name=sxi-$BASHPID child
+
+	cp /bin/sleep "$SX_DIR/$name"
+	AS+=("$SX_DIR/refuse")
+	"${AS[@]}" "$SX" --ro "$SX_DIR" -- sh -c 'for i in 1 2 3; do
+		(setsid "$1" 1000 </dev/null >/dev/null 2>&1 & ) & done; wait
+		"$1" 1000' - "$SX_DIR/$name" </dev/null >/dev/null 2>&1 3>&- &
+	PID[low]=$!
+	wait_until is_all_named "$name" 4
+	for child in $(pgrep -P "${PID[low]}"); do
+		! pgrep -P "$child" >"$T/found" || kill -KILL "$child"
+	done
+	wait_exit low
+	eq "$STATUS" 137
+	is_none_named "$name"
+}
+
+@test "without namespaces nothing outlives an init that is killed" {
+	each outlives_no_init
+}
+
+# No private directory of sandboxes that ended is left.
+has_no_scratch()
+{
+	[[ -z $(find /tmp -maxdepth 1 -name 'sandbox-exec.*' -newer "$W") ]]
+}
+
+# Nor a control group.
 is_clean()
 {
-	[[ -z $(find /tmp -maxdepth 1 -name 'sandbox-exec.*' -newer "$W") &&
-		-z $(find /sys/fs/cgroup -name "sandbox-exec-${PID[low]}") ]]
+	has_no_scratch && [[ -z $(find /sys/fs/cgroup -name "sandbox-exec-${PID[low]}") ]]
 }
 
 @test "without namespaces what the command started is found and killed" {
@@ -720,6 +769,7 @@ kills_without_proc()
 		'setsid "$1" 1000 & exec "$1" 1000' - "$SX_DIR/$name"
 	is_none_named "$name"
 	[[ $stderr == *'time limit'* ]]
+	wait_until -t 10 has_no_scratch
 }
 
 @test "without namespaces and /proc it is found and killed too" {
@@ -738,4 +788,26 @@ copies_in_lower_tier()
 
 @test "without namespaces files can be copied and changed as they are" {
 	each copies_in_lower_tier
+}
+
+whatever_umask()
+{
+	local mask
+	local own=("${AS[@]}")
+
+	for mask in 0777 0177 0000; do
+		AS=("${own[@]}" sh -c "umask $mask; exec \"\$@\"" -)
+		sx 0 --tmpfs /x -- sh -c 'umask && cd / &&
+			ls -d / /tmp /x /usr "$HOME" >/dev/null &&
+			echo >/tmp/a && echo >/x/a && echo >~/a'
+		eq "$output" "$mask"
+		AS+=("$SX_DIR/refuse")
+		sx 0 -q -- sh -c 'umask && echo >~/a && ls ~'
+		eq "$output" "$mask"$'\n'a
+	done
+	AS=("${own[@]}")
+}
+
+@test "the caller's umask is the command's, and not the sandbox's" {
+	each whatever_umask
 }

@@ -513,6 +513,33 @@ start_sandbox()
 	done
 }
 
+# Who may write to the disk that the audit file is on can fill it.
+@test "what cannot be audited is not allowed" {
+	requires jq
+	mkdir "$T/small"
+	lab mount -t tmpfs -o size=64k tmpfs "$T/small"
+	lab mkdir -m 777 "$T/small/w"
+	run_tool 0 "${LAB_ENTER[@]}" "$BIN/sandbox-exec" --audit \
+		"$T/small/audit" --rw "$T/small/w" --workdir "$T/small/w" \
+		--allow good.example -- sh -c '
+		ask() { curl -sS -m 5 http://good.example/$1 >/dev/null 2>&1; }
+		ask first && echo first
+		head -c 1000000 /dev/zero >fill 2>/dev/null
+		for i in $(seq 100); do ask full; done || echo refused
+		ask full || echo refused
+		rm fill
+		ask last && echo last'
+	eq "$output" $'first\nrefused\nrefused\nlast'
+	# At most one line is not whole, and none has another one in it.
+	run -0 lab jq -rR '(fromjson? // {event: "torn"}) | .event + " " +
+		(.verdict // "")' "$T/small/audit"
+	lab umount "$T/small"
+	eq "$(sort -u <<<"$output" | sed '/^torn/d' | tr '\n' ,)" \
+		'end ,net allow,net-end ,net-skipped ,start ,'
+	(($(grep -c '^torn' <<<"$output") <= 1))
+	eq "$(world_lines 'url=/last')" "$(world_lines 'url=/first')"
+}
+
 @test "without the gate nothing is reached" {
 	start_sandbox bash -c "read -r _ <'$T/wait'; curl -sS -m 5 http://good.example/; echo \$?"
 	kill -KILL "$GATE"

@@ -127,7 +127,7 @@ refuses_others()
 	nsenter -t "${PID[fifth]}" -n ip link del extra
 	sx 0 --netns "$NET" -- true
 	start_bg abstract nsenter -t "${PID[fifth]}" -n \
-		socat ABSTRACT-RECV:somebody -
+		socat -u ABSTRACT-RECV:somebody -
 	until nsenter -t "${PID[fifth]}" -n grep -q @somebody /proc/net/unix; do
 		kill -0 "${PID[abstract]}"
 	done

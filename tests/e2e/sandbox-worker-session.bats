@@ -218,6 +218,39 @@ sandbox-worker: the policy: rw $T/state: sessions could write where \
 $T/state lies work=work_1 session=sesn_1"* ]]
 }
 
+@test "what killed workers left below --state is removed" {
+	local dir name
+
+	session '"echo ran >ran; sleep 30"'
+	mkdir "$T/state"
+	for name in sandbox-worker.old sandbox-worker.held sandbox-audit.old \
+		sandbox-worker.young others; do
+		mkdir -p "$T/state/$name/memory/0"
+		echo private >"$T/state/$name/memory/0/a.md"
+		chmod 700 "$T/state/$name"
+		[[ $name == *.young ]] || touch -d '2 minutes ago' "$T/state/$name"
+	done
+	ln -s "$T/state/others" "$T/state/sandbox-worker.link"
+	start_bg held flock -s "$T/state/sandbox-worker.held" sleep 60
+	wait_until eval "! flock -n '$T/state/sandbox-worker.held' true"
+	start_bg worker "$BIN/sandbox-worker" poll "${OPTIONS[@]}" \
+		--workdir "$T/work" --state "$T/state" --audit "$T/audit"
+	wait_until test -e "$T/work/ran"
+	for name in others sandbox-worker.held sandbox-worker.link \
+		sandbox-worker.young; do
+		[[ -e $T/state/$name ]]
+	done
+	[[ ! -e $T/state/sandbox-worker.old && ! -e $T/state/sandbox-audit.old ]]
+	# What is in use has a lock.
+	for dir in "$T"/state/sandbox-*.??????; do
+		run_tool 1 flock -n "$dir" true
+	done
+	stop worker
+	for dir in "$T"/state/*; do
+		[[ $dir =~ /(others|sandbox-worker\.(held|link|young))$ ]]
+	done
+}
+
 @test "no session runs when its policy cannot be chosen or enforced" {
 	local program
 

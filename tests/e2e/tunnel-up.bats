@@ -94,6 +94,15 @@ usage_error()
 	one_error "token: mode 0640: others can read it"
 }
 
+@test "a server name that is none is refused, as is a CA that is not there" {
+	LINK=1
+	check_edge 2 --server-name 'a b'
+	eq "${stderr_lines[0]}" \
+		"tunnel-up: --server-name: a b: not a host name or address"
+	check_edge 2 --ca "$T/none"
+	one_error 'none: No such file or directory$'
+}
+
 @test "a token file that is missing, empty or has two lines is refused" {
 	LINK=1
 	rm "$T/token"

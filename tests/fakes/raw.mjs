@@ -9,6 +9,7 @@
 //   count=N       waits until N more bytes came
 //   wait=MS       waits that long
 //   file=PATH     waits until that file is there and not empty
+//   beat=PATH TEXT  sends TEXT again and again until that file is there
 //   touch=PATH    makes such a file
 //   pause         reads no more until the next expect or hold
 //   end           ends our direction cleanly
@@ -25,6 +26,14 @@ const escapes = { r: '\r', n: '\n', t: '\t', 0: '\0', '\\': '\\' };
 export function unescape(text) {
 	return text.replace(/\\(x([0-9a-fA-F]{2})|.)/g, (_, c, hex) =>
 	    hex ? String.fromCharCode(parseInt(hex, 16)) : escapes[c] ?? c);
+}
+
+function sleep(ms) {
+	return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function isWritten(path) {
+	return fs.statSync(path, { throwIfNoEntry: false })?.size > 0;
 }
 
 export class Raw {
@@ -96,14 +105,20 @@ export class Raw {
 				throw new Error(`only ${this.text.length} bytes`);
 			break;
 		case 'wait':
-			await new Promise((resolve) =>
-			    setTimeout(resolve, Number(value)));
+			await sleep(Number(value));
 			break;
 		case 'file':
-			while (!this.ending && !(fs.statSync(value,
-			    { throwIfNoEntry: false })?.size > 0))
-				await new Promise((resolve) => setTimeout(resolve, 5));
+			while (!this.ending && !isWritten(value))
+				await sleep(5);
 			break;
+		case 'beat': {
+			const [path, ...rest] = value.split(' ');
+			while (!this.ending && !isWritten(path)) {
+				await this.step(`send=${rest.join(' ')}`);
+				await sleep(20);
+			}
+			break;
+		}
 		case 'touch':
 			fs.writeFileSync(value, '\n');
 			break;

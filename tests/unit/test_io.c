@@ -153,6 +153,8 @@ test_access_lists(void)
 	    "one with somebody else");
 	eq_int(read_with(make_acl(USER, STRANGER, 4, 0, 0)), 0,
 	    "whom the mask keeps out");
+	ok(acl_is_private(make_acl(USER, STRANGER, 4, 4, 2), 1),
+	    "the mask holds for the group, too");
 	eq_int(read_with(make_acl(USER, STRANGER, 0, 0, 4)), 0,
 	    "or who may do nothing");
 	eq_int(read_with(make_acl(USER, geteuid(), 4, 4, 4)), -1,

@@ -218,14 +218,16 @@ test_files(void)
 	ok(strstr(e.text, "client.key: ") != NULL, "%s", e.text + strlen(dir));
 	server_settings.key_file = at("none.key");
 	ok(tls_context_server(&server_settings, &e) == NULL, "no key");
-	ok(strstr(e.text, "none.key: ") != NULL, "%s", e.text + strlen(dir));
+	ok(strstr(e.text, "none.key: No such file or directory") != NULL, "%s",
+	    e.text + strlen(dir));
 	set_defaults();
 	server_settings.cert_file = at("server.key");
 	ok(tls_context_server(&server_settings, &e) == NULL, "no certificate");
 	ok(strstr(e.text, "server.key: ") != NULL, "%s", e.text + strlen(dir));
 	client_settings.ca_file = at("none.pem");
 	ok(tls_context_client(&client_settings, &e) == NULL, "no CA file");
-	ok(strstr(e.text, "none.pem: ") != NULL, "%s", e.text + strlen(dir));
+	ok(strstr(e.text, "none.pem: No such file or directory") != NULL, "%s",
+	    e.text + strlen(dir));
 }
 
 /* Nobody is asked for the password, neither on a terminal nor, where there is
