@@ -440,6 +440,18 @@ failures()
 	wait_until echo_works
 }
 
+@test "being stopped itself is no silence of the edge" {
+	start_edge
+	start_up --ping 100ms "${PROXY_CHILD[@]}"
+	agent_open
+	agent_says hello
+	kill -STOP "${PID[up]}"
+	read -r -t 1 -u "$TICK" _ || true
+	kill -CONT "${PID[up]}"
+	agent_says 'still here'
+	run -1 grep 'lost' "$T/up.err"
+}
+
 @test "an edge that drains is dialed again while a stream goes on" {
 	start_edge
 	start_up "${PROXY_CHILD[@]}"
