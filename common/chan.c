@@ -713,6 +713,8 @@ chan_open(struct chan *c, struct bytes json, void *user)
 	else if (c->own_count >= c->peer.streams ||
 	    c->own_count >= c->own.streams)
 		errno = EMFILE;
+	else if (c->out.len > CHAN_BUSY)
+		errno = ENOBUFS;
 	else if ((s = stream_new(c, c->next_id)) != NULL) {
 		c->next_id += 2;
 		s->user = user;

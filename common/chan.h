@@ -30,6 +30,7 @@ enum {
 	CHAN_HIGH_MIN = 64 << 10, /* DATA waits outside when so much is */
 	CHAN_HIGH_MAX = 512 << 10, /* queued, and goes on below half of it */
 	CHAN_OUT_MAX = 4 << 20, /* queued control frames of a dead peer */
+	CHAN_BUSY = CHAN_OUT_MAX / 2, /* no stream is opened behind more */
 	CHAN_PINGS_MAX = 16,
 };
 
@@ -157,8 +158,8 @@ void chan_send_goaway(struct chan *c, const struct frame_reason *why);
 void chan_set_peer(struct chan *c, const struct chan_limits *peer);
 
 /* Opens a stream.  Returns it, or NULL with ENOTCONN (not accepted yet),
- * ESHUTDOWN (the peer drains), EMFILE (a limit), EMSGSIZE (json) or
- * ENOMEM. */
+ * ESHUTDOWN (the peer drains), EMFILE (a limit), EMSGSIZE (json),
+ * ENOBUFS (the peer does not read what is queued) or ENOMEM. */
 struct chan_stream *chan_open(struct chan *c, struct bytes json, void *user);
 struct chan_stream *chan_get(const struct chan *c, uint32_t id);
 size_t chan_count(const struct chan *c);

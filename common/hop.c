@@ -391,10 +391,16 @@ static void
 on_keepalive(struct ev_loop *ev, ev_timer *w, int revents)
 {
 	struct hop *h = w->data;
-	int64_t silent = clock_ms() - h->heard_ms;
+	int64_t now = clock_ms(), silent;
 
 	(void)ev;
 	(void)revents;
+	/* Who was stopped, or had no time, has not listened either: what the
+	 * peer has sent may wait. */
+	if (now - h->looked_ms >= h->settings.ping_ms * 2)
+		h->heard_ms = now;
+	h->looked_ms = now;
+	silent = now - h->heard_ms;
 	if (!h->settings.patient &&
 	    silent >= h->settings.ping_ms * HOP_DEAD_PINGS) {
 		char text[80];
@@ -447,7 +453,7 @@ hop_start(struct hop *h, struct hop_loop *loop, const struct transport *t,
 		h->settings.ping_ms = HOP_PING_DEFAULT_MS;
 	h->loop = loop;
 	h->transport = *t;
-	h->heard_ms = clock_ms();
+	h->heard_ms = h->looked_ms = clock_ms();
 	chan_init(&h->chan, settings->initiator, &settings->limits,
 	    settings->events, settings->user);
 	h->chan.wake = on_wake;

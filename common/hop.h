@@ -69,6 +69,7 @@ struct hop {
 	ev_idle again;       /* the transport holds unread bytes */
 	ev_timer keepalive, linger;
 	int64_t heard_ms;    /* when the peer last sent anything */
+	int64_t looked_ms;   /* when it was last asked whether it has */
 	int64_t blocked_us;  /* when output last had to wait, 0: never */
 	size_t written;      /* since then */
 	uint32_t unsent_max; /* of the socket, follows chan.high */

@@ -84,6 +84,23 @@ io_write_all(int fd, struct bytes in)
 }
 
 int
+io_append_line(int fd, bool *torn, struct bytes line)
+{
+	ssize_t n;
+
+	if (*torn && io_write_all(fd, bytes_cstr("\n")) != 0)
+		return -1;
+	*torn = false;
+	do {
+		n = write(fd, line.ptr, line.len);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -1;
+	*torn = io_write_all(fd, bytes_after(line, (size_t)n)) != 0;
+	return *torn ? -1 : 0;
+}
+
+int
 io_read_fd(int fd, const char *name, struct buf *b, struct error *e)
 {
 	for (;;) {

@@ -27,6 +27,11 @@ int io_take_stdio(int *ret_in, int *ret_out, struct error *e);
 /* Writes all of in to a blocking descriptor.  Returns 0 or -1 with errno. */
 int io_write_all(int fd, struct bytes in);
 
+/* Appends a line with its end.  *torn, at first false, says that a full disk
+ * cut one short before, which then gets an end of its own.  Returns 0 or -1
+ * with errno. */
+int io_append_line(int fd, bool *torn, struct bytes line);
+
 /* Reads a whole file of at most b's max bytes into b (appending).  Returns 0,
  * or -1 with a text that names path. */
 int io_read_file(const char *path, struct buf *b, struct error *e);

@@ -326,20 +326,25 @@ compose_request(struct exchange *x, struct bytes in)
 	return (ssize_t)used;
 }
 
-/* Sends the proxy's out.  Returns 0, 1 if it goes on with another connection
- * and nothing was used, or -1 if the upstream takes no more; its answer may
- * still come. */
+/* Sends the proxy's out, to which the body went on from before.  Returns 0,
+ * 1 if nothing of it was used and another connection is tried, or -1 if the
+ * upstream takes no more; its answer may still come. */
 static int
-send_request(struct exchange *x)
+send_request(struct exchange *x, const struct body *before)
 {
 	struct proxy *p = exchange_proxy(x);
 	bool first = !x->head_sent, none;
+	struct body after = x->request;
 
 	x->head_sent = true;
 	if (wire_write(&x->upstream->wire, buf_bytes(&p->out), &none) == 0)
 		return 0;
+	/* Should that fail as well, the agent's body is still unread, and what
+	 * follows is no request. */
+	x->request = *before;
 	if (first && none && retry(x, true))
 		return 1;
+	x->request = after;
 	x->unread = true;
 	return -1;
 }
@@ -366,8 +371,8 @@ exchange_request(struct exchange *x, struct bytes in)
 	used = compose_request(x, in);
 	if (used < 0)
 		return 0;
-	if (buf_len(&p->out) != 0 && !x->unread && send_request(x) == 1) {
-		x->request = before;
+	if (buf_len(&p->out) != 0 && !x->unread &&
+	    send_request(x, &before) == 1) {
 		x->bytes_in = bytes_before;
 		return 0;
 	}

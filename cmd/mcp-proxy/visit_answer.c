@@ -267,6 +267,8 @@ int
 visit_event(struct visit *v, struct bytes text, struct message_edit *edits,
     size_t count)
 {
+	int r;
+
 	if (!visit_is_open(v))
 		return -1;
 	if (buf_len(&v->out) > VISIT_HIGH &&
@@ -277,11 +279,12 @@ visit_event(struct visit *v, struct bytes text, struct message_edit *edits,
 	}
 	if (!v->begun)
 		begin_stream(v);
-	if (add_event(v, text, edits, count) != 0)
-		return -1;
+	r = add_event(v, text, edits, count);
+	/* Without memory for the event, too: the head is in a scratch buffer
+	 * that others use. */
 	if (pump(v))
 		visit_watch(v);
-	return 0;
+	return r;
 }
 
 /* ---- answers ---- */

@@ -70,30 +70,6 @@ audit_begin(struct audit *a, const char *event)
 	jsonw_key_str(&a->w, "event", event);
 }
 
-/* What is left of a line that had no room must not become the beginning of
- * the next one. */
-static int
-write_line(struct audit *a)
-{
-	struct bytes line = buf_bytes(&a->line);
-	ssize_t n;
-
-	if (a->torn && io_write_all(a->fd, bytes_cstr("\n")) != 0)
-		return -1;
-	a->torn = false;
-	do {
-		n = write(a->fd, line.ptr, line.len);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1 && errno != EAGAIN)
-		return -1;
-	if (n > 0)
-		line = bytes_after(line, (size_t)n);
-	if (line.len == 0 || io_write_all(a->fd, line) == 0)
-		return 0;
-	a->torn = n > 0;
-	return -1;
-}
-
 int
 audit_end(struct audit *a)
 {
@@ -102,7 +78,7 @@ audit_end(struct audit *a)
 	jsonw_close(&a->w, '}');
 	if (!jsonw_ok(&a->w) || buf_add_str(&a->line, "\n") != 0)
 		return -1;
-	if (write_line(a) == 0)
+	if (io_append_line(a->fd, &a->torn, buf_bytes(&a->line)) == 0)
 		return 0;
 	if (!a->failed)
 		diag_warning("audit: %s: lines are missing", strerror(errno));

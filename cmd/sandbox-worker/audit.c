@@ -22,6 +22,7 @@ audit_open(struct audit *a, const char *path, const char *dir,
 	char real[PATH_MAX];
 
 	a->fd = -1;
+	a->torn = false;
 	if (path == NULL)
 		return 0;
 	/* A FIFO that nobody reads must not hold up the heartbeats. */
@@ -106,7 +107,7 @@ audit_write(struct audit *a, const struct audit_call *c)
 	jsonw_close(&w, '}');
 	errno = ENOBUFS;
 	if (jsonw_ok(&w) && buf_add_str(&line, "\n") == 0)
-		r = io_write_all(a->fd, buf_bytes(&line));
+		r = io_append_line(a->fd, &a->torn, buf_bytes(&line));
 	buf_reset(&line);
 	return r;
 }
@@ -161,7 +162,7 @@ audit_copy(struct audit *a, struct bytes line)
 	if (jsonw_ok(&w) && buf_add_str(&out, ",") == 0 &&
 	    buf_add(&out, bytes_after(v.text, 1)) == 0 &&
 	    buf_add_str(&out, "\n") == 0)
-		r = io_write_all(a->fd, buf_bytes(&out));
+		r = io_append_line(a->fd, &a->torn, buf_bytes(&out));
 	buf_reset(&out);
 	return r;
 }

@@ -12,6 +12,7 @@ enum { AUDIT_INPUT_MAX = 65536 }; /* bytes of an input that are shown */
 
 struct audit {
 	int fd;           /* -1: none */
+	bool torn;        /* the last line is not whole */
 	bool input;
 	const char *environment_id, *work_id, *session_id;
 };

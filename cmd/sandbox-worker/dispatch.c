@@ -388,16 +388,25 @@ wake_came(struct ev_loop *ev, ev_io *w, int revents)
 		set_timer(d, 0);
 }
 
+/* A disk that is full for long is told of once. */
+static void
+write_metrics(struct dispatch *d)
+{
+	struct error e = {.text = ""};
+
+	if (metrics_write(&d->metrics, &e) == 0)
+		e.text[0] = '\0';
+	else if (!str_eq(e.text, d->metrics_why.text))
+		log_line(DIAG_WARNING, "%s", e.text);
+	d->metrics_why = e;
+}
+
 static void
 metrics_due(struct ev_loop *ev, ev_timer *w, int revents)
 {
-	struct dispatch *d = w->data;
-	struct error e;
-
 	(void)ev;
 	(void)revents;
-	if (metrics_write(&d->metrics, &e) != 0)
-		log_line(DIAG_WARNING, "%s", e.text);
+	write_metrics(w->data);
 }
 
 static void
@@ -481,8 +490,7 @@ run(const struct settings *s)
 	io_announce_ready((int)s->ready_fd, "");
 	dispatch_advance(d);
 	ev_run(d->ev, 0);
-	if (metrics_write(&d->metrics, &e) != 0)
-		log_line(DIAG_WARNING, "%s", e.text);
+	write_metrics(d);
 	report_done(&d->report);
 	forget_item(d);
 	api_free(d->api);

@@ -43,6 +43,7 @@ struct dispatch {
 	char worker_id[256];
 	struct pace pace;
 	struct metrics metrics;
+	struct error metrics_why; /* they were not written, as was said */
 	struct report report;
 	struct api_job *poll, *ack, *end;
 	struct work work;        /* between its poll and its process */

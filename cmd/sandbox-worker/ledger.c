@@ -247,6 +247,14 @@ release_threads(struct ledger *l, int64_t now_ms)
 	}
 }
 
+/* Whether a call that waits has been denied since it was allowed. */
+static bool
+is_denied(const struct ledger_call *c)
+{
+	return c->state == CALL_QUEUED && c->verdict == VERDICT_DENY &&
+	    !c->has_result;
+}
+
 /* What a verdict, or the lack of one, means for a call that has not begun:
  * the table of permissions. */
 static void
@@ -444,6 +452,8 @@ route_listed(struct ledger *l, struct ledger_call *c, int64_t now_ms)
 {
 	if (c->state == CALL_LISTED || c->state == CALL_HELD) {
 		route(l, c, now_ms);
+	} else if (is_denied(c)) {
+		close_call(l, c, now_ms);
 	} else if (c->state == CALL_UNPOSTED && !c->answered &&
 	    c->posts < LEDGER_POSTS_MAX) {
 		queue(l, c);
@@ -553,8 +563,7 @@ add_verdict(struct ledger *l, const struct event *ev, int64_t now_ms,
 	c->verdict = ev->verdict;
 	if (c->state == CALL_HELD)
 		route(l, c, now_ms);
-	else if (c->state == CALL_QUEUED && c->verdict == VERDICT_DENY &&
-	    !c->has_result)
+	else if (is_denied(c))
 		close_call(l, c, now_ms);
 	return 0;
 }

@@ -426,6 +426,12 @@ open_stream(struct agent *a, struct tunnel *t, const char *sni,
 	}
 	put_open(&e->open_json, a, sni);
 	a->stream = chan_open(&l->hop.chan, buf_bytes(&e->open_json), a);
+	if (a->stream == NULL && errno == ENOBUFS) {
+		ret->code = FRAME_LIMIT;
+		ret->blame = BLAME_LINK;
+		ret->text = "the link does not keep up";
+		return false;
+	}
 	if (a->stream == NULL) {
 		ret->code = FRAME_INTERNAL;
 		ret->blame = BLAME_EDGE;

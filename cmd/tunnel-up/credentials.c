@@ -162,8 +162,9 @@ credentials_open(struct credentials *c, const struct settings *s,
 int
 credentials_refresh(struct credentials *c, struct error *e)
 {
-	bool failed = reread_token(c, e) != 0 ||
-	    (note_files(c) && read_tls(c, e) != 0);
+	/* A token that cannot be read must not keep a renewed CA away. */
+	bool tls_failed = note_files(c) && read_tls(c, e) != 0;
+	bool failed = reread_token(c, e) != 0 || tls_failed;
 	bool known = failed && str_eq(e->text, c->complaint.text);
 
 	if (!failed)

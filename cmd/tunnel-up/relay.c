@@ -111,6 +111,8 @@ refuse_errno(struct relay *r, int code)
 		    "the proxy is going away"},
 		{EMFILE, {.code = FRAME_LIMIT, .blame = BLAME_PROXY},
 		    "the proxy has too many streams"},
+		{ENOBUFS, {.code = FRAME_LIMIT, .blame = BLAME_PROXY},
+		    "the proxy does not keep up"},
 	};
 	static const struct frame_reason internal = {
 		.code = FRAME_INTERNAL, .blame = BLAME_CONNECTOR};
@@ -179,6 +181,21 @@ relay_end(void *user, struct chan_stream *s)
 		chan_end(to->chan, to->stream);
 }
 
+/* Ends a stream, and its partner, whose EVENTs nobody takes: an edge may not
+ * make the hop end that other links share. */
+static void
+cut_off(struct chan_stream *s)
+{
+	static const struct frame_reason why = {.code = FRAME_LIMIT,
+	    .blame = BLAME_CONNECTOR,
+	    .text = {(const uint8_t *)"too many EVENTs", 15}};
+	struct side *own = own_side(s->user, s);
+
+	chan_reset(own->chan, s, FRAME_LIMIT, BLAME_CONNECTOR,
+	    "too many EVENTs");
+	relay_closed(s, &why);
+}
+
 void
 relay_event(void *user, struct chan_stream *s, struct bytes json)
 {
@@ -188,8 +205,11 @@ relay_event(void *user, struct chan_stream *s, struct bytes json)
 	if (s == NULL)
 		return;
 	to = other_side(s->user, s);
-	if (to->stream != NULL && chan_send_event(to->chan, to->stream,
-	    json) != 0)
+	if (to->stream == NULL)
+		return;
+	if (to->chan->out.len > CHAN_BUSY)
+		cut_off(s);
+	else if (chan_send_event(to->chan, to->stream, json) != 0)
 		diag_debug("stream %u: an EVENT of %zu bytes is above the "
 		    "peer's limit and dropped", s->id, json.len);
 }

@@ -17,16 +17,21 @@ retry_worked(struct retry *r, int64_t now_ms)
 	r->text[0] = '\0';
 }
 
-struct retry_plan
-retry_failed(struct retry *r, const char *text, int64_t now_ms)
+int64_t
+retry_drained(struct retry *r, int64_t now_ms)
 {
-	struct retry_plan plan;
-
-	/* What fails soon after it began to work does so again and again. */
+	/* What ends soon after it began to work does so again and again. */
 	if (r->up_ms != 0 && now_ms - r->up_ms >= RETRY_STABLE_MS)
 		backoff_reset(&r->backoff);
 	r->up_ms = 0;
-	plan.delay_ms = backoff_next(&r->backoff);
+	return backoff_next(&r->backoff);
+}
+
+struct retry_plan
+retry_failed(struct retry *r, const char *text, int64_t now_ms)
+{
+	struct retry_plan plan = {.delay_ms = retry_drained(r, now_ms)};
+
 	plan.log = !str_eq(r->text, text) ||
 	    now_ms - r->logged_ms >= RETRY_REMIND_MS;
 	if (plan.log) {

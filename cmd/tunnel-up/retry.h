@@ -37,6 +37,10 @@ void retry_worked(struct retry *r, int64_t now_ms);
 struct retry_plan retry_failed(struct retry *r, const char *text,
     int64_t now_ms);
 
+/* It works until it has ended in good order.  Returns the delay before the
+ * next attempt. */
+int64_t retry_drained(struct retry *r, int64_t now_ms);
+
 /* Logs "object: text, retrying in ..." as planned; with -v always. */
 void retry_log(const struct retry_plan *plan, const char *object,
     const char *text);

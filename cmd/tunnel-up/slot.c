@@ -71,6 +71,19 @@ on_up(void *user, struct link *l, const struct hop_peer *peer)
 	s->settings->changed(s->settings->user);
 }
 
+/* An edge that always drains and never ends a link may not have any number of
+ * them: what is idle goes with the next, and so do the oldest. */
+static void
+limit_old(struct slot *s)
+{
+	size_t count = 0;
+
+	for (struct link *l = s->old; l != NULL; l = l->next) {
+		if (link_is_idle(l) || ++count >= SLOT_OLD_MAX)
+			link_close(l, FRAME_DRAINING, "a newer link drains");
+	}
+}
+
 static void
 on_draining(void *user, struct link *l)
 {
@@ -78,13 +91,14 @@ on_draining(void *user, struct link *l)
 
 	if (l != s->link)
 		return;
+	limit_old(s);
 	s->link = NULL;
 	l->next = s->old;
 	s->old = l;
 	diag_notice("link draining: edge=%s streams=%zu",
 	    s->link_settings.edge, chan_count(&l->hop.chan));
 	if (s->state != SLOT_STOPPED)
-		slot_wait(s, backoff_next(&s->retry.backoff));
+		slot_wait(s, retry_drained(&s->retry, clock_ms()));
 }
 
 static bool

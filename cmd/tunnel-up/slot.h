@@ -7,6 +7,8 @@
 #include "cmd/tunnel-up/link.h"
 #include "common/sock.h"
 
+enum { SLOT_OLD_MAX = 8 }; /* links that drain at once */
+
 enum slot_state {
 	SLOT_IDLE,    /* not started */
 	SLOT_WAITING, /* for the next dial */

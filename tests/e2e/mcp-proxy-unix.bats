@@ -103,3 +103,34 @@ start_server()
 	run -0 agent_curl /
 	[[ $output == *'connect: Permission denied'* ]]
 }
+
+# Answers one request on a connection that takes no more, and is gone.
+# shellcheck disable=SC2016 # these are not of the shell
+DEAF='
+my ($path) = @ARGV;
+my $l = IO::Socket::UNIX->new(Local => $path, Listen => 1) or die;
+open my $ready, ">&=", 9 or die;
+syswrite $ready, "up\n";
+close $ready;
+my $c = $l->accept;
+my $head = "";
+sysread $c, $head, 4096, length $head while $head !~ /\r\n\r\n/;
+unlink $path;
+close $l;
+shutdown $c, 0;
+syswrite $c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+sleep 1000;'
+
+@test "the body of a request that could not be sent is no request" {
+	local body="GET /smuggled HTTP/1.1\r\nHost: $NAME\r\n\r\n"
+
+	start_ready server perl -MIO::Socket::UNIX -e "$DEAF" "$T/x.sock" \
+		--ready-fd 9
+	bridge_config <<<"docs: unix:$T/x.sock"
+	run_proxy
+	run_tool 0 client "$GET" 'expect=ok$' \
+		"send=POST / HTTP/1.1\r\nHost: $NAME\r\nContent-Length: $(
+		printf %b "$body" | wc -c)\r\n\r\n$body" hold
+	eq "$(grep -o 'HTTP/1.1 502' <<<"$output" | wc -l)" 1
+	[[ $(<"$T/proxy.err") != *smuggled* ]]
+}

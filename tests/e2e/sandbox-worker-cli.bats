@@ -327,6 +327,32 @@ has_requests()
 		"$T/metrics"
 }
 
+warned_times()
+{
+	(($(grep -c 'warning: .*/metrics' "$T/worker.err") == $1))
+}
+
+@test "metrics that cannot be written are told once, until they can" {
+	local polls
+
+	service 'json(res, null);'
+	key_file
+	mkdir "$T/metrics"
+	start_bg worker "$BIN/sandbox-worker" poll --environment-id env_1 \
+		--environment-key-file "$T/key" --base-url "$URL" \
+		--metrics "$T/metrics/m"
+	wait_file "$T/metrics/m"
+	mv "$T/metrics" "$T/away"
+	wait_line worker 'warning: .*/metrics'
+	polls=$(wc -l <"$T/requests")
+	wait_until has_requests $((polls + 4))
+	warned_times 1
+	mkdir "$T/metrics"
+	wait_file "$T/metrics/m"
+	rm -r "$T/metrics"
+	wait_until warned_times 2
+}
+
 @test "headers of the operator go with every call" {
 	service 'if (req.headers["x-team"] === "blue") json(res, null);
 		else json(res, {}, 401);'

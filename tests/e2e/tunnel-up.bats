@@ -209,6 +209,21 @@ usage_error()
 	wait_line up 'link up:'
 }
 
+@test "a CA file is looked at although the token cannot be read" {
+	cp -p "$T/token" "$T/copy"
+	cp "$BATS_FILE_TMPDIR/foreign/ca.pem" "$T/ca.pem"
+	start_edge token="$T/copy"
+	start_bg up "$BIN/tunnel-up" --edge "127.0.0.1:$LINK" \
+		--ca "$T/ca.pem" --token-file "$T/token" \
+		--backoff-min 10ms --backoff-max 50ms "${PROXY_CHILD[@]}"
+	wait_line up 'TLS handshake: .*certificate.*, retrying'
+	rm "$T/token"
+	wait_line up 'warning: .*token: No such file.*, going on with'
+	cp "$C/ca.pem" "$T/ca.new"
+	mv "$T/ca.new" "$T/ca.pem"
+	wait_line up 'link up:'
+}
+
 # ---- check ----
 
 @test "--check prints one line of JSON and needs no local side" {
@@ -425,6 +440,18 @@ failures()
 	wait_until echo_works
 }
 
+@test "being stopped itself is no silence of the edge" {
+	start_edge
+	start_up --ping 100ms "${PROXY_CHILD[@]}"
+	agent_open
+	agent_says hello
+	kill -STOP "${PID[up]}"
+	read -r -t 1 -u "$TICK" _ || true
+	kill -CONT "${PID[up]}"
+	agent_says 'still here'
+	run -1 grep 'lost' "$T/up.err"
+}
+
 @test "an edge that drains is dialed again while a stream goes on" {
 	start_edge
 	start_up "${PROXY_CHILD[@]}"
@@ -435,6 +462,44 @@ failures()
 	wait_until edge_event up 2
 	agent_says 'still here'
 	agent_close
+}
+
+# drains COUNT: the edge drains so many links, each after the next is up.
+drains()
+{
+	local i n
+
+	n=$(grep -c '"event":"up"' "$T/edge.out")
+	for ((i = 1; i <= $1; i++)); do
+		${2:+"$2"}
+		order goaway draining
+		wait_until edge_event up $((n + i))
+	done
+}
+
+hold_stream()
+{
+	agent_open
+	agent_says hello
+}
+
+has_fds_at_most()
+{
+	(($(fd_count up) <= $1))
+}
+
+@test "an edge that drains for ever holds no more than eight old links" {
+	local before
+
+	start_edge
+	start_up "${PROXY_CHILD[@]}"
+	before=$(fd_count up)
+	drains 12
+	wait_until has_fds_at_most $((before + 1))
+	drains 12 hold_stream
+	wait_until has_fds_at_most $((before + 8))
+	agent_says 'still here'
+	wait_until echo_works
 }
 
 @test "each edge given has its link; one that is away stops none" {

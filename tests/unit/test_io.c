@@ -2,6 +2,7 @@
 /* io, proc, clock and diag: files, secrets, readiness, children. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,6 +31,43 @@ put_file(const char *name, struct bytes in, mode_t mode)
 	unlink(path);
 	if (io_create_file(path, in, mode, &e) != 0)
 		ok(false, "%s", e.text);
+}
+
+static void
+limit_file(rlim_t len)
+{
+	struct rlimit r = {.rlim_cur = len, .rlim_max = RLIM_INFINITY};
+
+	if (setrlimit(RLIMIT_FSIZE, &r) != 0)
+		ok(false, "setrlimit");
+}
+
+static void
+test_append(void)
+{
+	struct bytes line = bytes_cstr("12345\n");
+	bool torn = false;
+	struct error e;
+	struct buf b;
+	int fd;
+
+	signal(SIGXFSZ, SIG_IGN);
+	put_file("f", line, 0600);
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	limit_file(8);
+	eq_int(io_append_line(fd, &torn, line), -1, "a line does not fit");
+	eq_int(io_append_line(fd, &torn, line), -1, "nor its end");
+	limit_file(15);
+	eq_int(io_append_line(fd, &torn, line), 0, "there is room again");
+	eq_int(io_append_line(fd, &torn, line), -1, "there is none at all");
+	limit_file(RLIM_INFINITY);
+	eq_int(io_append_line(fd, &torn, line), 0, "and again");
+	close(fd);
+	buf_init(&b, 100);
+	io_read_file(path, &b, &e);
+	eq_bytes(buf_bytes(&b), bytes_cstr("12345\n12\n12345\n12345\n"),
+	    "all lines but one are whole");
+	buf_reset(&b);
 }
 
 static void
@@ -498,6 +536,7 @@ main(void)
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	test_files();
+	test_append();
 	test_secrets();
 	test_access_lists();
 	test_ready();

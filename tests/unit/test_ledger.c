@@ -282,6 +282,19 @@ test_held(void)
 	past(verdict_on(2, "a", "allow"));
 	whole();
 	runs("a", "the history has a verdict that the stream missed");
+	start();
+	live(call(0, "a", "bash", ""));
+	live(call(1, "b", "bash", ask));
+	live(verdict_on(2, "b", "allow"));
+	runs("a", "while another runs");
+	ledger_begin_pass(&ledger);
+	past(call(0, "a", "bash", ""));
+	past(call(1, "b", "bash", ask));
+	past(verdict_on(2, "b", "allow"));
+	past(verdict_on(2, "b", "deny"));
+	whole();
+	answers(POST_ACCEPTED);
+	runs("", "a denial that the stream missed is one");
 }
 
 static void

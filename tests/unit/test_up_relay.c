@@ -421,6 +421,47 @@ test_stalled(void)
 	stop();
 }
 
+/* Frames that need no credit, from one edge, must not end the hop that all
+ * share. */
+static void
+test_flood(void)
+{
+	char json[FRAME_HELLO_MAX];
+	struct bytes big = bytes_of(json, sizeof json);
+	struct end *e;
+
+	memset(json, ' ', sizeof json);
+	memcpy(json, "{}", 2);
+	begin();
+	e = open_stream();
+	settle(1 << 20);
+	for (int i = 0; i < 1024 && e->stream != NULL; i++) {
+		chan_send_event(&edge.chan, e->stream, big);
+		carry(&wires[0], 1 << 20);
+		carry(&wires[1], 1 << 20);
+	}
+	eq_int(e->code, FRAME_LIMIT, "EVENTs end their stream");
+	eq_int(e->blame, BLAME_CONNECTOR, "here");
+	for (int i = 0; i < 1024; i++) {
+		uint32_t id = chan_open(&edge.chan, big, NULL)->id;
+		struct chan_stream *s;
+
+		carry(&wires[0], 1 << 20);
+		carry(&wires[1], 1 << 20);
+		s = chan_get(&edge.chan, id);
+		if (s != NULL)
+			chan_reset(&edge.chan, s, FRAME_CANCELLED,
+			    BLAME_CLIENT, "");
+	}
+	ok(!local_end.overflow, "the hop stays");
+	settle(1 << 20);
+	eq_int(chan_count(&proxy.chan), 0, "all have ended");
+	open_stream();
+	settle(1 << 20);
+	eq_int(chan_count(&proxy.chan), 1, "it takes streams again");
+	stop();
+}
+
 static void
 act(struct peer *p, struct end *e)
 {
@@ -488,6 +529,7 @@ main(void)
 	test_refusals();
 	test_lost();
 	test_stalled();
+	test_flood();
 	test_random_ends();
 	return test_done();
 }

@@ -41,6 +41,30 @@ test_start_over(void)
 }
 
 static void
+test_drained(void)
+{
+	struct retry r;
+	int64_t now = 1000, highest = 0;
+
+	retry_init(&r, 10, 1 << 20);
+	for (int i = 0; i < 20; i++) {
+		int64_t delay;
+
+		retry_worked(&r, now);
+		now += RETRY_STABLE_MS;
+		delay = retry_drained(&r, now);
+		highest = delay > highest ? delay : highest;
+	}
+	ok(highest <= 20, "an edge that drains now and then is dialed at "
+	    "once: %" PRId64, highest);
+	for (int i = 0; i < 20; i++) {
+		retry_worked(&r, now);
+		retry_drained(&r, now);
+	}
+	ok(r.backoff.ceiling_ms > 1000, "not one that always drains");
+}
+
+static void
 test_log(void)
 {
 	struct retry r;
@@ -81,6 +105,7 @@ main(void)
 {
 	test_delay();
 	test_start_over();
+	test_drained();
 	test_log();
 	test_failure();
 	return test_done();
