@@ -206,7 +206,7 @@ links()
 		if [[ $tool != @(tunnel-up|sandbox-worker) ]]; then
 			run -1 grep -qx libcurl <(links "$tool")
 		fi
-		if [[ $tool != mcp-proxy ]]; then
+		if [[ $tool != @(mcp-proxy|sandbox-exec) ]]; then
 			run -1 grep -q libcares <(links "$tool")
 		fi
 		if [[ $tool != @(mcp-proxy|sandbox-exec) ]]; then

@@ -685,6 +685,7 @@ runs_without_proc()
 }
 
 @test "without a /proc to write to the lower tier remains" {
+	requires no-sanitizer # which reads /proc
 	each runs_without_proc
 }
 
@@ -773,6 +774,7 @@ kills_without_proc()
 }
 
 @test "without namespaces and /proc it is found and killed too" {
+	requires no-sanitizer # which reads /proc
 	each kills_without_proc
 }
 
