@@ -62,7 +62,7 @@ teardown()
 	[[ $output =~ ^adit_[A-Za-z0-9_-]{43}$ ]]
 	eq "$stderr" ''
 	token=$output
-	run -1 grep -r "${token#adit_}" "$S"
+	run -1 grep -rFe "${token#adit_}" "$S"
 	digest=$(printf %s "$token" | sha256sum)
 	eq "$(jq -r '.tokens[0].sha256' "$S/tunnels/docs.json")" "${digest%% *}"
 	eq "$(stat -c %a "$S/tunnels/docs.json")" 600
