@@ -232,3 +232,20 @@ links()
 		grep -q 'GNU_STACK.* RW ' <(readelf -lW "$BIN/$tool")
 	done < <(tools)
 }
+
+# relocated TOOL PID: the first page of its relocated constants can be read and
+# not written, in the memory of the process PID.
+relocated()
+{
+	local address base
+
+	address=$(readelf -lW "$BIN/$1" | awk '$1 == "GNU_RELRO" {print $3}')
+	read -r base _ < <(grep -F "/$1" "/proc/$2/maps")
+	address=$(printf '%x' $((16#${base%-*} + (address & -4096))))
+	grep -Eq "^$address-[0-9a-f]+ r--p " "/proc/$2/maps"
+}
+
+@test "sandbox-exec's relocated constants are read-only while it runs" {
+	start_bg box "$BIN/sandbox-exec" -- sleep 60
+	wait_until relocated sandbox-exec "${PID[box]}"
+}

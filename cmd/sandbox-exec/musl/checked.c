@@ -61,20 +61,20 @@ __fdelt_chk(long fd)
 	return fd / (long)(8 * sizeof(long));
 }
 
-/* musl leaves relocated constants writable in a static program. */
+/* musl leaves relocated constants writable in a static program.  This one is
+ * linked for address 0, so where its head is is what its addresses lack. */
 __attribute__((constructor)) static void
 protect_relocated(void)
 {
+	extern const Elf64_Ehdr __ehdr_start
+	    __attribute__((visibility("hidden")));
 	const Elf64_Phdr *h = (const void *)getauxval(AT_PHDR);
 	uintptr_t page = (uintptr_t)getauxval(AT_PAGESZ);
-	uintptr_t base = 0;
 
 	for (unsigned long n = getauxval(AT_PHNUM); n > 0; n--, h++) {
-		uintptr_t start = base + h->p_vaddr;
+		uintptr_t start = (uintptr_t)&__ehdr_start + h->p_vaddr;
 
-		if (h->p_type == PT_PHDR)
-			base = (uintptr_t)h - h->p_vaddr;
-		else if (h->p_type == PT_GNU_RELRO)
+		if (h->p_type == PT_GNU_RELRO)
 			mprotect((void *)(start & -page), (start +
 			    h->p_memsz - (start & -page)) & -page,
 			    PROT_READ);
