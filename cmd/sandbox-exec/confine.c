@@ -152,8 +152,8 @@ static bool
 is_refusal(int number)
 {
 	return number == EPERM || number == EACCES || number == ENOSPC ||
-	    number == EINVAL || number == EUSERS || number == ENOSYS || number == ENOENT ||
-	    number == EROFS;
+	    number == EINVAL || number == EUSERS || number == ENOSYS ||
+	    number == ENOENT || number == EROFS;
 }
 
 /* Takes a message if there is one before init ends. */

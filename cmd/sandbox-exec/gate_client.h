@@ -84,6 +84,12 @@ void gate_client_close(struct client *c);
 int gate_client_log(struct client *c, enum gate_outcome outcome,
     const char *text);
 
+/* Reads the HTTP head that the client has sent, which stays where it is.
+ * Returns its length, 0 if it is not complete, or -1 with a text and a status
+ * in e->code. */
+ssize_t gate_request_head(struct client *c, struct gate_head *h,
+    struct error *e);
+
 /* Takes what the client asks for, in the protocol that its state says; what
  * is asked for is decided, and then dialed or refused. */
 void gate_request_take(struct client *c);

@@ -59,15 +59,13 @@ is_same_host(struct client *c, const struct gate_head *h)
 static void
 peek_http(struct client *c)
 {
-	struct bytes in = buf_bytes(&c->from_client);
 	struct gate_head h;
 	struct error e;
-	ssize_t n = http_scan_head(&c->scan, in, GATE_HEAD_MAX, &e);
+	ssize_t n = gate_request_head(c, &h, &e);
 
 	if (n == 0)
 		return;
-	if (n < 0 || gate_head_parse(bytes_of(in.ptr, (size_t)n), &h,
-	    &e) != 0) {
+	if (n < 0) {
 		gate_refuse(c, GATE_REFUSED, "its request is not "
 		    "accepted: %s", e.text);
 		return;

@@ -103,18 +103,27 @@ answer_bad_head(struct client *c, const struct error *e)
 	gate_client_close(c);
 }
 
+ssize_t
+gate_request_head(struct client *c, struct gate_head *h, struct error *e)
+{
+	struct bytes in = buf_bytes(&c->from_client);
+	ssize_t n = http_scan_head(&c->scan, in, GATE_HEAD_MAX, e);
+
+	if (n > 0 && gate_head_parse(bytes_of(in.ptr, (size_t)n), h, e) != 0)
+		return -1;
+	return n;
+}
+
 static void
 take_head(struct client *c)
 {
-	struct bytes in = buf_bytes(&c->from_client);
 	struct gate_head h;
 	struct error e;
-	ssize_t n = http_scan_head(&c->scan, in, GATE_HEAD_MAX, &e);
+	ssize_t n = gate_request_head(c, &h, &e);
 
 	if (n == 0)
 		return;
-	if (n < 0 || gate_head_parse(bytes_of(in.ptr, (size_t)n), &h,
-	    &e) != 0) {
+	if (n < 0) {
 		answer_bad_head(c, &e);
 		return;
 	}
