@@ -11,7 +11,11 @@
 #include "common/io.h"
 #include "common/str.h"
 
-enum { LINKS_MAX = 8, GROW = 64 };
+enum {
+	LINKS_MAX = 8,
+	GROW = 64,
+	LIST_LEN = 4 << 10, /* of a directory, read at once */
+};
 
 void
 finder_fail(struct finder *f, const char *why)
@@ -110,31 +114,52 @@ pay(struct finder *f, const struct dirent *entry)
 	return true;
 }
 
+/* Visits what one read of a directory gave.  Returns whether to go on. */
+static bool
+visit_all(struct finder *f, int fd, struct bytes entries, finder_visit *each,
+    void *arg)
+{
+	const struct dirent *entry;
+
+	for (; entries.len != 0; entries = bytes_after(entries,
+	    entry->d_reclen)) {
+		entry = (const void *)entries.ptr;
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+			continue;
+		if (!pay(f, entry)) {
+			if (f->soft)
+				f->masks->cut = true;
+			else
+				finder_fail(f, "too many files to look for a "
+				    "mask");
+			return false;
+		}
+		if (!f->soft || is_directory(entry))
+			each(f, fd, entry->d_name, arg);
+		if (f->failed)
+			return false;
+	}
+	return true;
+}
+
+/* readdir(3) reads 2 KiB at a time here, and wants a descriptor of its own. */
 void
 finder_list(struct finder *f, int fd, finder_visit *each, void *arg)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy == -1 ? NULL : fdopendir(copy);
-	struct dirent *entry = NULL;
+	uint8_t *at = malloc(LIST_LEN);
+	long n;
 
-	if (d == NULL) {
-		/* What init cannot list the payload cannot list either. */
-		io_close(&copy);
+	if (at == NULL) {
+		finder_fail(f, "out of memory");
 		return;
 	}
-	while (!f->failed && (entry = readdir(d)) != NULL) {
-		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
-			continue;
-		if (!pay(f, entry))
-			break;
-		if (!f->soft || is_directory(entry))
-			each(f, fd, entry->d_name, arg);
-	}
-	if (entry != NULL && f->soft)
-		f->masks->cut = true;
-	else if (entry != NULL)
-		finder_fail(f, "too many files to look for a mask");
-	closedir(d);
+	lseek(fd, 0, SEEK_SET);
+	/* What we cannot list the payload cannot list either. */
+	do {
+		n = syscall(SYS_getdents64, fd, at, LIST_LEN);
+	} while (n > 0 && visit_all(f, fd, bytes_of(at, (size_t)n), each,
+	    arg));
+	free(at);
 }
 
 int

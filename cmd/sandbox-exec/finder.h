@@ -43,7 +43,7 @@ int finder_open_inside(const struct finder *f, const char *path,
 int finder_open_child(int fd, const char *name);
 
 /* Calls each for every name in the directory fd; in search of repositories
- * (soft) only for directories. */
+ * (soft) only for directories.  Nobody else reads fd meanwhile. */
 typedef void finder_visit(struct finder *f, int fd, const char *name,
     void *arg);
 void finder_list(struct finder *f, int fd, finder_visit *each, void *arg);

@@ -2,6 +2,9 @@
 #include "cmd/sandbox-exec/masks_keep.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/protect.h"
@@ -125,14 +128,48 @@ pin_ancestors(struct finder *f, size_t root_len)
 	}
 }
 
+/* Whether the directory fd has none in it, where the file system is known to
+ * count their ".." as links. */
+static bool
+is_leaf(int fd)
+{
+	struct stat st;
+	struct statfs fs;
+
+	if (fstat(fd, &st) != 0 || st.st_nlink != 2 || fstatfs(fd, &fs) != 0)
+		return false;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case XFS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+has_below(int fd, const char *dir, const char *name)
+{
+	char path[NAME_MAX + 8];
+
+	return str_format(path, sizeof path, "%s/%s", dir, name) == 0 &&
+	    has(fd, path);
+}
+
 static void
 search_one(struct finder *f, int fd, const char *name, void *arg)
 {
 	struct search search = *(const struct search *)arg;
+	bool is_last = search.depth + 1 == MASKS_PROTECT_DEPTH;
 	size_t old;
 	int child;
 
 	if (str_eq(name, ".git") || str_eq(name, "node_modules"))
+		return;
+	/* Most are here, and most are nothing: they need not be opened. */
+	if (is_last && !has_below(fd, name, ".git") &&
+	    !has_below(fd, name, "HEAD"))
 		return;
 	child = finder_open_child(fd, name);
 	if (child == -1 || !finder_enter(f, name, &old)) {
@@ -148,7 +185,7 @@ search_one(struct finder *f, int fd, const char *name, void *arg)
 			pin_ancestors(f, search.root_len);
 			keep_git_names(f, child, 0);
 		}
-		if (++search.depth < MASKS_PROTECT_DEPTH)
+		if (++search.depth < MASKS_PROTECT_DEPTH && !is_leaf(child))
 			finder_list(f, child, search_one, &search);
 	}
 	finder_leave(f, old);

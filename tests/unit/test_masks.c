@@ -33,6 +33,10 @@ make_files(void)
 		"bare/in/r.git/hooks", "bare/in/r.git/objects",
 		"bare/in/r.git/worktrees", "bare/in/r.git/worktrees/w",
 		"work/deep/1", "work/deep/1/2",
+		"far", "far/1", "far/1/2", "far/1/2/link", "far/1/2/repo",
+		"far/1/2/repo/.git", "far/1/2/bare", "far/1/2/bare/objects",
+		"far/1/2/3", "far/1/2/3/beyond", "far/1/2/3/beyond/.git",
+		"far/leaf", "far/none",
 	};
 	static const char *const files[] = {
 		"home/.ssh/id", "home/.ssh/known_hosts", "home/dot/gh/hosts",
@@ -44,6 +48,10 @@ make_files(void)
 		"work/deep/1/2/key.pem", "work/plain", "bare/in/r.git/HEAD",
 		"bare/in/r.git/config", "bare/in/r.git/worktrees/w/HEAD",
 		"bare/in/r.git/worktrees/w/config.worktree",
+		"far/leaf/.git", "far/1/2/link/.git", "far/1/2/repo/.git/HEAD",
+		"far/1/2/repo/.git/config", "far/1/2/bare/HEAD",
+		"far/1/2/bare/config", "far/1/2/3/beyond/.git/HEAD",
+		"far/1/2/3/beyond/.git/config",
 	};
 
 	must(mkdtemp(dir) != NULL && chdir(dir) == 0, dir);
@@ -248,6 +256,13 @@ test_protection(void)
 	    "p bare/in/r.git/worktrees/\np bare/in/r.git/worktrees/w/\n"
 	    "k bare/in/r.git/worktrees/w/config.worktree\n",
 	    "a git directory without a working copy");
+	begin();
+	set("rw", "far");
+	eq_str(found(), "p far/1/\np far/1/2/\np far/1/2/bare/\n"
+	    "k far/1/2/bare/config\np far/1/2/link/\n"
+	    "k far/1/2/link/.git\np far/1/2/repo/\np far/1/2/repo/.git/\n"
+	    "k far/1/2/repo/.git/config\np far/leaf/\nk far/leaf/.git\n",
+	    "three levels deep, and no further");
 	begin();
 	set("rw", "work");
 	set("ro", "work/deep/1/2");
