@@ -483,14 +483,15 @@ finish(struct masks *m)
 
 int
 masks_find(int root_fd, const struct policy *p, struct masks *ret,
-    struct error *e)
+    struct masks_watches *watches, struct error *e)
 {
 	struct finder f = {
-		.policy = p, .masks = ret, .root_fd = root_fd, .error = e,
-		.visits = MASKS_VISITS_MAX,
+		.policy = p, .masks = ret, .watches = watches,
+		.root_fd = root_fd, .error = e, .visits = MASKS_VISITS_MAX,
 	};
 
 	*ret = (struct masks){0};
+	watches->count = 0;
 	hide_policy(&f);
 	if (p->default_masks && !f.failed)
 		hide_defaults(&f);

@@ -234,6 +234,45 @@ protection_missing()
 	each protection_missing
 }
 
+protection_of_inner()
+{
+	local dir
+
+	as git init -q .
+	as git init -q a/inner
+	as git init -q --bare a/bare.git
+	as git init -q --bare .git/modules/m
+	as mv a/inner/.git/config a/inner/settings
+	as ln -s ../settings a/inner/.git/config
+	as mkdir evil
+	sx 0 --rw "$W" --time 1m -- sh -c '
+		for dir in a/inner/.git a/bare.git .git/modules/m; do
+			echo ../../evil >$dir/commondir
+			while [ -e $dir/commondir ]; do sleep 0.01; done
+		done
+		ln -sf ../../evil/config a/inner/.git/config
+		while [ -e a/inner/.git/config ]; do sleep 0.01; done
+		git init -q own
+		echo ../../evil >own/.git/commondir'
+	eq "${#stderr_lines[@]}" 4
+	for dir in a/inner/.git a/bare.git .git/modules/m; do
+		[[ ! -e $dir/commondir && -e $dir/commondir.sandbox-exec ]]
+	done
+	[[ $stderr == *"$W/a/bare.git/commondir: a protected name: renamed"* ]]
+	[[ -L a/inner/.git/config.sandbox-exec && -e own/.git/commondir ]]
+	# Under another name, with one path in another.
+	as rm -r a/bare.git/commondir.sandbox-exec
+	sx 0 --ro "$W:/w" --rw "$W/a:/w/a" --time 1m -- sh -c '
+		echo ../../evil >/w/a/bare.git/commondir
+		while [ -e /w/a/bare.git/commondir ]; do sleep 0.01; done'
+	[[ -e a/bare.git/commondir.sandbox-exec ]]
+}
+
+@test "a repository further down gets no other settings either" {
+	requires git
+	each protection_of_inner
+}
+
 protection_at_once()
 {
 	as git init -q .
