@@ -42,6 +42,12 @@ wrong_options()
 	sx 125 --net none --allow example.org true
 	sx 125 --rw /does/not/exist true
 	[[ ${stderr_lines[0]} == *"No such file or directory"* ]]
+	sx 125 --tmpfs /x:64q true
+	[[ ${stderr_lines[0]} == *"--tmpfs: '/x:64q': "*"not a size such as"* ]]
+	as mkdir o
+	sx 125 --overlay o --changes o/inner true
+	[[ $stderr == *"in a directory that the command may change"* ]]
+	[[ ! -e o/inner ]]
 	sx 125 --diff true
 	sx 125 --json true
 	sx 125 --unknown true
@@ -136,6 +142,74 @@ masks()
 
 @test "credentials and --mask look empty, to their owner too" {
 	each masks
+}
+
+masks_behind_links()
+{
+	local home option
+
+	as mkdir -p real/.aws all
+	as ln -s real link
+	as ln -s . up
+	echo SECRET >"$SX_DIR/secret"
+	as sh -c 'tee .netrc real/.netrc real/.aws/credentials' \
+		<"$SX_DIR/secret" >"$SX_DIR/out"
+	for home in real link up/link; do
+		for option in "--home=real" "--ro=$W" "--ro=$W/link:/h" \
+			"--rw=$W/up/real" "--ro=~/" "--ro=/"; do
+			run_tool 0 "${AS[@]}" env HOME="$W/$home" "$SX" \
+				"$option" --env HOME=/tmp -- sh -c '
+				cat /h/.netrc "$1"/real/.netrc \
+					"$1"/link/.aws/credentials \
+					"$1/$2/.netrc" 2>/dev/null
+				true' sh "$W" "$home"
+			eq "$output" ''
+		done
+	done
+}
+
+@test "credentials are masked wherever links lead and HOME points" {
+	each masks_behind_links
+}
+
+masked_grant()
+{
+	as mkdir sub
+	as sh -c 'echo SECRET | tee .env >sub/.env'
+	sx 0 --ro .env --ro sub/.env:/y/.env --mask '**/.env' -- sh -c '
+		cat .env /y/.env'
+	eq "$output" ''
+	sx 0 --ro sub/.env --mask sub/.env -- cat sub/.env
+	eq "$output" ''
+	sx 0 --ro sub/.env --mask other/.env --mask env -- cat sub/.env
+	eq "$output" SECRET
+}
+
+@test "--mask holds for a file that is granted itself" {
+	each masked_grant
+}
+
+odd_homes()
+{
+	local home
+
+	for home in /usr /usr/src/app /etc/x /bin /proc/x /dev/null \
+		/var/run/x /lib64; do
+		run_tool 0 "${AS[@]}" env HOME="$home" "$SX" -- sh -c '
+			cd && pwd && : >x && test -x /bin/ls && echo ~'
+		eq "$output" "/home/user
+/home/user"
+	done
+	run_tool 0 "${AS[@]}" env HOME=/usr/share "$SX" --home real -- \
+		sh -c 'cd && pwd && ls doc >/dev/null && ! touch x 2>/dev/null'
+	eq "$output" /usr/share
+	run_tool 125 "${AS[@]}" env HOME=/ "$SX" --home real -- true
+	eq "${stderr_lines[0]}" \
+		"sandbox-exec: --home: 'real': HOME is no path below '/'"
+}
+
+@test "a home directory where there is no place for one is elsewhere" {
+	each odd_homes
 }
 
 renaming_masks()
