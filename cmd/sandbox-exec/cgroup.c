@@ -402,7 +402,8 @@ cgroup_open(struct cgroups *g, const int64_t limit[CGROUP_COUNT], bool kill)
 	unsigned wanted = 0, held = 0;
 
 	for (int i = 0; i < CGROUP_COUNT; i++) {
-		usable[i] = i == CGROUP_CPU && is_real_time() ? 0 : limit[i];
+		usable[i] = i == CGROUP_CPU && limit[i] != 0 &&
+		    is_real_time() ? 0 : limit[i];
 		wanted |= usable[i] != 0 ? 1U << i : 0;
 	}
 	limit = usable;

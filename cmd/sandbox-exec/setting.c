@@ -238,13 +238,9 @@ set_tmpfs(struct setting_target *t, const struct setting *s, const char *value,
 
 	if (str_format(text, sizeof text, "%s", value) != 0)
 		return error_set(e, "too long");
-	if (colon != NULL) {
-		if (num_parse_size(colon + 1, 4 << 10, SIZE_TOP,
-		    &path.size) != 0)
-			return error_set(e, "what is behind the last ':' is "
-			    "not a size such as 64m, at least 4096b");
+	if (colon != NULL && num_parse_size(colon + 1, 4 << 10, SIZE_TOP,
+	    &path.size) == 0)
 		text[colon - value] = '\0';
-	}
 	if (path_absolute(text, t->cwd, t->home, inside, e) != 0)
 		return -1;
 	if (inside[1] == '\0')
@@ -424,7 +420,6 @@ setting_env(char *const *list, const char *name)
 }
 
 const char setting_home_default[] = "/home/user";
-static const char setting_home_env[] = "HOME=/home/user";
 
 /* Whether an empty directory can be there: not in what every tree has, nor
  * behind its links. */
@@ -667,11 +662,13 @@ static int
 move_home(struct setting_target *t, struct error *e)
 {
 	const char *home = setting_env(t->policy->env, "HOME");
+	char entry[64];
 
 	if (t->home == NULL || home == NULL || !str_eq(home, t->home) ||
 	    can_be_private(home))
 		return 0;
-	return put_env(t->policy, setting_home_env, strlen("HOME"), e);
+	str_format(entry, sizeof entry, "HOME=%s", setting_home_default);
+	return put_env(t->policy, entry, strlen("HOME"), e);
 }
 
 /* The real home directory, read-only unless a path says more. */

@@ -42,8 +42,6 @@ wrong_options()
 	sx 125 --net none --allow example.org true
 	sx 125 --rw /does/not/exist true
 	[[ ${stderr_lines[0]} == *"No such file or directory"* ]]
-	sx 125 --tmpfs /x:64q true
-	[[ ${stderr_lines[0]} == *"--tmpfs: '/x:64q': "*"not a size such as"* ]]
 	as mkdir o
 	sx 125 --overlay o --changes o/inner true
 	[[ $stderr == *"in a directory that the command may change"* ]]
@@ -196,9 +194,9 @@ odd_homes()
 	for home in /usr /usr/src/app /etc/x /bin /proc/x /dev/null \
 		/var/run/x /lib64; do
 		run_tool 0 "${AS[@]}" env HOME="$home" "$SX" -- sh -c '
-			cd && pwd && : >x && test -x /bin/ls && echo ~'
-		eq "$output" "/home/user
-/home/user"
+			test -x /bin/ls && cd && : >x &&
+			test "$HOME" = "$PWD" -a "$HOME" != "$1"' \
+			sh "$home"
 	done
 	run_tool 0 "${AS[@]}" env HOME=/usr/share "$SX" --home real -- \
 		sh -c 'cd && pwd && ls doc >/dev/null && ! touch x 2>/dev/null'
