@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -381,13 +383,30 @@ start_janitor(struct cgroups *g)
 	return g->janitor != -1;
 }
 
+/* Of such a process no group takes processor time away, and most let none
+ * in. */
+static bool
+is_real_time(void)
+{
+	/* Musl's own function does not ask. */
+	long how = syscall(SYS_sched_getscheduler, 0);
+
+	how = how == -1 ? SCHED_OTHER : how & ~SCHED_RESET_ON_FORK;
+	return how == SCHED_FIFO || how == SCHED_RR;
+}
+
 unsigned
 cgroup_open(struct cgroups *g, const int64_t limit[CGROUP_COUNT], bool kill)
 {
+	int64_t usable[CGROUP_COUNT];
 	unsigned wanted = 0, held = 0;
 
-	for (int i = 0; i < CGROUP_COUNT; i++)
-		wanted |= limit[i] != 0 ? 1U << i : 0;
+	for (int i = 0; i < CGROUP_COUNT; i++) {
+		usable[i] = i == CGROUP_CPU && limit[i] != 0 &&
+		    is_real_time() ? 0 : limit[i];
+		wanted |= usable[i] != 0 ? 1U << i : 0;
+	}
+	limit = usable;
 	if (wanted != 0 && open_v2_near(g, limit)) {
 		g->v2_limits = true;
 		held = wanted;

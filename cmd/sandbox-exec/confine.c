@@ -173,8 +173,9 @@ receive(struct confine *c, struct init_message *m, int *fd)
 
 /* Waits until the payload runs. */
 static enum attempt
-wait_ready(struct confine *c, struct error *e)
+wait_ready(const struct init_args *a, struct confine *c, struct error *e)
 {
+	struct protect_watch *w = a->io->watch;
 	struct init_message m;
 	int fd;
 
@@ -182,6 +183,12 @@ wait_ready(struct confine *c, struct error *e)
 		switch (m.type) {
 		case INIT_LISTENER:
 			add_listener(c, &m, fd);
+			break;
+		case INIT_WATCH:
+			m.watch.path[sizeof m.watch.path - 1] = '\0';
+			if (w != NULL)
+				protect_add(w, a->policy, m.watch.path,
+				    &m.watch.state);
 			break;
 		case INIT_READY:
 			note_ready(c, &m);
@@ -263,7 +270,7 @@ start_early(struct init_args *a, struct confine *c, struct error *e)
 		return fail_errno(e, "ids");
 	case EARLY_TAKEN:
 		note_layers(c, a->policy);
-		r = wait_ready(c, e);
+		r = wait_ready(a, c, e);
 		if (r != ATTEMPT_RUNS)
 			stop_init(c);
 		if (early_taken() && r == ATTEMPT_SILENT)
@@ -298,7 +305,7 @@ start_tier(struct init_args *a, struct confine *c, struct error *e)
 		return r;
 	}
 	note_layers(c, a->policy);
-	return wait_ready(c, e);
+	return wait_ready(a, c, e);
 }
 
 static void

@@ -15,6 +15,7 @@
 
 #include "cmd/sandbox-exec/limits.h"
 #include "cmd/sandbox-exec/policy.h"
+#include "cmd/sandbox-exec/protect.h"
 
 enum {
 	CONFINE_PROXY_PORT = 3128, /* inside: 127.0.0.1, HTTP and SOCKS */
@@ -57,6 +58,7 @@ struct confine_degraded {
 /* What the payload starts with.  Descriptors stay the caller's. */
 struct confine_io {
 	int in, out, err;
+	struct protect_watch *watch; /* is told of more, unless NULL */
 	char *const *argv;
 
 	/* Instead of argv: runs confined in the payload's process, and its

@@ -113,12 +113,27 @@ add_remedies(struct jsonw *w, const struct confine *c)
 }
 
 static void
+print_tier(const struct confine *c)
+{
+	bool landlock = (c->layers & LAYER_LANDLOCK) != 0;
+
+	if (c->layers == 0)
+		printf("isolation: none: nothing would be run\n");
+	else if (c->tier == CONFINE_FULL)
+		printf("isolation: full: namespaces, %sseccomp%s\n",
+		    landlock ? "Landlock, " : "",
+		    landlock ? "" : ", no Landlock");
+	else
+		printf("isolation: lsm: Landlock and seccomp, no "
+		    "namespaces\n");
+}
+
+/* refused: NULL if there was no sandbox to try it in. */
+static void
 print_text(const struct policy *p, const struct confine *c,
     const uint8_t *refused)
 {
-	printf("isolation: %s\n", c->tier == CONFINE_FULL ?
-	    "full: namespaces, Landlock, seccomp" :
-	    "lsm: Landlock and seccomp, no namespaces");
+	print_tier(c);
 	printf("layers:");
 	for (unsigned bit = LAYER_USER; bit <= LAYER_SECCOMP; bit <<= 1)
 		printf(" %s%s", (c->layers & bit) != 0 ? "" : "no-",
@@ -131,7 +146,7 @@ print_text(const struct policy *p, const struct confine *c,
 			    c->limits.state[i] == LIMIT_ENFORCED ?
 			    "enforced" : "advisory");
 	}
-	for (size_t i = 0; i < probe_count; i++)
+	for (size_t i = 0; refused != NULL && i < probe_count; i++)
 		printf("%s: %s: %s\n", probes[i].layer, probes[i].attempt,
 		    word_of(refused[i], is_promised(p, i)));
 	for (size_t i = 0; i < c->degraded_count; i++)
@@ -146,7 +161,7 @@ add_probes(struct jsonw *w, const struct policy *p, const uint8_t *refused)
 {
 	jsonw_key(w, "probes");
 	jsonw_open(w, '[');
-	for (size_t i = 0; i < probe_count; i++) {
+	for (size_t i = 0; refused != NULL && i < probe_count; i++) {
 		jsonw_open(w, '{');
 		jsonw_key_str(w, "layer", probes[i].layer);
 		jsonw_key_str(w, "attempt", probes[i].attempt);
@@ -203,13 +218,19 @@ int
 explain_run(const struct policy *p, bool json)
 {
 	static struct confine c;
-	uint8_t refused[PROBES_MAX];
+	uint8_t all[PROBES_MAX], *refused = all;
 	struct error e = {.code = EXIT_SANDBOX};
+	struct policy lax = *p;
+	bool kept = probe(p, &c, all, &e) == 0;
 
-	if (probe(p, &c, refused, &e) != 0) {
+	if (!kept)
 		diag_error("%s", e.text);
+	/* What there is instead of what is required. */
+	lax.require = 0;
+	if (!kept && (p->require == 0 || probe(&lax, &c, all, &e) != 0))
+		refused = NULL;
+	if (refused == NULL && c.degraded_count == 0)
 		return EXIT_SANDBOX;
-	}
 	if (json && print_json(p, &c, refused) != 0) {
 		diag_error("the policy is too long to be shown");
 		return EXIT_SANDBOX;
@@ -218,6 +239,6 @@ explain_run(const struct policy *p, bool json)
 		print_text(p, &c, refused);
 	if (opt_close_stdout() != EXIT_OK)
 		return EXIT_SANDBOX;
-	return p->require != 0 && !is_kept(p, refused) ? EXIT_SANDBOX :
-	    EXIT_OK;
+	return !kept || (p->require != 0 && !is_kept(p, refused)) ?
+	    EXIT_SANDBOX : EXIT_OK;
 }

@@ -13,6 +13,8 @@
 struct finder {
 	const struct policy *policy;
 	struct masks *masks;
+	struct masks_watches *watches;
+	size_t granted_len; /* of path: what is searched for repositories */
 	int root_fd;
 	size_t visits;      /* directory entries that may still be seen */
 	bool soft;          /* running out of them is no failure */

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -129,6 +130,22 @@ send_listeners(struct init_args *a)
 		if (channel_send(a->control_fd, &m, listeners[i].fd) != 0)
 			_exit(EXIT_SANDBOX);
 		io_close(&listeners[i].fd);
+	}
+}
+
+/* Before the payload runs, who could change what is said. */
+static void
+send_watches(struct init_args *a)
+{
+	const struct masks_watches *w = &a->tree->watches;
+
+	for (size_t i = 0; i < w->count; i++) {
+		struct init_message m = {.type = INIT_WATCH};
+
+		m.watch.state = w->at[i].state;
+		memcpy(m.watch.path, w->at[i].path, sizeof m.watch.path);
+		if (channel_send(a->control_fd, &m, -1) != 0)
+			_exit(EXIT_SANDBOX);
 	}
 }
 
@@ -263,6 +280,7 @@ finish_full(struct init_start *s)
 	if (s->owner.map && ids_become(s->owner.inside) != 0)
 		fail_errno(s->args, STAGE_NAMESPACES, "ids");
 	send_listeners(s->args);
+	send_watches(s->args);
 	if (!s->is_command) {
 		payload_bound_capabilities(s->capabilities);
 		userns_limit(&s->sysctl_fd);

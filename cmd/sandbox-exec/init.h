@@ -17,6 +17,7 @@
  * are this program. */
 enum init_message_type {
 	INIT_LISTENER, /* with a descriptor */
+	INIT_WATCH,    /* a directory for protect_add */
 	INIT_READY,    /* the payload runs */
 	INIT_FAILED,   /* it does not; error says why; init ends */
 	INIT_END,      /* the payload has ended */
@@ -57,6 +58,10 @@ struct init_message {
 			enum confine_listener_kind kind;
 			uint16_t port;
 		} listener;
+		struct {
+			struct protect_state state;
+			char path[4096];
+		} watch;
 		struct {
 			bool no_proc, no_idmap, cut;
 			int landlock_abi;

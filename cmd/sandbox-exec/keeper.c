@@ -105,7 +105,7 @@ build(struct kept *s, struct bytes settings, struct error *e)
 	struct options *o = s->k->options;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct confine_io io = {.in = null, .out = null, .err = null,
-		.exe_fd = s->k->exe_fd};
+		.watch = &s->watch, .exe_fd = s->k->exe_fd};
 	int r;
 
 	if (options_extend(o, settings, e) != 0)

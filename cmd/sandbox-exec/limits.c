@@ -105,6 +105,17 @@ set_affinity(int64_t milli)
 	sched_setaffinity(0, sizeof want, &want);
 }
 
+/* init counts.  A group that counts, too, is what a fork is to run into, since
+ * it tells. */
+static int64_t
+max_processes(const struct limits *l, int64_t pids)
+{
+	const struct cgroups *g = &l->cgroups;
+	bool counted = g->v2_limits || g->path[CGROUP_PIDS] != NULL;
+
+	return pids == 0 ? 0 : pids + (counted ? 2 : 1);
+}
+
 /* RLIMIT_CORE is 1: 0 would still run a core handler that is a pipe
  * (core(5)).  RLIMIT_DATA and not RLIMIT_AS: what is merely reserved costs
  * nothing. */
@@ -116,12 +127,10 @@ limits_set_rlimits(const struct limits *l, const struct policy *p)
 	if (l->state[LIMIT_MEM] == LIMIT_ADVISORY &&
 	    lower(RLIMIT_DATA, p->limits.mem) != 0)
 		return -1;
-	/* init counts. */
 	return lower(RLIMIT_CORE, 1) == 0 &&
 	    take(RLIMIT_RTPRIO) == 0 && take(RLIMIT_NICE) == 0 &&
 	    lower(RLIMIT_SIGPENDING, SIGNALS_MAX) == 0 &&
-	    (p->limits.pids == 0 ||
-	    lower(RLIMIT_NPROC, p->limits.pids + 1) == 0) &&
+	    lower(RLIMIT_NPROC, max_processes(l, p->limits.pids)) == 0 &&
 	    lower(RLIMIT_FSIZE, p->limits.fsize) == 0 &&
 	    lower(RLIMIT_NOFILE, p->limits.files) == 0 ? 0 : -1;
 }

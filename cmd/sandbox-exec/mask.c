@@ -70,7 +70,7 @@ mask_all(struct tree *t, const struct policy *p, struct error *e)
 	bool made = false;
 	int r = 0;
 
-	if (masks_find(t->root, p, &m, e) != 0)
+	if (masks_find(t->root, p, &m, &t->watches, e) != 0)
 		return -1;
 	for (size_t i = 0; r == 0 && i < m.count; i++) {
 		if (!made && make_covers(t) != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/masks.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -294,27 +295,41 @@ hide_home(struct finder *f, const char *home)
 	}
 }
 
+/* All home directories in dir, and the one that a grant is in. */
+static void
+hide_others(struct finder *f, const char *dir)
+{
+	const struct policy *p = f->policy;
+	size_t len = strlen(dir);
+	char home[PATH_LEN];
+
+	if (str_format(home, sizeof home, "%s/*", dir) == 0)
+		hide_home(f, home);
+	for (size_t i = 0; i < p->path_count; i++) {
+		const char *host = p->paths[i].host;
+
+		if (p->paths[i].access == POLICY_MASK ||
+		    !path_is_below(host, dir) || host[len] != '/')
+			continue;
+		str_format(home, sizeof home, "%.*s", (int)(len + 1 +
+		    strcspn(host + len + 1, "/")), host);
+		hide_home(f, home);
+	}
+}
+
 static void
 hide_homes(struct finder *f)
 {
 	const struct policy *p = f->policy;
-	const char *own = setting_home(p);
+	const char *others = p->home_of[POLICY_OTHERS];
 
-	hide_home(f, own);
-	hide_home(f, "/root");
-	hide_home(f, "/home/*");
-	for (size_t i = 0; i < p->path_count; i++) {
-		const char *host = p->paths[i].host;
-		char home[PATH_LEN];
-
-		if (!str_starts(host, "/home/") ||
-		    p->paths[i].access == POLICY_MASK)
-			continue;
-		str_format(home, sizeof home, "%.*s",
-		    (int)(6 + strcspn(host + 6, "/")), host);
-		if (!str_eq(home, own))
-			hide_home(f, home);
-	}
+	hide_home(f, setting_home(p));
+	if (p->home_of[POLICY_OWN] != NULL)
+		hide_home(f, p->home_of[POLICY_OWN]);
+	if (p->home_of[POLICY_ROOT] != NULL)
+		hide_home(f, p->home_of[POLICY_ROOT]);
+	if (others != NULL)
+		hide_others(f, others);
 }
 
 /* Whether a file of the host's /etc needs no mask.  The usual case, at the
@@ -395,6 +410,45 @@ walk_one(struct finder *f, int fd, const char *name, void *arg)
 		walk_into(f, fd, name, *walk);
 }
 
+/* Part by part. */
+static bool
+matches(const char *pattern, const char *path)
+{
+	for (;;) {
+		size_t part = strcspn(pattern, "/"), len = strcspn(path, "/");
+		char name[PATH_LEN];
+
+		if (str_from_bytes(name, sizeof name, bytes_of(path, len)) !=
+		    0 || !path_match_part(pattern, part, name) ||
+		    (pattern[part] == '\0') != (path[len] == '\0'))
+			return false;
+		if (path[len] == '\0')
+			return true;
+		pattern += part + 1;
+		path += len + 1;
+	}
+}
+
+/* Hides a file that is granted by its own path, which no walk comes to, if
+ * the end of the path matches. */
+static void
+hide_granted(struct finder *f, const struct anywhere *anywhere,
+    const char *inside)
+{
+	bool hidden = false;
+
+	for (const char *at = inside; at != NULL; at = strchr(at, '/')) {
+		at++;
+		for (size_t i = 0; i < anywhere->count; i++)
+			hidden = hidden || matches(anywhere->patterns[i], at);
+	}
+	finder_leave(f, 0);
+	if (hidden && finder_enter(f, inside + 1, &(size_t){0})) {
+		finder_add(f, MASKS_HIDE, S_IFREG);
+		finder_leave(f, 0);
+	}
+}
+
 static void
 walk_all(struct finder *f, const struct anywhere *anywhere)
 {
@@ -410,6 +464,8 @@ walk_all(struct finder *f, const struct anywhere *anywhere)
 			continue;
 		fd = finder_open_inside(f, path->inside, O_RDONLY | O_DIRECTORY |
 		    O_NONBLOCK);
+		if (fd == -1 && errno == ENOTDIR)
+			hide_granted(f, anywhere, path->inside);
 		if (fd == -1)
 			continue;
 		finder_leave(f, 0);
@@ -483,14 +539,15 @@ finish(struct masks *m)
 
 int
 masks_find(int root_fd, const struct policy *p, struct masks *ret,
-    struct error *e)
+    struct masks_watches *watches, struct error *e)
 {
 	struct finder f = {
-		.policy = p, .masks = ret, .root_fd = root_fd, .error = e,
-		.visits = MASKS_VISITS_MAX,
+		.policy = p, .masks = ret, .watches = watches,
+		.root_fd = root_fd, .error = e, .visits = MASKS_VISITS_MAX,
 	};
 
 	*ret = (struct masks){0};
+	watches->count = 0;
 	hide_policy(&f);
 	if (p->default_masks && !f.failed)
 		hide_defaults(&f);

@@ -5,7 +5,9 @@
 #ifndef ADIT_SANDBOX_MASKS_H
 #define ADIT_SANDBOX_MASKS_H
 
+#include "cmd/sandbox-exec/path.h"
 #include "cmd/sandbox-exec/policy.h"
+#include "cmd/sandbox-exec/protect.h"
 
 enum {
 	MASKS_MAX = 4096,         /* entries, and as many pins */
@@ -13,6 +15,7 @@ enum {
 	MASKS_DIRECTORY = 16, /* what one costs in search of repositories, */
 	MASKS_PROTECT_VISITS = 4096 * MASKS_DIRECTORY, /* a file 1, of these */
 	MASKS_PROTECT_DEPTH = 3,
+	MASKS_WATCHED_MAX = 64, /* git directories below a path */
 };
 
 enum masks_kind {
@@ -35,11 +38,21 @@ struct masks {
 	bool cut; /* the search for repositories was */
 };
 
+/* Git directories below what is writable that lack a protected name, or have
+ * a link for it: nothing can be mounted there. */
+struct masks_watches {
+	size_t count;
+	struct {
+		char path[PATH_LEN]; /* absolute, inside */
+		struct protect_state state;
+	} at[MASKS_WATCHED_MAX];
+};
+
 /* Looks below root_fd, the root of the tree.  Returns 0, to be freed with
  * masks_done; or -1 with a text, also if the policy's masks match too much or
  * in too large a tree to be sure. */
 int masks_find(int root_fd, const struct policy *p, struct masks *ret,
-    struct error *e);
+    struct masks_watches *watches, struct error *e);
 void masks_done(struct masks *m);
 
 #endif

@@ -58,11 +58,42 @@ keep_module(struct finder *f, int fd, const char *name, void *arg)
 		keep_git(f, fd, name, depth + 1);
 }
 
+/* Whether the supervisor, too, knows the git directory that the finder is
+ * in: protect_start. */
+static bool
+is_known(const struct finder *f)
+{
+	const char *rest = f->path + f->granted_len;
+
+	return rest[0] == '\0' || str_eq(rest, "/.git");
+}
+
+/* What cannot be kept by a mount. */
+static void
+watch_git_names(struct finder *f, int fd)
+{
+	struct masks_watches *w = f->watches;
+	struct protect_state *s;
+
+	if (is_known(f))
+		return;
+	if (w->count == MASKS_WATCHED_MAX) {
+		f->masks->cut = true;
+		return;
+	}
+	s = &w->at[w->count].state;
+	protect_note(s, fd, protect_git_names);
+	if ((s->missing | s->links) != 0 && str_format(
+	    w->at[w->count].path, PATH_LEN, "%s", f->path) == 0)
+		w->count++;
+}
+
 /* The finder is in a git directory. */
 static void
 keep_git_names(struct finder *f, int fd, unsigned depth)
 {
 	keep_names(f, fd, protect_git_names);
+	watch_git_names(f, fd);
 	keep_module(f, fd, "modules", &depth);
 	keep_module(f, fd, "worktrees", &depth);
 }
@@ -204,7 +235,7 @@ masks_keep_path(struct finder *f, const struct policy_path *path)
 	finder_leave(f, 0);
 	if (path->inside[1] == '\0' ||
 	    finder_enter(f, path->inside + 1, &(size_t){0})) {
-		search.root_len = f->len;
+		search.root_len = f->granted_len = f->len;
 		keep_directory(f, fd);
 		if (is_git(fd))
 			keep_git_names(f, fd, 0);

@@ -80,16 +80,13 @@ make_parent(struct overlays *o, const struct policy *p, const char *host,
 	    "in /var/tmp", host);
 }
 
-/* The directory that was given, made if it is missing. */
 static int
-open_parent(const struct policy *p, const char *changes,
+check_parent(const struct policy *p, const char *changes,
     char out[static PATH_LEN], struct error *e)
 {
 	char real[PATH_MAX];
 	struct stat st;
 
-	if (mkdir(changes, 0700) != 0 && errno != EEXIST)
-		return error_errno(e, "%s", changes);
 	if (realpath(changes, real) == NULL || lstat(real, &st) != 0)
 		return error_errno(e, "%s", changes);
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
@@ -101,6 +98,22 @@ open_parent(const struct policy *p, const char *changes,
 		    "change", changes);
 	return str_format(out, PATH_LEN, "%s", real) == 0 ? 0 :
 	    error_set(e, "%s: too long", changes);
+}
+
+/* The directory that was given, made if it is missing. */
+static int
+open_parent(const struct policy *p, const char *changes,
+    char out[static PATH_LEN], struct error *e)
+{
+	bool made = mkdir(changes, 0700) == 0;
+
+	if (!made && errno != EEXIST)
+		return error_errno(e, "%s", changes);
+	if (check_parent(p, changes, out, e) == 0)
+		return 0;
+	if (made)
+		rmdir(changes);
+	return -1;
 }
 
 /* Opens dir/name, a directory with the mode and the owner of st. */

@@ -44,7 +44,7 @@ find_base(const char **text, const char *cwd, const char *home,
 	if (s[0] == '~' && (s[1] == '/' || s[1] == '\0')) {
 		*text = s + 1;
 		if (home == NULL)
-			error_set(e, "HOME is no absolute path");
+			error_set(e, "HOME is no path below '/'");
 		return home;
 	}
 	if (cwd == NULL)

@@ -170,7 +170,7 @@ execute_in_path(struct error *e, const char *dir, char *const *argv,
 	for (size_t n; ; dir += n + 1) {
 		n = strcspn(dir, ":");
 		/* An empty part would be the working directory. */
-		if (n != 0 && str_format(path, sizeof path, "%.*s/%s",
+		if (n != 0 && argv[0][0] != '\0' && str_format(path, sizeof path, "%.*s/%s",
 		    (int)n, dir, argv[0]) == 0) {
 			execve(path, argv, env);
 			if (errno != ENOENT && errno != ENOTDIR) {
@@ -182,7 +182,8 @@ execute_in_path(struct error *e, const char *dir, char *const *argv,
 			break;
 	}
 	if (number == 0) {
-		error_set(e, "%s: command not found", argv[0]);
+		error_set(e, "%s: command not found",
+		    argv[0][0] == '\0' ? "''" : argv[0]);
 		return EXIT_NOT_FOUND;
 	}
 	return explain(e, failed, number);

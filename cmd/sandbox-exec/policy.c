@@ -41,6 +41,10 @@ policy_done(struct policy *p)
 		allow_done(&p->allow[i]);
 	for (size_t i = 0; i < p->env_count; i++)
 		free(p->env[i]);
+	for (size_t i = 0; i < POLICY_HOMES; i++) {
+		free(p->home_of[i]);
+		p->home_of[i] = NULL;
+	}
 	free(p->workdir);
 	free(p->hostname);
 	/* Not all of it: the pages are shared with processes that we made. */

@@ -81,6 +81,9 @@ enum policy_require {
 	REQUIRE_FULL = 31,
 };
 
+/* The caller's home directory, root's, and the one that others' are in. */
+enum policy_homes { POLICY_OWN, POLICY_ROOT, POLICY_OTHERS, POLICY_HOMES };
+
 struct policy {
 	bool default_files;  /* the host's /usr, /etc essentials, read-only */
 	bool default_masks;  /* credentials; see sandbox-exec(1) */
@@ -95,6 +98,9 @@ struct policy {
 	struct policy_limits limits;
 	unsigned require;    /* enum policy_require bits */
 	char *hostname;
+	/* Where the default masks look on the host, without links; NULL:
+	 * nowhere.  Not in the digest. */
+	char *home_of[POLICY_HOMES];
 	char digest[POLICY_DIGEST_LEN + 1]; /* of the canonical JSON */
 
 	/* What is long is last, and written as far as it is used. */

@@ -7,11 +7,13 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/path.h"
 #include "cmd/sandbox-exec/removal.h"
 #include "common/io.h"
 #include "common/str.h"
@@ -95,6 +97,22 @@ is_there(int fd, const char *name)
 	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+void
+protect_note(struct protect_state *ret, int fd, const char *const names[])
+{
+	ret->missing = ret->links = 0;
+	for (size_t i = 0; names[i] != NULL; i++) {
+		struct stat st;
+
+		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0) {
+			ret->missing |= UINT32_C(1) << i;
+		} else if (S_ISLNK(st.st_mode)) {
+			ret->links |= UINT32_C(1) << i;
+			ret->changed[i] = st.st_ctim;
+		}
+	}
+}
+
 /* Adds the directory fd, which it takes. */
 static void
 add(struct protect_watch *w, int fd, const char *path, const char *name,
@@ -112,17 +130,7 @@ add(struct protect_watch *w, int fd, const char *path, const char *name,
 	d->fd = fd;
 	d->told_fd = -1;
 	d->names = names;
-	d->missing = d->links = 0;
-	for (size_t i = 0; names[i] != NULL; i++) {
-		struct stat st;
-
-		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0) {
-			d->missing |= UINT32_C(1) << i;
-		} else if (S_ISLNK(st.st_mode)) {
-			d->links |= UINT32_C(1) << i;
-			d->changed[i] = st.st_ctim;
-		}
-	}
+	protect_note(&d->state, fd, names);
 	w->count++;
 }
 
@@ -149,13 +157,52 @@ protect_start(struct protect_watch *w, const struct policy *p)
 	}
 }
 
+/* Where a path inside lies on the host. */
+static int
+find_host(const struct policy *p, const char *inside,
+    char out[static PROTECT_PATH_LEN])
+{
+	const struct policy_path *best = NULL;
+	size_t skip;
+
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *path = &p->paths[i];
+
+		if (path->access == POLICY_RW &&
+		    path_is_below(inside, path->inside) && (best == NULL ||
+		    path_is_below(path->inside, best->inside)))
+			best = path;
+	}
+	if (best == NULL)
+		return -1;
+	skip = best->inside[1] == '\0' ? 0 : strlen(best->inside);
+	return str_format(out, PROTECT_PATH_LEN, "%s%s",
+	    best->host[1] == '\0' ? "" : best->host, inside + skip);
+}
+
+void
+protect_add(struct protect_watch *w, const struct policy *p,
+    const char *inside, const struct protect_state *state)
+{
+	char host[PROTECT_PATH_LEN];
+	size_t count = w->count;
+	int fd = find_host(p, inside, host) != 0 ? -1 :
+	    open_directory(AT_FDCWD, host);
+
+	if (fd == -1)
+		return;
+	add(w, fd, host, "", protect_git_names);
+	if (w->count != count)
+		w->at[count].state = *state;
+}
+
 void
 protect_arm(struct protect_watch *w)
 {
 	for (size_t i = 0; i < w->count; i++) {
 		struct protect_watched *d = &w->at[i];
 
-		if ((d->missing | d->links) == 0)
+		if ((d->state.missing | d->state.links) == 0)
 			continue;
 		d->told_fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY |
 		    O_CLOEXEC);
@@ -201,13 +248,14 @@ move_away(int fd, const char *name, char out[static NAME_MAX])
 static bool
 is_new(const struct protect_watched *d, size_t i)
 {
-	const struct timespec *old = &d->changed[i];
+	const struct protect_state *s = &d->state;
+	const struct timespec *old = &s->changed[i];
 	struct stat st;
 
-	if (((d->missing | d->links) & UINT32_C(1) << i) == 0 ||
+	if (((s->missing | s->links) & UINT32_C(1) << i) == 0 ||
 	    fstatat(d->fd, d->names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return false;
-	return (d->missing & UINT32_C(1) << i) != 0 ||
+	return (s->missing & UINT32_C(1) << i) != 0 ||
 	    st.st_ctim.tv_sec != old->tv_sec ||
 	    st.st_ctim.tv_nsec != old->tv_nsec;
 }

@@ -15,7 +15,7 @@
 
 enum {
 	PROTECT_NAMES = 32,     /* at most, of either list */
-	PROTECT_WATCHED_MAX = 64,
+	PROTECT_WATCHED_MAX = 256,
 	PROTECT_FOUND_MAX = 16, /* before the payload is not let go on */
 	PROTECT_PATH_LEN = 4096 + 64,
 };
@@ -28,15 +28,20 @@ extern const char *const protect_git_names[]; /* in a git directory */
  * below one, at any depth and in any case. */
 bool protect_is_name(const char *path);
 
-/* A directory and the names in it that cannot be mounted on. */
+/* The names of a directory that cannot be mounted on. */
+struct protect_state {
+	uint32_t missing; /* bits of names: those that were not there */
+	uint32_t links;   /* those that were links, */
+	struct timespec changed[PROTECT_NAMES]; /* as of these times */
+};
+
+/* Such a directory. */
 struct protect_watched {
 	int fd;
 	int told_fd;      /* the same, that dnotify(7) is for, or -1 */
 	char *path;       /* on the host */
 	const char *const *names;
-	uint32_t missing; /* bits of names: those that were not there */
-	uint32_t links;   /* those that were links, */
-	struct timespec changed[PROTECT_NAMES]; /* as of these times */
+	struct protect_state state;
 };
 
 struct protect_watch {
@@ -45,10 +50,19 @@ struct protect_watch {
 	struct protect_watched at[PROTECT_WATCHED_MAX];
 };
 
+/* Looks at names in the directory fd. */
+void protect_note(struct protect_state *ret, int fd,
+    const char *const names[]);
+
 /* In the supervisor, before the sandbox: looks at what the policy makes
  * writable, and its repositories there.  Never fails; to be ended with
  * protect_end. */
 void protect_start(struct protect_watch *w, const struct policy *p);
+
+/* Before protect_arm: adds a git directory that init has found, by its path
+ * inside, with what init has seen before the payload could change it. */
+void protect_add(struct protect_watch *w, const struct policy *p,
+    const char *inside, const struct protect_state *state);
 
 /* Has a signal (PROTECT_SIGNAL, which the caller blocks) sent to this process
  * whenever a name is made in one of the directories; where the file system

@@ -2,6 +2,7 @@
 #include "cmd/sandbox-exec/remedy.h"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/io.h"
@@ -19,23 +20,51 @@ is_set(int proc_fd, const char *path, char value)
 	return n == 1 && c == value;
 }
 
-/* The settings of distributions, and else what engines put around their
- * containers. */
+/* What makes namespaces impossible whatever is set, or NULL. */
+static const char *
+find_surroundings(int proc_fd)
+{
+	struct statvfs proc;
+
+	if (faccessat(proc_fd, "self", F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		return "there is no /proc: mount one";
+	if (fstatvfs(proc_fd, &proc) == 0 && (proc.f_flag & ST_RDONLY) != 0)
+		return "/proc is read-only: mount it writable";
+	return NULL;
+}
+
+/* What surrounds us, the settings of distributions, and else what engines put
+ * around their containers. */
 static const char *
 find_namespaces(int proc_fd)
 {
-	if (is_set(proc_fd, "sys/user/max_user_namespaces", '0'))
-		return "sysctl user.max_user_namespaces is 0: raise it";
-	if (is_set(proc_fd, "sys/kernel/unprivileged_userns_clone", '0'))
-		return "sysctl kernel.unprivileged_userns_clone is 0: set it "
-		    "to 1";
-	if (is_set(proc_fd,
-	    "sys/kernel/apparmor_restrict_unprivileged_userns", '1'))
-		return "AppArmor keeps user namespaces from programs without "
-		    "a profile: give sandbox-exec the one of its manual";
-	return "a container's filter refuses them: Docker and Podman take "
-	    "another with --security-opt seccomp=FILE, Kubernetes has "
-	    "hostUsers: false and seccompProfile";
+	static const struct {
+		const char *path;
+		char value;
+		const char *text;
+	} settings[] = {
+#define MAX_OF(what) {"sys/user/max_" what "_namespaces", '0', \
+	"sysctl user.max_" what "_namespaces is 0: raise it"}
+		MAX_OF("user"), MAX_OF("mnt"), MAX_OF("pid"), MAX_OF("net"),
+		MAX_OF("ipc"), MAX_OF("uts"), MAX_OF("cgroup"),
+#undef MAX_OF
+		{"sys/kernel/unprivileged_userns_clone", '0', "sysctl "
+		    "kernel.unprivileged_userns_clone is 0: set it to 1"},
+		{"sys/kernel/apparmor_restrict_unprivileged_userns", '1',
+		    "AppArmor keeps user namespaces from programs without "
+		    "a profile: give sandbox-exec the one of its manual"},
+	};
+	const char *text = find_surroundings(proc_fd);
+
+	for (size_t i = 0; text == NULL && i < sizeof settings /
+	    sizeof *settings; i++) {
+		if (is_set(proc_fd, settings[i].path, settings[i].value))
+			text = settings[i].text;
+	}
+	return text != NULL ? text : "a container's filter refuses them, or "
+	    "this is a chroot(2): Docker and Podman take another filter with "
+	    "--security-opt seccomp=FILE, Kubernetes has hostUsers: false "
+	    "and seccompProfile";
 }
 
 const char *

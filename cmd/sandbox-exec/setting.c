@@ -321,7 +321,7 @@ set_home(struct setting_target *t, const struct setting *s, const char *value,
 	if (!real && !str_eq(value, "private"))
 		return error_set(e, "not private or real");
 	if (real && t->home == NULL)
-		return error_set(e, "HOME is no absolute path");
+		return error_set(e, "HOME is no path below '/'");
 	if (real && is_fixed(t, s) && t->policy->home != POLICY_HOME_REAL)
 		return refuse_fixed(e);
 	t->policy->home = real ? POLICY_HOME_REAL : POLICY_HOME_PRIVATE;
@@ -421,13 +421,31 @@ setting_env(char *const *list, const char *name)
 
 const char setting_home_default[] = "/home/user";
 
+/* Whether an empty directory can be there: not in what every tree has, nor
+ * behind its links. */
+static bool
+can_be_private(const char *home)
+{
+	static const char *const taken[] = {
+		"/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
+		"/libx32", "/proc", "/sys", "/dev", "/var/run", "/var/tmp",
+	};
+
+	if (home == NULL || home[0] != '/' || home[1] == '\0')
+		return false;
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+		if (path_is_below(home, taken[i]))
+			return false;
+	}
+	return true;
+}
+
 const char *
 setting_home(const struct policy *p)
 {
 	const char *home = setting_env(p->env, "HOME");
 
-	return home != NULL && home[0] == '/' && home[1] != '\0' ? home :
-	    setting_home_default;
+	return can_be_private(home) ? home : setting_home_default;
 }
 
 /* Puts "NAME=value" in the place of an older one. */
@@ -639,6 +657,20 @@ setting_end(struct setting_target *t, struct error *e)
 	return conflict ? error_set(e, "allow: only with net allow") : 0;
 }
 
+/* Says where the private home is, if it cannot be where the caller's is. */
+static int
+move_home(struct setting_target *t, struct error *e)
+{
+	const char *home = setting_env(t->policy->env, "HOME");
+	char entry[64];
+
+	if (t->home == NULL || home == NULL || !str_eq(home, t->home) ||
+	    can_be_private(home))
+		return 0;
+	str_format(entry, sizeof entry, "HOME=%s", setting_home_default);
+	return put_env(t->policy, entry, strlen("HOME"), e);
+}
+
 /* The real home directory, read-only unless a path says more. */
 static int
 finish_home(struct setting_target *t, struct error *e)
@@ -652,7 +684,7 @@ finish_home(struct setting_target *t, struct error *e)
 	int r;
 
 	if (t->policy->home != POLICY_HOME_REAL)
-		return 0;
+		return move_home(t, e);
 	if (path_resolve(t->home, NULL, NULL, host, inside, e) != 0)
 		return error_prefix(e, "home: real");
 	str_format(inside, sizeof inside, "%s", t->home);
@@ -664,10 +696,31 @@ finish_home(struct setting_target *t, struct error *e)
 	return r;
 }
 
+/* Any of the ways there can be a link, and masks are looked for by what is
+ * granted, which is without. */
+static void
+find_homes(struct setting_target *t)
+{
+	const char *const paths[POLICY_HOMES] = {
+		[POLICY_OWN] = t->home, [POLICY_ROOT] = "/root",
+		[POLICY_OTHERS] = "/home",
+	};
+	struct policy *p = t->policy;
+
+	if (!p->default_masks || p->path_count == 0)
+		return;
+	for (size_t i = 0; i < POLICY_HOMES; i++) {
+		free(p->home_of[i]);
+		p->home_of[i] = paths[i] == NULL ? NULL :
+		    realpath(paths[i], NULL);
+	}
+}
+
 int
 setting_finish(struct setting_target *t, struct error *e)
 {
 	if (finish_home(t, e) != 0)
 		return -1;
+	find_homes(t);
 	return policy_finish(t->policy, !t->no_digest, e);
 }

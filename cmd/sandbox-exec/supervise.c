@@ -107,7 +107,7 @@ static int
 start(struct run *r, struct error *e)
 {
 	struct confine_io io = {.in = 0, .out = 1, .err = 2,
-		.argv = r->s->argv};
+		.watch = &r->watch, .argv = r->s->argv};
 	const struct policy *p = r->s->policy;
 	struct confine *c = &r->result->confine;
 	int status;

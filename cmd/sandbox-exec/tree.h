@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "cmd/sandbox-exec/idmount.h"
+#include "cmd/sandbox-exec/masks.h"
 #include "cmd/sandbox-exec/owner.h"
 #include "cmd/sandbox-exec/policy.h"
 #include "common/landlock.h"
@@ -44,6 +45,7 @@ struct tree {
 	bool cut;           /* not all repositories were looked for */
 	size_t source_count;
 	struct tree_source sources[TREE_SOURCES_MAX];
+	struct masks_watches watches; /* mostly never touched */
 };
 
 void tree_init(struct tree *t);

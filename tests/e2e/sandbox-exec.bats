@@ -333,6 +333,28 @@ limits_files()
 	each limits_files
 }
 
+@test "--pids with a control group tells that it was hit" {
+	((EUID == 0)) || skip 'control groups need root here'
+	sx 0 --pids 10 --mem 1g --status-fd 2 -- perl -e '
+		my $n = 0;
+		while (defined(my $pid = fork)) {
+			$pid or sleep 60;
+			$n++;
+		}
+		print "$n\n"'
+	eq "$output" 9
+	[[ $stderr == *'"limits_hit":["pids"]'* ]]
+}
+
+@test "a caller with a real-time policy has an advisory --cpu" {
+	((EUID == 0)) || skip 'a real-time policy needs root'
+	AS=(chrt -r 1)
+	sx 0 --cpu 1 --mem 1g --status-fd 2 -- true
+	[[ $stderr == *'"mem":"enforced","cpu":"advisory"'* ]]
+	sx 125 --cpu 1 --require limits -- true
+	AS=()
+}
+
 @test "--mem kills what takes more, and says so" {
 	((EUID == 0)) || skip 'control groups need root here'
 	sx 137 --mem 32m --status-fd 2 -- sh -c \
@@ -603,11 +625,16 @@ runs_in_lower_tier()
 	[[ $output == *'isolation: lsm'* && $output != *'NOT REFUSED'* ]]
 	sx 125 --require full -- true
 	sx 125 --require namespaces -- true
+	# What there is all the same, for who asks.
+	sx 125 --require full --explain --json
+	eq "$(jq -r .tier <<<"$output")" lsm
+	eq "$(jq -r '.degraded[0].feature' <<<"$output")" namespaces
 	run find /tmp -maxdepth 1 -name 'sandbox-exec.*' -newer "$W"
 	eq "$output" ''
 }
 
 @test "without namespaces Landlock and seccomp remain, and it says so" {
+	requires jq
 	each runs_in_lower_tier
 }
 

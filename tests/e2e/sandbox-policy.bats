@@ -42,6 +42,10 @@ wrong_options()
 	sx 125 --net none --allow example.org true
 	sx 125 --rw /does/not/exist true
 	[[ ${stderr_lines[0]} == *"No such file or directory"* ]]
+	as mkdir o
+	sx 125 --overlay o --changes o/inner true
+	[[ $stderr == *"in a directory that the command may change"* ]]
+	[[ ! -e o/inner ]]
 	sx 125 --diff true
 	sx 125 --json true
 	sx 125 --unknown true
@@ -138,6 +142,74 @@ masks()
 	each masks
 }
 
+masks_behind_links()
+{
+	local home option
+
+	as mkdir -p real/.aws all
+	as ln -s real link
+	as ln -s . up
+	echo SECRET >"$SX_DIR/secret"
+	as sh -c 'tee .netrc real/.netrc real/.aws/credentials' \
+		<"$SX_DIR/secret" >"$SX_DIR/out"
+	for home in real link up/link; do
+		for option in "--home=real" "--ro=$W" "--ro=$W/link:/h" \
+			"--rw=$W/up/real" "--ro=~/" "--ro=/"; do
+			run_tool 0 "${AS[@]}" env HOME="$W/$home" "$SX" \
+				"$option" --env HOME=/tmp -- sh -c '
+				cat /h/.netrc "$1"/real/.netrc \
+					"$1"/link/.aws/credentials \
+					"$1/$2/.netrc" 2>/dev/null
+				true' sh "$W" "$home"
+			eq "$output" ''
+		done
+	done
+}
+
+@test "credentials are masked wherever links lead and HOME points" {
+	each masks_behind_links
+}
+
+masked_grant()
+{
+	as mkdir sub
+	as sh -c 'echo SECRET | tee .env >sub/.env'
+	sx 0 --ro .env --ro sub/.env:/y/.env --mask '**/.env' -- sh -c '
+		cat .env /y/.env'
+	eq "$output" ''
+	sx 0 --ro sub/.env --mask sub/.env -- cat sub/.env
+	eq "$output" ''
+	sx 0 --ro sub/.env --mask other/.env --mask env -- cat sub/.env
+	eq "$output" SECRET
+}
+
+@test "--mask holds for a file that is granted itself" {
+	each masked_grant
+}
+
+odd_homes()
+{
+	local home
+
+	for home in /usr /usr/src/app /etc/x /bin /proc/x /dev/null \
+		/var/run/x /lib64; do
+		run_tool 0 "${AS[@]}" env HOME="$home" "$SX" -- sh -c '
+			test -x /bin/ls && cd && : >x &&
+			test "$HOME" = "$PWD" -a "$HOME" != "$1"' \
+			sh "$home"
+	done
+	run_tool 0 "${AS[@]}" env HOME=/usr/share "$SX" --home real -- \
+		sh -c 'cd && pwd && ls doc >/dev/null && ! touch x 2>/dev/null'
+	eq "$output" /usr/share
+	run_tool 125 "${AS[@]}" env HOME=/ "$SX" --home real -- true
+	eq "${stderr_lines[0]}" \
+		"sandbox-exec: --home: 'real': HOME is no path below '/'"
+}
+
+@test "a home directory where there is no place for one is elsewhere" {
+	each odd_homes
+}
+
 renaming_masks()
 {
 	as mkdir d
@@ -232,6 +304,45 @@ protection_missing()
 @test "protected names that were missing leave no trace before or after" {
 	requires git
 	each protection_missing
+}
+
+protection_of_inner()
+{
+	local dir
+
+	as git init -q .
+	as git init -q a/inner
+	as git init -q --bare a/bare.git
+	as git init -q --bare .git/modules/m
+	as mv a/inner/.git/config a/inner/settings
+	as ln -s ../settings a/inner/.git/config
+	as mkdir evil
+	sx 0 --rw "$W" --time 1m -- sh -c '
+		for dir in a/inner/.git a/bare.git .git/modules/m; do
+			echo ../../evil >$dir/commondir
+			while [ -e $dir/commondir ]; do sleep 0.01; done
+		done
+		ln -sf ../../evil/config a/inner/.git/config
+		while [ -e a/inner/.git/config ]; do sleep 0.01; done
+		git init -q own
+		echo ../../evil >own/.git/commondir'
+	eq "${#stderr_lines[@]}" 4
+	for dir in a/inner/.git a/bare.git .git/modules/m; do
+		[[ ! -e $dir/commondir && -e $dir/commondir.sandbox-exec ]]
+	done
+	[[ $stderr == *"$W/a/bare.git/commondir: a protected name: renamed"* ]]
+	[[ -L a/inner/.git/config.sandbox-exec && -e own/.git/commondir ]]
+	# Under another name, with one path in another.
+	as rm -r a/bare.git/commondir.sandbox-exec
+	sx 0 --ro "$W:/w" --rw "$W/a:/w/a" --time 1m -- sh -c '
+		echo ../../evil >/w/a/bare.git/commondir
+		while [ -e /w/a/bare.git/commondir ]; do sleep 0.01; done'
+	[[ -e a/bare.git/commondir.sandbox-exec ]]
+}
+
+@test "a repository further down gets no other settings either" {
+	requires git
+	each protection_of_inner
 }
 
 protection_at_once()

@@ -17,6 +17,7 @@ static struct error why;
 static struct policy policy;
 static struct setting_target target;
 static struct masks masks;
+static struct masks_watches watches;
 static int root_fd;
 
 static void
@@ -107,7 +108,7 @@ find(void)
 	masks_done(&masks);
 	must(setting_end(&target, &why) == 0 &&
 	    setting_finish(&target, &why) == 0, "policy");
-	return masks_find(root_fd, &policy, &masks, &why);
+	return masks_find(root_fd, &policy, &masks, &watches, &why);
 }
 
 /* "h path" for what is hidden, k for kept, p for pinned; one line each,

@@ -42,8 +42,13 @@ main(void)
 	must(mkdirat(proc_fd, "sys", 0700) == 0, "sys");
 	must(mkdirat(proc_fd, "sys/user", 0700) == 0, "sys/user");
 	must(mkdirat(proc_fd, "sys/kernel", 0700) == 0, "sys/kernel");
+	eq_str(find("namespaces"), "there is no /proc: mount one",
+	    "no processes in it");
+	must(mkdirat(proc_fd, "self", 0700) == 0, "self");
 	ok(strstr(find("namespaces"), "container") != NULL,
 	    "no setting: a container");
+	ok(advises("sys/user/max_net_namespaces", "0\n",
+	    "max_net_namespaces"), "of one kind none are allowed");
 	ok(advises("sys/user/max_user_namespaces", "0\n",
 	    "max_user_namespaces"), "none are allowed");
 	ok(advises("sys/user/max_user_namespaces", "100\n", "container"),
@@ -58,7 +63,7 @@ main(void)
 	ok(strstr(find("limit-cpu"), "control group") != NULL, "a limit");
 	eq_str(find("kill"), "none", "what goes with namespaces");
 	close(proc_fd);
-	must(chdir(dir) == 0 && rmdir("sys/user") == 0 &&
+	must(chdir(dir) == 0 && rmdir("self") == 0 && rmdir("sys/user") == 0 &&
 	    rmdir("sys/kernel") == 0 && rmdir("sys") == 0 &&
 	    chdir("/") == 0 && rmdir(dir) == 0, dir);
 	return test_done();
