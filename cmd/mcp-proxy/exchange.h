@@ -22,6 +22,8 @@ struct exchange {
 	struct downstream *downstream;
 	struct upstream *upstream;
 	struct visit *visit;  /* instead, when it is stdio */
+	struct hearing *hearing; /* before the policy, or NULL; an exchange of
+	                          * a visit has none, the visit does */
 	const struct config_route *route;
 	struct buf head;      /* of the request, as the upstream gets it */
 	bool head_sent;
