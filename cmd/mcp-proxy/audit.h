@@ -13,8 +13,8 @@
 enum {
 	AUDIT_WORD_MAX = 256,    /* bytes of a name, a method, a host, an id */
 	AUDIT_TEXT_MAX = 1024,   /* of a path, a URI, a reason */
-	AUDIT_REMOVED_MAX = 24 << 10, /* of all names that a filter took out;
-	                          * those after are only counted */
+	AUDIT_NAMES_MAX = 40 << 10, /* of a line; names that a filter took out
+	                          * are then only counted */
 	AUDIT_DIGEST_CAP = 17,
 };
 
@@ -30,7 +30,7 @@ enum audit_direction {
 	AUDIT_ANSWER,  /* from the server, lists included */
 };
 
-/* Who asked.  exchange_audit fills one. */
+/* Who asked.  exchange_who fills one. */
 struct audit_who {
 	const char *trace, *peer; /* of the connection; NULL: none */
 	uint64_t request;  /* which one on the connection, from 1; 0: none */
@@ -45,10 +45,10 @@ struct audit_decision {
 	struct bytes host;      /* that was asked for */
 	struct bytes http_method, path;   /* path: written up to its '?' */
 	const char *session;    /* audit_digest of its id */
-	struct bytes method, name, uri;   /* JSON-RPC; uri: as path, and
-	                         * without what stands before an '@' */
+	struct bytes method, name, uri;   /* JSON-RPC; uri: as path, also
+	                         * without user and password */
 	struct bytes id;        /* as it lies in the message: JSON */
-	const char *rule;
+	const char *rule;       /* of the policy, or what else decided */
 	struct bytes reason;
 	const struct failure *why;        /* what is answered instead */
 	const struct bytes *removed;      /* names of a filter's entries */
@@ -61,14 +61,13 @@ struct audit_end {
 	uint64_t bytes_in, bytes_out;
 	int64_t ms;
 	const struct failure *why;   /* NULL: it ended well */
-	bool cancelled;              /* by the agent */
 };
 
 struct audit {
 	struct auditfile file; /* not open: nobody wants to know, and every
 	                        * call is a no-op that succeeds */
 	struct buf line;
-	uint64_t lost;         /* ends that could not be written */
+	uint64_t lost;         /* lines that could not be written */
 	bool failed;           /* and somebody was told */
 };
 
@@ -82,6 +81,8 @@ int audit_open(struct audit *a, const char *path, struct error *e);
 
 /* Writes "close".  a may be zeroed. */
 void audit_close(struct audit *a);
+
+bool audit_is_on(const struct audit *a);
 
 /* Goes on in a new file when the one at the path is no longer ours (SIGHUP).
  * What goes wrong is told, and the old one kept. */

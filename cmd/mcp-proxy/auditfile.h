@@ -11,21 +11,20 @@
 #include "common/error.h"
 
 struct auditfile {
-	int fd;           /* -1: not open */
-	const char *path; /* the caller's */
+	const char *path; /* the caller's; NULL: not open */
+	int fd;
 	uint64_t seq;     /* of the last record; 0: none */
 	struct buf since; /* what the next line's prev stands for */
 	bool torn;        /* it ends with lines that were cut short */
 	bool ended;       /* the file ends with a line end, or is empty */
 };
 
-void auditfile_init(struct auditfile *f);
-bool auditfile_is_open(const struct auditfile *f);
-
 /* Opens or makes path, a regular file that nobody but its owner may write,
  * locks it and finds the end of its chain.  path is kept.  Returns 0, or -1
- * with a text: EBUSY in e->code when another process writes it. */
+ * with a text and an exit status in e->code. */
 int auditfile_open(struct auditfile *f, const char *path, struct error *e);
+
+/* f may be zeroed. */
 void auditfile_close(struct auditfile *f);
 
 /* Whether auditfile_open could, without making or locking anything.  Returns
@@ -40,9 +39,13 @@ int auditfile_read_head(const char *path, uint64_t *ret_seq,
 /* Whether the file at the path is another one, or none. */
 bool auditfile_is_moved(const struct auditfile *f);
 
-/* Goes on in the file at the path, which must be empty or not there.  Returns
- * 0, or -1 with a text and the old one stays. */
-int auditfile_move(struct auditfile *f, struct error *e);
+/* Opens and locks the file at the path, which must be empty or not there, to
+ * go on in it.  Returns a descriptor for auditfile_move, or -1 with
+ * a text. */
+int auditfile_open_next(const struct auditfile *f, struct error *e);
+
+/* Goes on in fd, which it owns from now on; the old file is closed. */
+void auditfile_move(struct auditfile *f, int fd);
 
 /* The prev of the next line, in hexadecimal. */
 void auditfile_prev(const struct auditfile *f,

@@ -71,6 +71,7 @@ static const struct loader_key top_keys[] = {
 	TAKEN("routes", loader_take_routes, NULL, routes),
 	MAP("upstream", upstream_keys),
 	MAP("limits", limits_keys),
+	VALUE("audit", value_text, audit_file, 0, 0),
 	END,
 };
 
@@ -409,6 +410,7 @@ config_done(struct config *c)
 	free(c->tunnel_domain);
 	free(c->cert_file);
 	free(c->key_file);
+	free(c->audit_file);
 	free(c->ca_file);
 	free(c->resolver);
 	memset(c, 0, sizeof *c);
