@@ -37,6 +37,7 @@ struct visit {
 	struct mirror mirror;
 	struct message_event_id resume;              /* Last-Event-ID */
 	struct buf body;
+	struct hearing *hearing;   /* before the policy, or NULL */
 
 	/* What it waits for. */
 	bool modern;
@@ -107,6 +108,15 @@ void visit_end(struct visit *v);
 /* Answers with an error of JSON-RPC. */
 void visit_refuse(struct visit *v, int status, struct bytes id, int code,
     const char *text, const char *data);
+
+/* ---- visit_judge.c ---- */
+
+/* Begins with the policy of its route.  Returns 0, or -1 with ENOMEM. */
+int visit_judge_head(struct visit *v, const struct http_head *h);
+
+/* Judges the body, and goes on with visit_post; v may be gone afterwards. */
+void visit_judge(struct visit *v);
+void visit_post(struct visit *v);
 
 /* ---- for itself (visit_head.c, visit_answer.c and visit.c) ---- */
 
