@@ -437,7 +437,7 @@ load policy.bash
 @test "what a command is asked is judged before its process learns of it" {
 	make_certs_once
 	echo 'if .name == "env" then "no" elif .method == "notifications/x" then false
-		elif .message.params.arguments.text then {message: (.message | .params.arguments.text = "other")} else true end' >"$T/p.jq"
+		elif .message.params.arguments.message then {message: (.message | .params.arguments.message = "other")} else true end' >"$T/p.jq"
 	KEYS="policy: {tools: [\"*\", \"!crash\"], program: $T/p.jq}" start_bridge
 	begin
 	call 1 echo '{"a":1}'
@@ -446,7 +446,7 @@ load policy.bash
 	eq "$CODE $BODY" '200 {"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"no"}],"isError":true}}'
 	call 3 crash
 	eq "$BODY" "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"$DENIED the tool 'crash'.\"}],\"isError\":true}}"
-	call 4 echo '{"text":"secret"}'
+	call 4 echo '{"message":"secret"}'
 	[[ $BODY == *other* && $BODY != *secret* ]]
 	ask '{"jsonrpc":"2.0","method":"notifications/x"}'
 	eq "$CODE$BODY" 202
