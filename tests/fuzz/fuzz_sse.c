@@ -3,7 +3,7 @@
 #include <assert.h>
 
 #include "cmd/sandbox-worker/event.h"
-#include "cmd/sandbox-worker/sse.h"
+#include "common/sse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
 

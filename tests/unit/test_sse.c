@@ -3,8 +3,8 @@
  * and what is too large. */
 #include "cmd/sandbox-worker/event.h"
 #include "cmd/sandbox-worker/result.h"
-#include "cmd/sandbox-worker/sse.h"
 #include "common/jsonr.h"
+#include "common/sse.h"
 #include "common/str.h"
 #include "tests/unit/test.h"
 

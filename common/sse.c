@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/sandbox-worker/sse.h"
+#include "common/sse.h"
 
 #include "common/str.h"
 
