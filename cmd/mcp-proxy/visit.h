@@ -6,6 +6,7 @@
 #define ADIT_MCP_PROXY_VISIT_H
 
 #include "cmd/mcp-proxy/bridge.h"
+#include "cmd/mcp-proxy/mirror.h"
 
 enum {
 	VISIT_PATIENCE_MS = 10 * 1000, /* until a stream is begun, since some
@@ -14,7 +15,6 @@ enum {
 	VISIT_HIGH = 256 << 10,        /* bytes unsent: what nobody asked for
 	                                * is dropped */
 	VISIT_SLACK = 1 << 20,         /* unsent beyond one message */
-	VISIT_VERSION_LEN = 32,
 };
 
 enum visit_method {
@@ -34,9 +34,7 @@ struct visit {
 	const char *refusal_text;
 	bool takes_json, takes_sse;
 	char session_id[BRIDGE_SESSION_LEN + 1]; /* "": none; "?": not ours */
-	char version[VISIT_VERSION_LEN];         /* "": none */
-	bool has_method, has_name;
-	struct buf mirror_method, mirror_name;   /* Mcp-Method, Mcp-Name */
+	struct mirror mirror;
 	struct message_event_id resume;              /* Last-Event-ID */
 	struct buf body;
 
