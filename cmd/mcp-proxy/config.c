@@ -73,6 +73,7 @@ static const struct loader_key top_keys[] = {
 	MAP("limits", limits_keys),
 	{"policy", loader_take_policy, NULL, offsetof(struct config, policy),
 	    {0, 0}, loader_policy_keys},
+	VALUE("audit", value_text, audit_file, 0, 0),
 	END,
 };
 
@@ -411,6 +412,7 @@ config_done(struct config *c)
 	free(c->tunnel_domain);
 	free(c->cert_file);
 	free(c->key_file);
+	free(c->audit_file);
 	free(c->ca_file);
 	free(c->resolver);
 	loader_free_policy(c->policy);

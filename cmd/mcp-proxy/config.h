@@ -85,6 +85,7 @@ struct config {
 	struct config_route *routes; /* sorted by name */
 	size_t route_count;
 	struct guard guard;
+	char *audit_file;     /* or NULL */
 	char *ca_file;        /* trust for https upstreams, or NULL */
 	bool system_cas;
 	char *resolver;       /* "10.0.0.53:53", or NULL: the system's */

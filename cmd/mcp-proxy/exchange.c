@@ -10,6 +10,7 @@
 #include "cmd/mcp-proxy/visit.h"
 #include "common/clock.h"
 #include "common/diag.h"
+#include "common/str.h"
 
 enum { LOG_TARGET_MAX = 200 };
 
@@ -48,19 +49,31 @@ format_request(const struct exchange *x, char out[static LOG_TARGET_MAX + 40])
 	    (int)method.len, (const char *)method.ptr, quoted);
 }
 
-void
-exchange_log(const struct exchange *x, const char *end)
+static void
+log_end(const struct exchange *x, const struct failure *why)
 {
-	char request[LOG_TARGET_MAX + 40];
+	char request[LOG_TARGET_MAX + 40], end[64] = "clean";
 
 	if (!diag_shows(DIAG_INFO))
 		return;
 	format_request(x, request);
+	if (why != NULL && why->code == FRAME_CANCELLED)
+		str_format(end, sizeof end, "cancelled");
+	else if (why != NULL)
+		str_format(end, sizeof end, "%s/%s",
+		    frame_code_name(why->code), frame_blame_name(why->blame));
 	diag_info("request: trace=%s route=%s%s status=%d bytes_in=%" PRIu64
 	    " bytes_out=%" PRIu64 " ms=%lld end=%s", x->downstream->trace,
 	    x->route == NULL ? "-" : x->route->name, request, x->status,
 	    x->bytes_in, x->bytes_out,
 	    (long long)(clock_ms() - x->started_ms), end);
+}
+
+void
+exchange_ended(const struct exchange *x, const struct failure *why)
+{
+	exchange_audit_end(x, why);
+	log_end(x, why);
 }
 
 /* Makes x ready for the next request. */
@@ -98,6 +111,16 @@ exchange_fail(struct exchange *x, const struct failure *why)
 	downstream_failed(x->downstream, why);
 }
 
+/* What is to happen can not be written to the audit. */
+static void
+fail_audit(struct exchange *x)
+{
+	struct failure why;
+
+	audit_refusal(&why);
+	exchange_fail(x, &why);
+}
+
 void
 exchange_fail_internal(struct exchange *x)
 {
@@ -121,7 +144,7 @@ exchange_fail_request(struct exchange *x, const struct error *e)
 void
 exchange_finish(struct exchange *x, bool keep)
 {
-	exchange_log(x, "clean");
+	exchange_ended(x, NULL);
 	reset(x);
 	downstream_finished(x->downstream, keep);
 }
@@ -148,8 +171,11 @@ finish(struct exchange *x)
 void
 exchange_cancel(struct exchange *x)
 {
+	struct failure why;
+
+	failure_set(&why, 0, FRAME_CANCELLED, BLAME_CLIENT, "cancelled");
 	abort_upstream(x);
-	exchange_log(x, "cancelled");
+	exchange_ended(x, &why);
 	reset(x);
 }
 
@@ -170,6 +196,17 @@ exchange_done(struct exchange *x)
 	reset(x);
 }
 
+/* There is no connection, perhaps because no address may be dialed. */
+static void
+fail_open(struct exchange *x, const struct failure *because)
+{
+	struct failure why = *because;
+
+	if (why.code == FRAME_DENIED)
+		exchange_deny_address(x, &why);
+	exchange_fail(x, &why);
+}
+
 /* Gets a connection for the request; the one that fits may be there. */
 static void
 open_upstream(struct exchange *x, bool fresh)
@@ -181,7 +218,7 @@ open_upstream(struct exchange *x, bool fresh)
 	x->upstream = upstream_open(exchange_proxy(x), x->route, fresh,
 	    &upstream_events, x, &why);
 	if (x->upstream == NULL)
-		exchange_fail(x, &why);
+		fail_open(x, &why);
 	else if (x->upstream->state == UPSTREAM_READY)
 		x->phase = EXCHANGE_WAITING;
 }
@@ -231,6 +268,10 @@ exchange_start(struct exchange *x, const struct config_route *route,
 {
 	begin(x, body);
 	x->route = route;
+	if (exchange_allow(x) != 0) {
+		fail_audit(x);
+		return;
+	}
 	if (route->kind == CONFIG_STDIO) {
 		exchange_visit_start(x);
 		return;
@@ -246,9 +287,10 @@ exchange_start(struct exchange *x, const struct config_route *route,
 
 void
 exchange_refuse(struct exchange *x, const struct body *body,
-    const struct failure *why)
+    struct failure *why)
 {
 	begin(x, body);
+	exchange_deny(x, why);
 	http_write_request(&x->head, &exchange_proxy(x)->head); /* for the log */
 	exchange_fail(x, why);
 }
@@ -270,7 +312,7 @@ on_failed(void *user, const struct failure *why)
 	struct exchange *x = user;
 
 	x->upstream = NULL;
-	exchange_fail(x, why);
+	fail_open(x, why);
 }
 
 /* ---- the request ---- */

@@ -56,9 +56,10 @@ void exchange_done(struct exchange *x);
 void exchange_start(struct exchange *x, const struct config_route *route,
     const struct body *body);
 
-/* Answers that request with why. */
+/* Answers that request with *why, or that it cannot be written to the
+ * audit. */
 void exchange_refuse(struct exchange *x, const struct body *body,
-    const struct failure *why);
+    struct failure *why);
 
 /* Takes bytes that follow the head, perhaps none, and returns how many were
  * used.  What is left is offered again when more came or when
@@ -117,9 +118,24 @@ void exchange_fail_request(struct exchange *x, const struct error *e);
 /* The response is complete and passed on; keep: another request may come. */
 void exchange_finish(struct exchange *x, bool keep);
 
+/* ---- exchange_audit.c ---- */
+
+struct audit_who exchange_who(const struct exchange *x);
+
+/* Writes to the audit that the request in the proxy's head goes to its route.
+ * Returns 0, or -1: it must not. */
+int exchange_allow(const struct exchange *x);
+
+/* That it does not, because of why, or because no address of its upstream is
+ * allowed.  *why becomes audit_refusal if that cannot be written. */
+void exchange_deny(const struct exchange *x, struct failure *why);
+void exchange_deny_address(const struct exchange *x, struct failure *why);
+
+void exchange_audit_end(const struct exchange *x, const struct failure *why);
+
 /* ---- */
 
-/* Writes the line of a request that ended. */
-void exchange_log(const struct exchange *x, const char *end);
+/* Writes the lines of a request that ended, NULL: well. */
+void exchange_ended(const struct exchange *x, const struct failure *why);
 
 #endif

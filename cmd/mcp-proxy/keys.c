@@ -62,6 +62,8 @@ keys_reload(struct keys *k)
 	tls_context_free(k->proxy->server_tls);
 	k->proxy->server_tls = fresh;
 	diag_notice("certificate loaded: %s", k->proxy->config->cert_file);
+	audit_note(&k->proxy->audit, "reload", "certificate",
+	    k->proxy->config->cert_file);
 }
 
 /* A change counts when it has been there for one look, so that a pair of

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/mcp-proxy/auditcmd.h"
 #include "cmd/mcp-proxy/certcmd.h"
 #include "cmd/mcp-proxy/server.h"
 #include "common/diag.h"
@@ -47,7 +48,7 @@ static const struct opt_command command = {
 	.program = "mcp-proxy",
 	.operands = "",
 	.purpose = "End agents' TLS and route their requests to MCP servers.\n"
-	    "See also 'mcp-proxy cert --help'.",
+	    "See also 'mcp-proxy cert --help' and 'mcp-proxy audit --help'.",
 	.opts = options,
 };
 
@@ -114,7 +115,7 @@ static int
 serve(const struct settings *settings, const struct config *c)
 {
 	static struct server server;
-	struct server_sources sources = {.stdio = false};
+	struct server_sources sources = {.check = settings->check};
 	struct ev_loop *loop;
 	struct error e;
 	int status;
@@ -186,6 +187,8 @@ main(int argc, char **argv)
 	diag_init(command.program);
 	if (argc > 1 && str_eq(argv[1], "cert"))
 		return certcmd_run(argc, argv);
+	if (argc > 1 && str_eq(argv[1], "audit"))
+		return auditcmd_run(argc, argv);
 	switch (opt_parse(&command, argc, argv, 1, &settings, &operand, &e)) {
 	case OPT_DONE:
 		return opt_close_stdout();

@@ -3,6 +3,7 @@
 #ifndef ADIT_MCP_PROXY_PROXY_H
 #define ADIT_MCP_PROXY_PROXY_H
 
+#include "cmd/mcp-proxy/audit.h"
 #include "cmd/mcp-proxy/config.h"
 #include "cmd/mcp-proxy/leaving.h"
 #include "cmd/mcp-proxy/stray.h"
@@ -39,6 +40,7 @@ struct proxy {
 	const struct config *config;
 	struct hop_loop hops;
 	struct quiet quiet;             /* failed requests, by code */
+	struct audit audit;
 	struct leaving leaving;
 	struct tls_context *server_tls;
 	struct tls_context *client_tls; /* NULL without an https route */
