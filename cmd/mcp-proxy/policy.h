@@ -5,6 +5,8 @@
 #ifndef ADIT_MCP_PROXY_POLICY_H
 #define ADIT_MCP_PROXY_POLICY_H
 
+#include <sys/types.h>
+
 #include "cmd/mcp-proxy/config.h"
 #include "common/rpc.h"
 
@@ -14,8 +16,6 @@ enum {
 	POLICY_TEXT_MAX = 4096,        /* bytes of a denial's text */
 	POLICY_RULE_MAX = 128,         /* bytes of a rule's name */
 	POLICY_SESSION_LEN = 32,       /* hexadecimal digits of a digest */
-	POLICY_WAIT_MS = 10 * 1000,    /* in the queue of a program */
-	POLICY_WAITING_MAX = 64 << 20, /* bytes of questions in that queue */
 };
 
 struct proxy;
@@ -87,6 +87,9 @@ void policy_forget(struct policy_asked *a);
 int policy_start(struct proxy *p, struct error *e);
 void policy_stop(struct proxy *p);
 
+/* Whether pid is a process that runs one of them. */
+bool policy_has_process(const struct proxy *p, pid_t pid);
+
 /* ---- what a message is about; pure ---- */
 
 /* Fills kind, and the strings that q's method and name are, from a request or
@@ -109,8 +112,9 @@ struct policy_list {
 };
 const struct policy_list *policy_list(struct bytes method);
 
-/* The same by the members of a result whose request is not known. */
-const struct policy_list *policy_list_of(struct jsonr result);
+/* All of them, for a result whose request is not known. */
+enum { POLICY_LISTS = 4 };
+extern const struct policy_list policy_lists[POLICY_LISTS];
 
 /* Writes the digest of a session's id that may be shown; "" if id is empty. */
 void policy_format_session(struct bytes id,

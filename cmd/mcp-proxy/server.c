@@ -9,6 +9,7 @@
 
 #include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/downstream.h"
+#include "cmd/mcp-proxy/policy.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "common/clock.h"
 #include "common/diag.h"
@@ -560,6 +561,10 @@ server_start(struct server *s, struct ev_loop *ev, const struct config *c,
 	if (proxy_start(s, ev, c, e) != 0)
 		return -1;
 	if (keys_start(&s->keys, &s->proxy, e) != 0) {
+		e->code = EXIT_USAGE;
+		return -1;
+	}
+	if (policy_start(&s->proxy, e) != 0) {
 		e->code = EXIT_USAGE;
 		return -1;
 	}
