@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/mcp-proxy/policy.h"
 #include "cmd/mcp-proxy/visit.h"
 
 struct bridge *
@@ -175,7 +176,7 @@ is_process(void *user, pid_t pid)
 				return true;
 		}
 	}
-	return false;
+	return policy_has_process(p, pid);
 }
 
 static bool

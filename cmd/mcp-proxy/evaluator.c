@@ -702,7 +702,7 @@ free_all(struct queue *q)
 	struct evaluator_question *one;
 
 	while ((one = queue_take(q)) != NULL)
-		question_free(one);
+		question_fail(one, EVALUATOR_ENDED, "shutting down");
 }
 
 void

@@ -47,7 +47,7 @@ typedef void evaluator_done(void *user, struct bytes question,
 struct evaluator *evaluator_new(struct ev_loop *ev, const char *file,
     struct error *e);
 
-/* Ends the process; no question is answered any more. */
+/* Ends the process; questions that are open get a fault. */
 void evaluator_free(struct evaluator *v);
 
 /* Asks: a JSON object, whose memory is taken over.  Returns NULL with e,

@@ -6,6 +6,7 @@
 #ifndef ADIT_MCP_PROXY_HEARING_H
 #define ADIT_MCP_PROXY_HEARING_H
 
+#include "cmd/mcp-proxy/audit.h"
 #include "cmd/mcp-proxy/message.h"
 #include "cmd/mcp-proxy/mirror.h"
 #include "cmd/mcp-proxy/policy.h"
@@ -32,9 +33,9 @@ struct hearing_call {
 struct hearing {
 	struct proxy *proxy;
 	const struct config_route *route;
-	const char *trace, *peer;  /* of the connection */
+	struct audit_who who;
 	char host[SOCK_HOST_MAX];
-	char session[POLICY_SESSION_LEN + 1];
+	char session[AUDIT_DIGEST_CAP]; /* "": none */
 	struct mirror mirror;      /* what the head says of the body */
 	bool has_body_type;        /* the head says it is JSON */
 	bool modern;               /* by revision 2026-07-28 */
@@ -50,12 +51,16 @@ struct hearing {
 	/* While it goes on. */
 	struct bytes body;
 	struct buf text;           /* strings of the message that is judged */
-	struct buf edited;         /* pass, if a message was rewritten */
-	struct buf denials;        /* answers to members, with commas */
+	struct buf edited;         /* what goes on instead of body */
+	struct buf answers;        /* to members of a batch that is not sent */
 	struct jsonr_iter left;    /* of a batch */
-	struct rpc message;
+	size_t count;              /* of its members */
+	struct rpc message;        /* that is judged */
+	struct policy_question question;
 	struct policy_asked *asked;
-	bool batch, first, denied;
+	bool batch;
+	bool changed;              /* edited is not body */
+	bool denied;               /* a request */
 	void (*done)(void *user);
 	void *user;
 };
@@ -63,7 +68,7 @@ struct hearing {
 /* Reads the head, which may already end it, with HEARING_REPLY.  Returns NULL
  * with ENOMEM. */
 struct hearing *hearing_new(struct proxy *p, const struct config_route *route,
-    const struct http_head *head, const char *trace, const char *peer);
+    const struct http_head *head, const struct audit_who *who);
 
 /* Judges the body, which must last until the end; done is called when end is
  * set, perhaps from inside. */

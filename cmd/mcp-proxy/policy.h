@@ -15,7 +15,6 @@ enum {
 	                                * have reserved: a status of HTTP */
 	POLICY_TEXT_MAX = 4096,        /* bytes of a denial's text */
 	POLICY_RULE_MAX = 128,         /* bytes of a rule's name */
-	POLICY_SESSION_LEN = 32,       /* hexadecimal digits of a digest */
 };
 
 struct proxy;
@@ -45,7 +44,7 @@ struct policy_question {
 	enum policy_kind kind;
 	struct bytes name;     /* decoded, a URI for POLICY_RESOURCE;
 	                        * ptr NULL: there is none */
-	const char *session;   /* policy_format_session, or "" */
+	const char *session;   /* audit_digest of its id, or "" */
 	struct bytes message;  /* JSON, one value that was checked */
 	struct bytes entry;    /* the same, of POLICY_LIST, else len 0 */
 };
@@ -115,10 +114,6 @@ const struct policy_list *policy_list(struct bytes method);
 /* All of them, for a result whose request is not known. */
 enum { POLICY_LISTS = 4 };
 extern const struct policy_list policy_lists[POLICY_LISTS];
-
-/* Writes the digest of a session's id that may be shown; "" if id is empty. */
-void policy_format_session(struct bytes id,
-    char out[static POLICY_SESSION_LEN + 1]);
 
 /* Appends the answer to a denied request: for tools/call a result that
  * a model reads, else an error with POLICY_CODE.  id: in JSON.  modern: by

@@ -3,7 +3,6 @@
 #include "cmd/mcp-proxy/message.h"
 #include "cmd/mcp-proxy/policy.h"
 #include "common/jsonw.h"
-#include "common/sha256.h"
 #include "common/str.h"
 
 const struct policy_list policy_lists[POLICY_LISTS] = {
@@ -116,18 +115,6 @@ policy_look(const struct rpc *m, struct buf *text, struct policy_question *q,
 	    : bytes_of(all.ptr == NULL ? (const uint8_t *)""
 	    : all.ptr + (middle - start), all.len - (middle - start));
 	return 0;
-}
-
-void
-policy_format_session(struct bytes id, char out[static POLICY_SESSION_LEN + 1])
-{
-	uint8_t digest[SHA256_LEN];
-
-	out[0] = '\0';
-	if (id.len == 0)
-		return;
-	sha256(id, digest);
-	str_hex(out, bytes_of(digest, POLICY_SESSION_LEN / 2));
 }
 
 /* ---- how it refuses ---- */

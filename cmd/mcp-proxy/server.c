@@ -605,6 +605,7 @@ server_done(struct server *s)
 	if (s->keys.proxy != NULL)
 		keys_stop(&s->keys);
 	bridge_free_all(p);
+	policy_stop(p);
 	tls_context_free(p->client_tls);
 	resolve_exit();
 	on_reap(p->ev, &p->reaper, 0);
