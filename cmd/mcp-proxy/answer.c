@@ -331,11 +331,10 @@ static int
 record(struct answer *a)
 {
 	const struct answer_context *c = a->context;
-	char session[AUDIT_DIGEST_CAP];
 	struct policy_question about = {.kind = POLICY_OTHER};
 	struct audit_decision d = {.who = c->who,
 	    .direction = AUDIT_ANSWER, .verdict = a->verdict, .host = c->host,
-	    .session = session, .rule = a->rule,
+	    .session = c->session, .rule = a->rule,
 	    .reason = bytes_cstr(a->reason)};
 	struct error e;
 
@@ -352,8 +351,6 @@ record(struct answer *a)
 	    policy_look(&a->message, &a->text, &about, &e) != 0) {
 		return -1;
 	}
-	str_format(session, sizeof session, "%.*s", AUDIT_DIGEST_CAP - 1,
-	    c->session);
 	d.method = about.method;
 	if (about.kind == POLICY_RESOURCE)
 		d.uri = about.name;
@@ -453,7 +450,6 @@ void
 answer_hear(struct answer_context *ret, struct hearing *h)
 {
 	*ret = (struct answer_context){.proxy = h->proxy, .route = h->route,
-	    .who = {.trace = h->trace, .peer = h->peer, .route = h->route->name},
-	    .host = bytes_cstr(h->host), .session = h->session,
+	    .who = h->who, .host = bytes_cstr(h->host), .session = h->session,
 	    .modern = h->modern, .find = find_heard, .user = h};
 }

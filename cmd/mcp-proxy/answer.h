@@ -29,7 +29,7 @@ struct answer_context {
 	const struct config_route *route; /* which has a policy */
 	struct audit_who who;
 	struct bytes host;
-	const char *session;    /* policy_format_session, or "" */
+	const char *session;    /* audit_digest of its id, or "" */
 	bool modern;            /* by revision 2026-07-28 */
 	/* The request that has this id, or NULL. */
 	const struct hearing_call *(*find)(void *user, struct jsonr id);
