@@ -18,7 +18,6 @@
 #include "common/str.h"
 
 enum {
-	HOW_LEN = 32,
 	READ_LEN = 64 << 10,
 	RX_MAX = JUDGE_LENGTH_LEN + JUDGE_ANSWER_MAX + READ_LEN,
 };
@@ -44,6 +43,7 @@ struct queue {
 /* A process that runs a program, or tries to. */
 struct judge {
 	struct evaluator *owner;
+	struct judge *next_dead;
 	pid_t pid;
 	int pid_fd, fd;
 	ev_io reader, writer;
@@ -66,6 +66,7 @@ struct evaluator {
 	struct buf program;     /* the one in use, as a message */
 	struct judge *current;  /* NULL: it failed */
 	struct judge *fresh;    /* with a program that may take over, or NULL */
+	struct judge *dead;     /* killed, not collected */
 	struct queue waiting;
 	size_t waiting_len;     /* bytes */
 	struct backoff backoff;
@@ -161,32 +162,53 @@ cpu_ms(const struct judge *j)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Ends it and says how it ended.  Its questions are the caller's. */
 static void
-judge_free(struct judge *j, char how[static HOW_LEN])
+judge_bury(struct judge *j)
 {
-	struct ev_loop *ev;
-	int status = 0;
+	struct judge **at = &j->owner->dead;
 
-	how[0] = '\0';
+	while (*at != j)
+		at = &(*at)->next_dead;
+	*at = j->next_dead;
+	ev_io_stop(j->owner->ev, &j->reader);
+	io_close(&j->pid_fd);
+	free(j);
+}
+
+static void
+on_dead(struct ev_loop *ev, ev_io *io, int revents)
+{
+	struct judge *j = io->data;
+
+	(void)ev;
+	(void)revents;
+	waitpid(j->pid, NULL, WNOHANG);
+	judge_bury(j);
+}
+
+/* Ends it.  Its questions are the caller's.  To give back what memory it has
+ * takes its kernel a while, for which nobody waits. */
+static void
+judge_free(struct judge *j)
+{
+	struct evaluator *v;
+
 	if (j == NULL)
 		return;
-	ev = j->owner->ev;
-	ev_io_stop(ev, &j->reader);
-	ev_io_stop(ev, &j->writer);
-	ev_timer_stop(ev, &j->limit);
+	v = j->owner;
+	ev_io_stop(v->ev, &j->reader);
+	ev_io_stop(v->ev, &j->writer);
+	ev_timer_stop(v->ev, &j->limit);
 	io_close(&j->fd);
-	/* By its descriptor: who sweeps up strays may have collected it.
-	 * Without one the end of its socket ends it. */
-	syscall(SYS_pidfd_send_signal, j->pid_fd, SIGKILL, NULL, 0);
-	if (waitpid(j->pid, &status, 0) == j->pid)
-		str_format(how, HOW_LEN, WIFSIGNALED(status) ? "signal %d"
-		    : "exit %d", WIFSIGNALED(status) ? WTERMSIG(status)
-		    : WEXITSTATUS(status));
-	io_close(&j->pid_fd);
 	buf_reset(&j->program);
 	buf_reset(&j->rx);
-	free(j);
+	j->next_dead = v->dead;
+	v->dead = j;
+	/* By its descriptor: who sweeps up strays may have collected it. */
+	syscall(SYS_pidfd_send_signal, j->pid_fd, SIGKILL, NULL, 0);
+	ev_io_init(&j->reader, on_dead, j->pid_fd, EV_READ);
+	j->reader.data = j;
+	ev_io_start(v->ev, &j->reader);
 }
 
 static void
@@ -217,12 +239,9 @@ start_clock(struct judge *j)
 static void
 fresh_failed(struct evaluator *v, const char *text)
 {
-	char how[HOW_LEN];
-
-	judge_free(v->fresh, how);
+	judge_free(v->fresh);
 	v->fresh = NULL;
-	diag_warning("%s: %s%s%s; keeping the program in use", v->file, text,
-	    how[0] == '\0' ? "" : ": ", how);
+	diag_warning("%s: %s; keeping the program in use", v->file, text);
 }
 
 /* The process is gone, or has to go.  Whose question it had is told why, the
@@ -232,7 +251,6 @@ judge_failed(struct judge *j, enum evaluator_fault fault, const char *text)
 {
 	struct evaluator *v = j->owner;
 	struct evaluator_question *first = queue_take(&j->flight);
-	char how[HOW_LEN], line[ERROR_TEXT_MAX];
 
 	if (j == v->fresh) {
 		fresh_failed(v, text);
@@ -242,16 +260,15 @@ judge_failed(struct judge *j, enum evaluator_fault fault, const char *text)
 	    q = q->next)
 		v->waiting_len += buf_len(&q->text);
 	queue_put_back(&v->waiting, &j->flight);
-	judge_free(j, how);
+	judge_free(j);
 	v->current = NULL;
-	str_format(line, sizeof line, "%s: %s", text, how);
 	if (v->starting)
 		return;
 	start_again(v);
 	if (first != NULL)
-		question_fail(first, fault, line);
+		question_fail(first, fault, text);
 	else
-		diag_warning("%s: %s", v->file, line);
+		diag_warning("%s: %s", v->file, text);
 }
 
 /* Lets the new program take over once the old one has no question. */
@@ -259,14 +276,13 @@ static void
 swap_if_idle(struct evaluator *v)
 {
 	struct judge *old = v->current;
-	char how[HOW_LEN];
 
 	if (v->fresh == NULL || !v->fresh->ready ||
 	    (old != NULL && old->flight.count != 0))
 		return;
 	v->current = v->fresh;
 	v->fresh = NULL;
-	judge_free(old, how);
+	judge_free(old);
 	ev_timer_stop(v->ev, &v->retry);
 	buf_clear(&v->program);
 	buf_add(&v->program, buf_bytes(&v->current->program));
@@ -522,6 +538,14 @@ judge_new(struct evaluator *v, struct bytes program, struct error *e)
 		return NULL;
 	}
 	j->pid_fd = proc_open(j->pid);
+	if (j->pid_fd == -1) {
+		error_errno(e, "pidfd_open");
+		io_close(&j->fd); /* which ends it */
+		waitpid(j->pid, NULL, 0);
+		buf_reset(&j->program);
+		free(j);
+		return NULL;
+	}
 	io_set_nonblock(j->fd, true);
 	ev_io_init(&j->reader, on_readable, j->fd, EV_READ);
 	ev_io_init(&j->writer, on_writable, j->fd, EV_WRITE);
@@ -587,10 +611,9 @@ reload(struct evaluator *v)
 {
 	struct buf program;
 	struct error e;
-	char how[HOW_LEN];
 
 	v->loaded = v->seen;
-	judge_free(v->fresh, how);
+	judge_free(v->fresh);
 	v->fresh = NULL;
 	buf_init(&program, JUDGE_LENGTH_LEN + JUDGE_PROGRAM_MAX);
 	if (read_program(v, &program, &e) == 0) {
@@ -708,7 +731,6 @@ free_all(struct queue *q)
 void
 evaluator_free(struct evaluator *v)
 {
-	char how[HOW_LEN];
 
 	if (v == NULL)
 		return;
@@ -717,8 +739,12 @@ evaluator_free(struct evaluator *v)
 	if (v->current != NULL)
 		free_all(&v->current->flight);
 	free_all(&v->waiting);
-	judge_free(v->current, how);
-	judge_free(v->fresh, how);
+	judge_free(v->current);
+	judge_free(v->fresh);
+	while (v->dead != NULL) {
+		waitpid(v->dead->pid, NULL, 0);
+		judge_bury(v->dead);
+	}
 	buf_reset(&v->program);
 	free(v);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cmd/mcp-proxy/downstream.h"
+#include "cmd/mcp-proxy/hearing.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "cmd/mcp-proxy/visit.h"
 #include "common/clock.h"
@@ -84,7 +85,10 @@ reset(struct exchange *x)
 	x->phase = EXCHANGE_NONE;
 	x->upstream = NULL;
 	x->visit = NULL;
+	hearing_free(x->hearing);
+	x->hearing = NULL;
 	buf_reset(&x->head);
+	buf_reset(&x->body);
 	buf_reset(&x->rx);
 }
 
@@ -157,7 +161,7 @@ finish(struct exchange *x)
 {
 	struct upstream *u = x->upstream;
 	bool whole = x->request.state == BODY_DONE && x->head_sent &&
-	    !x->unread;
+	    !x->unread && x->unsent.len == 0;
 	bool keep = whole && !x->client_closes && !x->close;
 
 	if (whole && !x->upstream_closes && buf_len(&x->rx) == 0 &&
@@ -280,13 +284,17 @@ exchange_start(struct exchange *x, const struct config_route *route,
 		exchange_visit_start(x);
 		return;
 	}
-	if (rewrite(exchange_proxy(x), route) != 0 ||
+	if ((route->policy != NULL && exchange_judge_head(x) != 0) ||
+	    rewrite(exchange_proxy(x), route) != 0 ||
 	    http_write_request(&x->head, &exchange_proxy(x)->head) != 0) {
 		exchange_fail_internal(x);
 		return;
 	}
 	downstream_watch(x->downstream, 0);
-	open_upstream(x, false);
+	if (x->hearing != NULL)
+		exchange_judge_start(x);
+	else
+		open_upstream(x, false);
 }
 
 void
@@ -308,6 +316,14 @@ on_ready(void *user)
 	downstream_resume(x->downstream);
 	if (x->request.state == BODY_DONE)
 		exchange_request(x, bytes_of(NULL, 0));
+}
+
+void
+exchange_open(struct exchange *x)
+{
+	open_upstream(x, false);
+	if (x->phase == EXCHANGE_WAITING)
+		on_ready(x); /* a connection was there */
 }
 
 static void
@@ -401,14 +417,18 @@ exchange_request(struct exchange *x, struct bytes in)
 	struct proxy *p = exchange_proxy(x);
 	struct body before = x->request;
 	uint64_t bytes_before = x->bytes_in;
-	ssize_t used;
+	ssize_t used, piece;
 
 	if (x->visit != NULL)
 		return exchange_visit_request(x, in);
+	if (x->hearing != NULL && x->phase == EXCHANGE_NONE)
+		return exchange_judge_request(x, in);
 	if (x->phase == EXCHANGE_DIALING)
 		return 0;
-	if (x->request.state == BODY_DONE && x->head_sent)
+	if (x->request.state == BODY_DONE && x->head_sent) {
+		exchange_send_rest(x);
 		return 0;
+	}
 	buf_clear(&p->out);
 	if (!x->head_sent && buf_add(&p->out, buf_bytes(&x->head)) != 0) {
 		exchange_fail_internal(x);
@@ -417,11 +437,18 @@ exchange_request(struct exchange *x, struct bytes in)
 	used = compose_request(x, in);
 	if (used < 0)
 		return 0;
+	piece = exchange_add_piece(x);
+	if (piece < 0) {
+		exchange_fail_internal(x);
+		return 0;
+	}
 	if (buf_len(&p->out) != 0 && !x->unread &&
 	    send_request(x, &before) == 1) {
 		x->bytes_in = bytes_before;
 		return 0;
 	}
+	x->unsent = bytes_after(x->unsent, (size_t)piece);
+	exchange_send_rest(x);
 	if (x->phase == EXCHANGE_WAITING)
 		downstream_watch(x->downstream,
 		    x->request.state == BODY_DONE ? p->config->response_ms

@@ -99,17 +99,14 @@ mentions(struct bytes value, const char *word)
 void
 exchange_answers_expect(struct exchange *x)
 {
-	struct http_head *h = &exchange_proxy(x)->head;
+	const struct http_head *h = &exchange_proxy(x)->head;
 
 	x->asks_message = bytes_eq(h->method, bytes_cstr("POST"));
 	x->asks_events = false;
 	for (size_t i = 0; i < h->field_count; i++) {
-		struct http_field *f = &h->fields[i];
+		const struct http_field *f = &h->fields[i];
 
-		/* What is compressed can not be judged. */
-		if (field_eq_str(f->name, "accept-encoding"))
-			f->value = bytes_cstr("identity");
-		else if (field_eq_str(f->name, "accept") &&
+		if (field_eq_str(f->name, "accept") &&
 		    mentions(f->value, "event-stream"))
 			x->asks_events = true;
 	}

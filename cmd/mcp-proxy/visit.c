@@ -20,14 +20,23 @@ enum {
 #define TOO_LARGE "the message is above message_size"
 #define NOT_SHARED "not with a process that sessions share"
 
-static void run_post(struct visit *v);
+/* How long a message may be. */
+static size_t
+longest_message(const struct config_route *r)
+{
+	int64_t max = r->stdio->message_max;
+
+	if (r->policy != NULL && r->policy->message_max < max)
+		max = r->policy->message_max;
+	return (size_t)max;
+}
 
 struct visit *
 visit_new(struct exchange *x)
 {
 	struct proxy *p = exchange_proxy(x);
 	struct visit *v = calloc(1, sizeof *v);
-	size_t message_max = (size_t)x->route->stdio->message_max;
+	size_t message_max = longest_message(x->route);
 
 	if (v == NULL)
 		return NULL;
@@ -38,6 +47,10 @@ visit_new(struct exchange *x)
 	buf_init(&v->body, message_max);
 	buf_init(&v->out, message_max + VISIT_SLACK);
 	visit_take_head(v, &p->head);
+	if (x->route->policy != NULL && visit_judge_head(v, &p->head) != 0) {
+		visit_free(v);
+		return NULL;
+	}
 	if (x->request.framing == BODY_LENGTH && x->request.left > message_max)
 		visit_refuse_head(v, 413, TOO_LARGE);
 	return v;
@@ -85,6 +98,7 @@ visit_free(struct visit *v)
 		c->visit_next = c->visit_prev = NULL;
 	}
 	visit_welcome_free(v);
+	hearing_free(v->hearing);
 	mirror_done(&v->mirror);
 	buf_reset(&v->body);
 	buf_reset(&v->out);
@@ -132,7 +146,7 @@ need_process(struct visit *v, enum process_role role, size_t slot)
 void
 visit_ready(struct visit *v)
 {
-	run_post(v);
+	visit_post(v);
 }
 
 void
@@ -518,8 +532,8 @@ initialize_shared(struct visit *v, const struct rpc *m)
 
 /* ---- methods ---- */
 
-static void
-run_post(struct visit *v)
+void
+visit_post(struct visit *v)
 {
 	struct error e;
 	struct rpc m;
@@ -600,8 +614,10 @@ visit_run(struct visit *v)
 		    v->refusal_text, NULL);
 		return;
 	}
-	if (v->method == VISIT_POST)
-		run_post(v);
+	if (v->method == VISIT_POST && v->hearing != NULL)
+		visit_judge(v);
+	else if (v->method == VISIT_POST)
+		visit_post(v);
 	else if (v->method == VISIT_GET)
 		run_get(v);
 	else

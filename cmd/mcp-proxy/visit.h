@@ -117,6 +117,15 @@ void visit_refuse(struct visit *v, int status, struct bytes id, int code,
 void visit_welcome(struct visit *v, struct session *s, struct bytes text);
 void visit_welcome_free(struct visit *v);
 
+/* ---- visit_judge.c ---- */
+
+/* Begins with the policy of its route.  Returns 0, or -1 with ENOMEM. */
+int visit_judge_head(struct visit *v, const struct http_head *h);
+
+/* Judges the body, and goes on with visit_post; v may be gone afterwards. */
+void visit_judge(struct visit *v);
+void visit_post(struct visit *v);
+
 /* ---- for itself (visit_head.c, visit_answer.c and visit.c) ---- */
 
 /* Reads the head of its request, which may already refuse it. */
