@@ -81,6 +81,7 @@ exchange_ended(const struct exchange *x, const struct failure *why)
 static void
 reset(struct exchange *x)
 {
+	exchange_answers_free(x);
 	x->phase = EXCHANGE_NONE;
 	x->upstream = NULL;
 	x->visit = NULL;
@@ -94,6 +95,7 @@ reset(struct exchange *x)
 static void
 abort_upstream(struct exchange *x)
 {
+	exchange_answers_free(x);
 	if (x->upstream != NULL)
 		upstream_abort(x->upstream);
 	x->upstream = NULL;
@@ -272,6 +274,8 @@ exchange_start(struct exchange *x, const struct config_route *route,
 {
 	begin(x, body);
 	x->route = route;
+	if (route->policy != NULL)
+		exchange_answers_expect(x);
 	if (exchange_allow(x) != 0) {
 		fail_audit(x);
 		return;
@@ -547,6 +551,13 @@ compose_head(struct exchange *x, struct bytes in, struct error *e)
 	choose_framing(x, h);
 	x->close = x->client_closes || p->draining ||
 	    x->request.state != BODY_DONE;
+	if (x->hearing != NULL) {
+		int held = exchange_answers_begin(x, bytes_of(in.ptr,
+		    (size_t)n), h, e);
+
+		if (held != 0)
+			return held < 0 ? -1 : n;
+	}
 	if (http_write_response(&p->out, h, x->response_framing,
 	    x->close) != 0)
 		return error_set(e, "head: too long");
@@ -562,6 +573,8 @@ compose_body(struct exchange *x, struct bytes in, struct error *e)
 
 	if (n <= 0)
 		return n;
+	if (x->answers != NULL)
+		return exchange_answers_take(x, run, e) == 0 ? n : -1;
 	x->bytes_out += run.len;
 	if (body_write(out, x->response_framing, run) != 0)
 		return error_set(e, "out of memory");
@@ -575,7 +588,7 @@ static bool
 is_answered(const struct exchange *x)
 {
 	return x->phase == EXCHANGE_STREAMING &&
-	    x->response.state == BODY_DONE;
+	    x->response.state == BODY_DONE && exchange_answers_ended(x);
 }
 
 /* Turns in into what the agent gets, in the proxy's out.  Returns how much
@@ -587,7 +600,9 @@ compose_response(struct exchange *x, struct bytes in, struct error *e)
 	ssize_t n = 1;
 
 	buf_clear(&exchange_proxy(x)->out);
-	while (n > 0 && !is_answered(x)) {
+	if (x->answers != NULL && exchange_answers_go_on(x, e) != 0)
+		return -1;
+	while (n > 0 && !is_answered(x) && !exchange_answers_wait(x)) {
 		struct bytes rest = bytes_after(in, used);
 
 		n = x->phase == EXCHANGE_WAITING ? compose_head(x, rest, e)
@@ -604,7 +619,7 @@ send_response(struct exchange *x)
 {
 	struct downstream *d = x->downstream;
 
-	if (x->phase == EXCHANGE_STREAMING)
+	if (x->phase == EXCHANGE_STREAMING && !exchange_answers_hold(x))
 		x->answered = true;
 	if (buf_len(&d->proxy->out) != 0 &&
 	    downstream_send(d, buf_bytes(&d->proxy->out)) != 0)
@@ -618,9 +633,23 @@ send_response(struct exchange *x)
 	return true;
 }
 
+static void
+fail_response(struct exchange *x, const struct error *e)
+{
+	const struct failure *why = exchange_answers_why(x);
+	struct failure copy;
+
+	if (why == NULL) {
+		fail_upstream(x, FRAME_PROTOCOL, e->text);
+		return;
+	}
+	copy = *why; /* it goes with the answers */
+	exchange_fail(x, &copy);
+}
+
 /* Takes bytes of the response.  Returns false when x is over. */
 static bool
-take_response(struct exchange *x, struct bytes in)
+take_part(struct exchange *x, struct bytes in)
 {
 	bool kept = buf_len(&x->rx) != 0;
 	struct error e;
@@ -635,7 +664,7 @@ take_response(struct exchange *x, struct bytes in)
 	}
 	used = compose_response(x, in, &e);
 	if (used < 0) {
-		fail_upstream(x, FRAME_PROTOCOL, e.text);
+		fail_response(x, &e);
 		return false;
 	}
 	if (kept)
@@ -650,6 +679,19 @@ take_response(struct exchange *x, struct bytes in)
 	return send_response(x);
 }
 
+/* The same, and lets all of it go that the agent takes now. */
+static bool
+take_response(struct exchange *x, struct bytes in)
+{
+	if (!take_part(x, in))
+		return false;
+	while (exchange_answers_queue(x) && !exchange_is_slow(x)) {
+		if (!take_part(x, bytes_of(NULL, 0)))
+			return false;
+	}
+	return true;
+}
+
 /* The upstream ended: cleanly when error is 0. */
 static void
 take_end(struct exchange *x, int error)
@@ -661,6 +703,10 @@ take_end(struct exchange *x, int error)
 	if (x->phase == EXCHANGE_STREAMING && error == 0 &&
 	    body_may_end(&x->response)) {
 		x->response.state = BODY_DONE;
+		if (x->answers != NULL) {
+			take_response(x, bytes_of(NULL, 0));
+			return;
+		}
 		buf_clear(&p->out);
 		if (body_write_end(&p->out, x->response_framing) != 0)
 			exchange_fail_internal(x);
@@ -683,7 +729,7 @@ on_input(void *user)
 	for (int i = 0; i < PROXY_READS_PER_TURN; i++) {
 		ssize_t n;
 
-		if (wire_unwritten(&x->downstream->wire) > WIRE_HIGH) {
+		if (exchange_is_slow(x) || exchange_answers_wait(x)) {
 			wire_pause(w);
 			return;
 		}
@@ -704,10 +750,19 @@ on_input(void *user)
 }
 
 void
+exchange_answers_resume(struct exchange *x)
+{
+	if (take_response(x, bytes_of(NULL, 0)) && !exchange_answers_wait(x))
+		wire_resume(&x->upstream->wire);
+}
+
+void
 exchange_drained(struct exchange *x)
 {
 	if (x->visit != NULL)
 		visit_drained(x->visit);
+	else if (exchange_answers_wait(x))
+		exchange_answers_resume(x);
 	else if (x->upstream != NULL && x->phase != EXCHANGE_DIALING)
 		wire_resume(&x->upstream->wire);
 }

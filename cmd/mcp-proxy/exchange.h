@@ -28,6 +28,10 @@ struct exchange {
 	struct bytes unsent;     /* what of it the upstream has not got */
 	bool announced;          /* the head said that there is one */
 	bool expects;            /* the agent waits before it sends it */
+	struct answers *answers; /* the response before it, or NULL: it passes
+	                          * as it comes */
+	bool asks_message;    /* of a route with a policy: POST, */
+	bool asks_events;     /* Accept has text/event-stream */
 	const struct config_route *route;
 	struct buf head;      /* of the request, as the upstream gets it */
 	bool head_sent;
@@ -121,6 +125,38 @@ void exchange_fail_request(struct exchange *x, const struct error *e);
 
 /* The response is complete and passed on; keep: another request may come. */
 void exchange_finish(struct exchange *x, bool keep);
+
+/* ---- exchange_answers.c: responses before a policy ---- */
+
+/* Looks at the request in the proxy's head: what may its response be? */
+void exchange_answers_expect(struct exchange *x);
+
+/* Looks at the head of the final response, which is parsed in h.  Returns 1 if
+ * it is held until the body was judged, 0 if it goes on, -1 with a text if it
+ * must not. */
+int exchange_answers_begin(struct exchange *x, struct bytes head,
+    struct http_head *h, struct error *e);
+
+/* Takes payload of the response.  These append to the proxy's out what goes on
+ * now; x->response says whether there is more.  Return 0, or -1 with a text and
+ * perhaps exchange_answers_why. */
+int exchange_answers_take(struct exchange *x, struct bytes run,
+    struct error *e);
+int exchange_answers_go_on(struct exchange *x, struct error *e);
+const struct failure *exchange_answers_why(const struct exchange *x);
+
+/* Whether the head is held; no more is taken at the moment, perhaps because
+ * something waits to go on; and all of it went on. */
+bool exchange_answers_hold(const struct exchange *x);
+bool exchange_answers_wait(const struct exchange *x);
+bool exchange_answers_queue(const struct exchange *x);
+bool exchange_answers_ended(const struct exchange *x);
+
+void exchange_answers_free(struct exchange *x);
+
+/* Goes on with the response after a verdict, or when the agent has read; x may
+ * be over afterwards. */
+void exchange_answers_resume(struct exchange *x);
 
 /* Whether the agent waits for a word before it sends the body. */
 bool exchange_expects_continue(const struct http_head *h);

@@ -523,16 +523,16 @@ hearing_find(const struct hearing *h, struct jsonr id)
 	return NULL;
 }
 
-void
-hearing_fill(const struct hearing *h, const struct hearing_call *c,
-    enum policy_direction direction, struct policy_question *ret)
+struct hearing_call *
+hearing_take(struct hearing *h, struct jsonr id)
 {
-	*ret = (struct policy_question){.direction = direction,
-	    .route = h->route, .host = bytes_cstr(h->host),
-	    .session = h->session};
-	if (c == NULL)
-		return;
-	ret->kind = c->kind;
-	ret->method = c->method;
-	ret->name = c->name;
+	const struct hearing_call *found = hearing_find(h, id);
+	struct hearing_call **at = &h->calls, *c;
+
+	while (*at != found)
+		at = &(*at)->next;
+	c = *at;
+	if (c != NULL)
+		*at = c->next;
+	return c;
 }

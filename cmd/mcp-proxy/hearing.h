@@ -83,9 +83,7 @@ void hearing_free(struct hearing *h);
 const struct hearing_call *hearing_find(const struct hearing *h,
     struct jsonr id);
 
-/* Fills what is known of a message of the server that answers c, or none of
- * the requests if c is NULL.  message and entry are the caller's. */
-void hearing_fill(const struct hearing *h, const struct hearing_call *c,
-    enum policy_direction direction, struct policy_question *ret);
+/* The same, and the caller frees it: it outlives the request. */
+struct hearing_call *hearing_take(struct hearing *h, struct jsonr id);
 
 #endif

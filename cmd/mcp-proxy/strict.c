@@ -88,6 +88,15 @@ fold(struct bytes in, char out[static FOLDED_MAX])
 	return true;
 }
 
+bool
+strict_is_like(struct bytes name, const char *known)
+{
+	char folded[FOLDED_MAX], want[FOLDED_MAX];
+
+	return fold(name, folded) && fold(bytes_cstr(known), want) &&
+	    str_eq(folded, want) && !bytes_eq(name, bytes_cstr(known));
+}
+
 /* Whether name could be taken for another one that matters. */
 static bool
 is_disguised(struct bytes name)
@@ -98,14 +107,10 @@ is_disguised(struct bytes name)
 		"requestId", "cursor", "taskId", "task", "notifications",
 		"inputResponses", "requestState", "resourceSubscriptions",
 	};
-	char folded[FOLDED_MAX], known[FOLDED_MAX];
 
-	if (!fold(name, folded))
-		return false;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		fold(bytes_cstr(names[i]), known);
-		if (str_eq(folded, known))
-			return !bytes_eq(name, bytes_cstr(names[i]));
+		if (strict_is_like(name, names[i]))
+			return true;
 	}
 	return false;
 }

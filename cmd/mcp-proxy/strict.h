@@ -14,4 +14,7 @@
  * Returns 0; or -1 with a text, and ENOMEM, or 0, in e->code. */
 int strict_check(struct jsonr v, struct error *e);
 
+/* Whether name, decoded, is not known but could be taken for it. */
+bool strict_is_like(struct bytes name, const char *known);
+
 #endif

@@ -97,6 +97,7 @@ visit_free(struct visit *v)
 		c->visit = NULL;
 		c->visit_next = c->visit_prev = NULL;
 	}
+	visit_welcome_free(v);
 	hearing_free(v->hearing);
 	mirror_done(&v->mirror);
 	buf_reset(&v->body);
@@ -455,6 +456,14 @@ refuse_session(struct visit *v)
 	visit_fail(v, &why);
 }
 
+/* For messages that are judged when no request is there. */
+static void
+tell_host(struct session *s, const struct visit *v)
+{
+	if (v->hearing != NULL)
+		str_format(s->host, sizeof s->host, "%s", v->hearing->host);
+}
+
 static void
 initialize_owned(struct visit *v, const struct rpc *m)
 {
@@ -473,6 +482,7 @@ initialize_owned(struct visit *v, const struct rpc *m)
 		return;
 	}
 	s->owned->session = s;
+	tell_host(s, v);
 	session_join(s, v);
 	call(v, s->owned, m, CALL_INITIALIZE);
 }
@@ -511,10 +521,10 @@ initialize_shared(struct visit *v, const struct rpc *m)
 	s->slot = slot;
 	process_spoken(p, spoken);
 	choose_version(s, m, spoken);
-	v->new_session = s->id;
+	tell_host(s, v);
 	buf_init(&body, v->body.max + VISIT_SLACK);
 	if (process_welcome(p, m->id.text, s->version, &body) == 0)
-		visit_reply(v, 200, "application/json", buf_bytes(&body));
+		visit_welcome(v, s, buf_bytes(&body));
 	else
 		exchange_fail_internal(v->exchange);
 	buf_reset(&body);

@@ -40,6 +40,7 @@ struct visit {
 	struct hearing *hearing;   /* before the policy, or NULL */
 
 	/* What it waits for. */
+	struct welcome *welcome;   /* to be judged, or NULL */
 	bool modern;
 	struct session *session;   /* NULL: none, or it has ended */
 	struct visit *session_next, *session_prev;
@@ -108,6 +109,13 @@ void visit_end(struct visit *v);
 /* Answers with an error of JSON-RPC. */
 void visit_refuse(struct visit *v, int status, struct bytes id, int code,
     const char *text, const char *data);
+
+/* ---- visit_welcome.c ---- */
+
+/* Answers initialize with text, once the policy has judged it, and begins the
+ * session. */
+void visit_welcome(struct visit *v, struct session *s, struct bytes text);
+void visit_welcome_free(struct visit *v);
 
 /* ---- visit_judge.c ---- */
 
