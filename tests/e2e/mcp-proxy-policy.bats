@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
 # shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # the helpers' names
+# shellcheck disable=SC2016 # programs in jq have dollars
 
 # What agents ask, before the operator's policy.
 
@@ -204,10 +205,10 @@ has_lines()
 		elif $do == "member" then {deny: "x", other: 1}
 		elif $do == "input" then input elif $do == "halt" then halt
 		else true end' </dev/null
-	local do
-	for do in none two error null number id method tool member input halt; do
-		call_tool t "{\"do\":\"$do\"}"
-		eq "$do $CODE $BODY" "$do 200 $(denied_call "$FAILED")"
+	local what
+	for what in none two error null number id method tool member input halt; do
+		call_tool t "{\"do\":\"$what\"}"
+		eq "$what $CODE $BODY" "$what 200 $(denied_call "$FAILED")"
 	done
 	call_tool t
 	eq "$BODY" "$GOT_CALL"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # set here or by helpers.bash for the tests
+# shellcheck disable=SC2119,SC2120 # some callers give arguments
 
 # mcp-proxy with a policy before a server that answers what it was asked; with
 # the asking of bridge.bash.
