@@ -92,7 +92,7 @@ fails()
 {
 	eq "$CODE" "$1"
 	eq "$(field adit-error)" "$2"
-	eq "$(jq -r .message "$T/body")" "$3"
+	eq "$(jq -r .error.message "$T/body")" "$3"
 }
 
 # audited FILTER prints it of the last decision about an answer.
@@ -179,7 +179,7 @@ SHORT='{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a","x": 1e0},{"na
 	body_is ": hi\n\nid: 7\nretry: 10\nevent: message\ndata: $SHORT\n\n"
 	events "\xef\xbb\xbfid: 8\r\ndata: ${LIST%%,*},\r\ndata:${LIST#*,}\r\n: x\r\n\r\n"
 	post tools/list
-	body_is "\xef\xbb\xbfid: 8\r\ndata: ${SHORT%%,*},\ndata: ${SHORT#*,}\n: x\r\n\r\n"
+	body_is "\xef\xbb\xbfid: 8\r\ndata: ${SHORT%%,*}, ${SHORT#*,}\n: x\r\n\r\n"
 	events "id: 9\r\rdata: $LIST\r\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
 	post tools/list
 	body_is "id: 9\r\rdata: $SHORT\n\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
@@ -262,7 +262,7 @@ else true end'
 	eq "$CODE$(<"$T/body")" 202
 }
 
-# refused TEXT BODY: as JSON, and as an event, which ends the stream.
+# refused TEXT BODY: as JSON; and as an event, which cuts the stream off.
 refused()
 {
 	local text=$1
@@ -279,7 +279,7 @@ refused()
 	body_is 'id: 1\n\n'
 }
 
-@test "what can not be judged is a 502, or ends the stream" {
+@test "what can not be judged is a 502, or cuts the stream off" {
 	local deep
 
 	judged <<<'tools: ["*"]'
@@ -300,7 +300,7 @@ refused()
 	refused 'no JSON, or too deep, at byte 64' "${deep//0/[}"
 }
 
-@test "a message above message_size is a 502, or ends the stream" {
+@test "a message above message_size is a 502" {
 	local fill
 
 	judged <<<'message_size: 4k'
@@ -319,8 +319,8 @@ refused()
 		"http://127.0.0.1:$UPSTREAM: the answer is above message_size"
 	events "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":\"${fill// /x}y\"}}\n\n"
 	post x
-	((RC != 0))
-	body_is ''
+	fails 502 'protocol; blame=upstream' \
+		"http://127.0.0.1:$UPSTREAM: an event above message_size"
 }
 
 @test "bodies that are no messages pass where they can be none" {
