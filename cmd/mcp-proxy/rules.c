@@ -87,7 +87,7 @@ is_plain_escape(struct bytes in)
 	if (high == -1 || low == -1 || in.ptr[1] >= 'a' || in.ptr[2] >= 'a')
 		return false;
 	c = high << 4 | low;
-	return c > ' ' && c != 0x7f && c != '/' && c != '\\' &&
+	return c >= ' ' && c != 0x7f && c != '/' && c != '\\' &&
 	    !is_unreserved(c);
 }
 
