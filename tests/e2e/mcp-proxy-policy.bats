@@ -306,6 +306,30 @@ load policy.bash
 	wait_until eval 'call_tool t; [[ $BODY == "$GOT_CALL" ]]'
 }
 
+# The Nth literal block of the manual page's EXAMPLES.
+example()
+{
+	awk -v n="$1" '/^\.Sh / {on = $2 == "EXAMPLES"}
+		on && /^\.Bd/ {block++; next}
+		/^\.Ed/ {on = on && block < n}
+		on && block == n' "$ROOT/man/mcp-proxy.yaml.5"
+}
+
+@test "the policy in the manual does what it says there" {
+	judge "$(example 5)" < <(example 4 | sed -n 's/^  \(tools\|resources\)/\1/p')
+	call_tool get_page '{"page":"home"}'
+	eq "$BODY" "$GOT_CALL"
+	call_tool get_page '{"page":"board/minutes"}'
+	eq "$BODY" "$(denied_call 'Pages of the board are not for agents.')"
+	call_tool edit_page
+	eq "$BODY" "$(denied_call "$DENIED the tool 'edit_page'.")"
+	request resources/read '{"uri":"wiki://pages/board/minutes"}'
+	eq "$BODY" "$(denied "$DENIED the resource 'wiki://pages/board/minutes'.")"
+	request resources/read '{"uri":"wiki://pages/home"}'
+	eq "$CODE" 200
+	eq "$(audited 'select(.verdict == "deny") | .rule' | xargs)" 'board tools resources'
+}
+
 # ---- what is no message
 
 @test "what is no message, or one with two meanings, is refused and goes nowhere" {
@@ -450,7 +474,7 @@ load policy.bash
 	[[ $BODY == *other* && $BODY != *secret* ]]
 	ask '{"jsonrpc":"2.0","method":"notifications/x"}'
 	eq "$CODE$BODY" 202
-	eq "$(process_count)" 1
+	eq "$(process_count)" 2 # the server and the program
 }
 
 @test "without a policy a body passes while it is still being written" {
