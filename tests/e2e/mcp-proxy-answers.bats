@@ -234,7 +234,7 @@ else true end'
 	json '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a","title":"hidden"},{"name":"b"}]}}'
 	post tools/list
 	body_is '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"b"}]}}'
-	! grep -E 'secret|bob@|hidden' "$T/audit"
+	run ! grep -E 'secret|bob@|hidden' "$T/audit"
 }
 
 @test "a denied event leaves its id, and the others go on" {
@@ -584,7 +584,7 @@ PROGRESS='{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress
 	KEYS="policy: {program: $T/p.jq}" bridge
 	begin
 	call 1 say "{\"lines\":$(jq -cn '$ARGS.positional' --args "$LOG" \
-		"$PROGRESS" "$LOG" "$(answer done)")}" '{"progressToken":"t"}'
+		"$PROGRESS" "$LOG" "$(answer ready)")}" '{"progressToken":"t"}'
 	eq "$(sed -n 's/^data: //p' <<<"$BODY" | sed '/^$/d' |
 		jq -c '[.method,.id]' | xargs)" \
 		'[notifications/progress,null] [null,1]'
