@@ -9,6 +9,12 @@ load mcp-proxy.bash
 load bridge.bash
 load policy.bash
 
+# has_lines COUNT TEXT: the proxy has said it so often.
+has_lines()
+{
+	(($(grep -cF -- "$2" "$T/proxy.err") == $1))
+}
+
 # ---- lists
 
 @test "a list of tools allows what matches, and denies the rest to be read" {
@@ -174,7 +180,7 @@ load policy.bash
 }
 
 @test "the program can put another message in the place of one" {
-	judge '{message: (.message | .params.arguments = {safe: true}), rule: "safe"}' </dev/null
+	judge 'if .direction == "request" then {message: (.message | .params.arguments = {safe: true}), rule: "safe"} else true end' </dev/null
 	ask '{"jsonrpc":"2.0","id":12345678901234567890,"method":"tools/call","params":{"name":"t","arguments":{"password":"x"}}}'
 	eq "$CODE" 200
 	eq "$(cat "$T/got/1.body")" '{"jsonrpc":"2.0","id":12345678901234567890,"method":"tools/call","params":{"name":"t","arguments":{"safe":true}}}'
@@ -238,12 +244,13 @@ load policy.bash
 
 @test "the process of a program that is killed is started again" {
 	judge true </dev/null
-	kill -KILL "$(pgrep -P "${PID[proxy]}")"
-	call_tool t
-	eq "$BODY" "$GOT_CALL"
-	kill -KILL "$(pgrep -P "${PID[proxy]}")"
-	call_tool t
-	eq "$BODY" "$GOT_CALL"
+	local i
+	for i in 1 2; do
+		kill -KILL "$(pgrep -P "${PID[proxy]}")"
+		wait_until has_lines "$i" "warning: $T/p.jq: its process ended"
+		call_tool t
+		eq "$BODY" "$GOT_CALL"
+	done
 }
 
 @test "the process has no environment, no file, no network and no privileges" {
@@ -299,11 +306,13 @@ load policy.bash
 	rm "$T/p.jq"
 	wait_line proxy 'No such file or directory; keeping the program in use'
 	kill -KILL "$(pgrep -P "${PID[proxy]}")"
+	wait_line proxy 'its process ended'
 	call_tool t
 	eq "$BODY" "$(denied_call two)"
 	echo true >"$T/p.jq"
-	wait_until [ "$(grep -c 'program loaded' "$T/proxy.err")" ]
-	wait_until eval 'call_tool t; [[ $BODY == "$GOT_CALL" ]]'
+	wait_until has_lines 2 'program loaded'
+	call_tool t
+	eq "$BODY" "$GOT_CALL"
 }
 
 # The Nth literal block of the manual page's EXAMPLES.

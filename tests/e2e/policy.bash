@@ -48,7 +48,8 @@ count_got()
 # audited FILTER prints what the filter makes of each decision by the policy.
 audited()
 {
-	jq -r "select(.event == \"decide\" and .rule != \"route\") | $1" \
+	jq -r "select(.event == \"decide\" and .rule != \"route\" and
+		.direction == \"request\") | $1" \
 		"$T/audit"
 }
 
