@@ -639,6 +639,12 @@ fail_response(struct exchange *x, const struct error *e)
 	const struct failure *why = exchange_answers_why(x);
 	struct failure copy;
 
+	if (exchange_answers_flush(x)) {
+		x->answered = true;
+		if (downstream_send(x->downstream,
+		    buf_bytes(&exchange_proxy(x)->out)) != 0)
+			return;
+	}
 	if (why == NULL) {
 		fail_upstream(x, FRAME_PROTOCOL, e->text);
 		return;

@@ -145,6 +145,10 @@ int exchange_answers_take(struct exchange *x, struct bytes run,
 int exchange_answers_go_on(struct exchange *x, struct error *e);
 const struct failure *exchange_answers_why(const struct exchange *x);
 
+/* Appends to it what was judged before they failed.  Returns whether any of the
+ * body goes on. */
+bool exchange_answers_flush(struct exchange *x);
+
 /* Whether the head is held; no more is taken at the moment, perhaps because
  * something waits to go on; and all of it went on. */
 bool exchange_answers_hold(const struct exchange *x);

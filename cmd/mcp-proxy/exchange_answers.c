@@ -554,6 +554,23 @@ write_piece(struct answers *s, struct error *e)
 	    : fail_memory(e);
 }
 
+bool
+exchange_answers_flush(struct exchange *x)
+{
+	struct answers *s = x->answers;
+	struct bytes left;
+
+	if (s == NULL || s->head_held)
+		return false;
+	left = buf_bytes(&s->out);
+	if (left.len != 0 && body_write(&exchange_proxy(x)->out,
+	    x->response_framing, left) == 0) {
+		x->bytes_out += left.len;
+		buf_clear(&s->out);
+	}
+	return x->bytes_out != 0;
+}
+
 int
 exchange_answers_go_on(struct exchange *x, struct error *e)
 {

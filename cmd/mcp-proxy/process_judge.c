@@ -197,9 +197,8 @@ lose_line(struct judging *j, const struct failure *why)
 	struct error e;
 	struct rpc m;
 
-	child_log(&p->child, why->text, line);
-	if (message_parse(line, &m, &e) != 0)
-		return;
+	message_parse(line, &m, &e); /* is_ours has seen that it is one */
+	child_log(&p->child, why->text, m.id.text); /* not what it says */
 	if (m.kind != RPC_BATCH) {
 		lose_answer(p, &m, why);
 		return;

@@ -92,7 +92,7 @@ fails()
 {
 	eq "$CODE" "$1"
 	eq "$(field adit-error)" "$2"
-	eq "$(jq -r .message "$T/body")" "$3"
+	eq "$(jq -r .error.message "$T/body")" "$3"
 }
 
 # audited FILTER prints it of the last decision about an answer.
@@ -179,7 +179,7 @@ SHORT='{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a","x": 1e0},{"na
 	body_is ": hi\n\nid: 7\nretry: 10\nevent: message\ndata: $SHORT\n\n"
 	events "\xef\xbb\xbfid: 8\r\ndata: ${LIST%%,*},\r\ndata:${LIST#*,}\r\n: x\r\n\r\n"
 	post tools/list
-	body_is "\xef\xbb\xbfid: 8\r\ndata: ${SHORT%%,*},\ndata: ${SHORT#*,}\n: x\r\n\r\n"
+	body_is "\xef\xbb\xbfid: 8\r\ndata: ${SHORT%%,*}, ${SHORT#*,}\n: x\r\n\r\n"
 	events "id: 9\r\rdata: $LIST\r\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
 	post tools/list
 	body_is "id: 9\r\rdata: $SHORT\n\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
@@ -234,7 +234,7 @@ else true end'
 	json '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a","title":"hidden"},{"name":"b"}]}}'
 	post tools/list
 	body_is '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"b"}]}}'
-	! grep -E 'secret|bob@|hidden' "$T/audit"
+	run ! grep -E 'secret|bob@|hidden' "$T/audit"
 }
 
 @test "a denied event leaves its id, and the others go on" {
@@ -262,7 +262,7 @@ else true end'
 	eq "$CODE$(<"$T/body")" 202
 }
 
-# refused TEXT BODY: as JSON, and as an event, which ends the stream.
+# refused TEXT BODY: as JSON; and as an event, which cuts the stream off.
 refused()
 {
 	local text=$1
@@ -279,7 +279,7 @@ refused()
 	body_is 'id: 1\n\n'
 }
 
-@test "what can not be judged is a 502, or ends the stream" {
+@test "what can not be judged is a 502, or cuts the stream off" {
 	local deep
 
 	judged <<<'tools: ["*"]'
@@ -300,7 +300,7 @@ refused()
 	refused 'no JSON, or too deep, at byte 64' "${deep//0/[}"
 }
 
-@test "a message above message_size is a 502, or ends the stream" {
+@test "a message above message_size is a 502" {
 	local fill
 
 	judged <<<'message_size: 4k'
@@ -319,8 +319,8 @@ refused()
 		"http://127.0.0.1:$UPSTREAM: the answer is above message_size"
 	events "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":\"${fill// /x}y\"}}\n\n"
 	post x
-	((RC != 0))
-	body_is ''
+	fails 502 'protocol; blame=upstream' \
+		"http://127.0.0.1:$UPSTREAM: an event above message_size"
 }
 
 @test "bodies that are no messages pass where they can be none" {
@@ -488,4 +488,170 @@ NEITHER='a body that can not be judged: neither application/json nor text/event-
 	eq "$CODE" 200
 	(($(jq -s 'map(select(.event == "decide" and .direction == "answer")) |
 		length' "$T/audit") == 1))
+}
+
+# ---- stdio
+
+# bridge WORD...: the fake server with these words; KEYS as in bridge.bash.
+bridge()
+{
+	bridge_config <<<"docs: {command: [node, $FAKE$(printf ', %s' "$@")]${KEYS:+, $KEYS}}"
+	echo "audit: $T/audit" >>"$T/proxy.yaml"
+	run_proxy
+}
+
+# say TEXT...: the server says these lines.
+say()
+{
+	call "${ID:-1}" "${TOOL:-say}" \
+		"{\"lines\":$(jq -cn '$ARGS.positional' --args "$@")}"
+}
+
+# answer TEXT: a result with it for the call.
+answer()
+{
+	echo "{\"jsonrpc\":\"2.0\",\"id\":ID,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"$1\"}]}}"
+}
+
+LOG='{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"a"}}'
+PROGRESS='{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":ID,"progress":1}}'
+
+@test "stdio: lists and answers are judged, in sessions and without" {
+	local tools='get_a,put_b,say'
+
+	echo "$PROGRAM" >"$T/p.jq"
+	KEYS="policy: {program: $T/p.jq, tools: ['get_*', say, mail]}" \
+		bridge "'lists=$tools'"
+	begin
+	ask '{"jsonrpc":"2.0","id":"l","method":"tools/list"}'
+	eq "$BODY" '{"jsonrpc":"2.0","id":"l","result":{"tools":[{"name":"get_a"},{"name":"say"}]}}'
+	eq "$(audited '[.method,.verdict,.removed,.id,.session]')" \
+		"[\"tools/list\",\"filter\",[\"put_b\"],\"l\",\"$(printf %s "$SID" | sha256sum | cut -c 1-16)\"]"
+	ID='"s"' say "$(answer 'the secret')"
+	eq "$(jq -c '[.id,.result.isError,.result.content[0].text]' <<<"$BODY")" \
+		'["s",true,"not for you"]'
+	eq "$(audited '[.name,.verdict,.reason,.id]')" \
+		'["say","deny","not for you","s"]'
+	say "$(answer hello)"
+	eq "$(text)" hello
+}
+
+@test "stdio: a shared process and one of 2026-07-28 are judged, too" {
+	KEYS='mode: shared, policy: {tools: [get_a]}' \
+		bridge "'lists=get_a,put_b'"
+	begin
+	ask '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+	eq "$BODY" '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a"}]}}'
+	stop proxy
+	SID=
+	rm "$T/audit"
+	KEYS='policy: {tools: [get_a]}' bridge "'lists=get_a,put_b'" modern
+	modern tools/list '{}' -H 'Mcp-Method: tools/list'
+	eq "$BODY" '{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"get_a"}]}}'
+	eq "$(audited '[.verdict,.host]')" "[\"filter\",\"$NAME\"]"
+}
+
+@test "stdio: what a shared process says of itself is judged" {
+	echo 'if .direction == "answer" and .method == "initialize" then
+		if .host == "'"$NAME"'" then {message: (.message |
+			.result.instructions = "be nice")} else "not here" end
+		else true end' >"$T/p.jq"
+	KEYS="mode: shared, policy: {program: $T/p.jq}" bridge
+	begin
+	ask "$(initialize)"
+	eq "$(jq -r .result.instructions <<<"$BODY")" 'be nice'
+	eq "$(audited '[.method,.verdict]')" '["initialize","rewrite"]'
+	stop proxy
+	SID=
+	rm "$T/audit"
+	echo '.direction != "answer" or .method != "initialize"' >"$T/p.jq"
+	KEYS="mode: shared, policy: {program: $T/p.jq}" bridge
+	ask "$(initialize)"
+	eq "$CODE$(jq .error.code <<<"$BODY")" 200403
+	eq "$(field mcp-session-id)" ''
+	stop proxy
+	rm "$T/audit"
+	KEYS="policy: {program: $T/p.jq}" bridge
+	ask "$(initialize)"
+	eq "$CODE$(jq .error.code <<<"$BODY")" 200403
+	eq "$(field mcp-session-id)" ''
+}
+
+@test "stdio: events, what waits for a stream and what is resumed are judged" {
+	local id
+
+	echo "$PROGRAM" >"$T/p.jq"
+	KEYS="policy: {program: $T/p.jq}" bridge
+	begin
+	call 1 say "{\"lines\":$(jq -cn '$ARGS.positional' --args "$LOG" \
+		"$PROGRESS" "$LOG" "$(answer ready)")}" '{"progressToken":"t"}'
+	eq "$(sed -n 's/^data: //p' <<<"$BODY" | sed '/^$/d' |
+		jq -c '[.method,.id]' | xargs)" \
+		'[notifications/progress,null] [null,1]'
+	# For no stream: it is kept, but not what is denied.
+	ACCEPT=application/json say "$LOG" \
+		'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}' \
+		"$(answer kept)"
+	eq "$(text)" kept
+	start_bg get curl -sN --max-time 60 --cacert "$T/certs/ca.crt" \
+		--resolve "*:$PROXY:127.0.0.1" -H "Mcp-Session-Id: $SID" \
+		-H 'Accept: text/event-stream' "https://$NAME:$PROXY/mcp"
+	wait_until has_line "$T/get.out" list_changed
+	eq "$(grep -c notifications/message "$T/get.out")" 0
+	# An answer that comes when nobody waits is kept as it was judged.
+	start_bg old curl -sN --max-time 60 --cacert "$T/certs/ca.crt" \
+		--resolve "*:$PROXY:127.0.0.1" -H "Mcp-Session-Id: $SID" \
+		-H 'Content-Type: application/json' \
+		-H 'Accept: application/json, text/event-stream' \
+		--data "$(tool '"x"' steps '{"key":"k"}' '{"progressToken":"t"}')" \
+		"https://$NAME:$PROXY/mcp"
+	wait_until has_line "$T/old.out" '"progress":1'
+	id=$(sed -n '/"progress":1/{x;p;};h' "$T/old.out" | sed 's/^id: //')
+	stop old KILL
+	call 2 release '{"key":"k"}'
+	call 3 release '{"key":"k"}'
+	BODY=$(agent_curl -H "Mcp-Session-Id: $SID" -H "Last-Event-ID: $id" \
+		-H 'Accept: text/event-stream' /mcp)
+	eq "$(sed -n 's/^data: //p' <<<"$BODY" |
+		jq -c '[.id, .params.progress]' | xargs)" '[null,2] [x,null]'
+	eq "$(audited 'select(.id == "x") | [.method,.name,.verdict]')" \
+		'["tools/call","steps","allow"]'
+}
+
+@test "stdio: a server whose request is denied is told" {
+	echo "$PROGRAM" >"$T/p.jq"
+	KEYS="policy: {program: $T/p.jq}" bridge
+	begin
+	call 1 ask
+	eq "$(text | jq -c '[.code,.message]')" \
+		'[403,"the policy of the proxy does not allow it"]'
+	eq "$(jq -c 'select(.method == "sampling/createMessage") |
+		[.direction,.verdict,.reason,.id]' "$T/audit")" \
+		'["answer","deny","no sampling","ask-1"]'
+}
+
+@test "stdio: an answer that can not be judged fails its call" {
+	KEYS='policy: {tools: ["*"], message_size: 4k}' bridge
+	begin
+	say '{"jsonrpc":"2.0","id":ID,"result":{"a":1,"a":2}}'
+	eq "$CODE" 502
+	eq "$(jq -r .error.message <<<"$BODY")" \
+		'stdio:docs: a message that can not be judged: a member is given twice'
+	call 1 large '{"count":5000}'
+	eq "$CODE" 502
+	eq "$(jq -r .error.message <<<"$BODY")" \
+		'stdio:docs: the answer is above message_size of the policy'
+	say "$(answer 'and on')"
+	eq "$(text)" 'and on'
+}
+
+@test "stdio: what a process says last is judged before its end is told" {
+	echo "$PROGRAM" >"$T/p.jq"
+	KEYS="policy: {program: $T/p.jq}" bridge
+	begin
+	TOOL=last say "$LOG" "$(answer 'the secret')"
+	eq "$(text)" 'not for you'
+	begin
+	TOOL=last say "$(answer 'good bye')"
+	eq "$(text)" 'good bye'
 }

@@ -235,12 +235,12 @@ static void
 test_plain(void)
 {
 	static const char *const plain[] = {
-		"", "data: 1\r\n\r\n", "\t\x1b\x1f\xc2\x86\xe2\x80\xa7"
+		"", "data: 1\r\n\r\n", "\t\x1b\x1f\xc2\x86", "\xe2\x80\xa7",
 		"\xe2\x80\xaa", "\xc2", "\xe2\x80", "\xe2",
 	};
 	static const char *const other[] = {
-		"a\v", "\f", "\x1c", "a\x1d", "\x1e" "a", "a\xc2\x85",
-		"a\xe2\x80\xa8", "\xe2\x80\xa9" "a",
+		"a\v", "\f", "\x1c", "a\x1d", "\x1e!", "a\xc2\x85",
+		"a\xe2\x80\xa8", "\xe2\x80\xa9!",
 	};
 
 	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
