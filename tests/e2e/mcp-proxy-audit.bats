@@ -40,12 +40,12 @@ verify()
 	run_tool "$1" "$BIN/mcp-proxy" audit verify "${@:2}"
 }
 
-# events [FILE...] prints what is in each line, but for what differs each time.
+# events prints what is in each line, but for what differs each time.
 events()
 {
-	cat "${@:-$A}" | jq -c 'del(.seq, .prev, .time, .trace, .ms, .peer,
+	jq -c 'del(.seq, .prev, .time, .trace, .ms, .peer,
 		.pid, .version) | [.event, (del(.event) | to_entries[] |
-		"\(.key)=\(.value)")]' | tr -d '[]"' | tr ',' ' '
+		"\(.key)=\(.value)")]' "$A" | tr -d '[]"' | tr ',' ' '
 }
 
 # wrote FILTER: some line is what the filter says.
@@ -233,6 +233,7 @@ blame=policy"
 	UPSTREAM=${READY[upstream]}
 	start_proxy <<<"$allow_loopback
 audit: $A"
+	# shellcheck disable=SC2016 # for the inner shell
 	start_bg load bash -c 'set -e; for ((i = 0; i < 15; i++)); do
 		curl -sS --max-time 20 --cacert "$1" --resolve "$2:$3:127.0.0.1" \
 			-o /dev/null "https://$2:$3/[1-20]"; done' - \
@@ -253,6 +254,7 @@ audit: $A"
 		awk '{print $1, $2}')" '3 open'
 	verify 1 "$A.3" "$A.1" "$A.2" "$A"
 	[[ $stderr == "mcp-proxy: $A.1:1: record "*" follows "* ]]
+	# shellcheck disable=SC2016 # for the inner shell
 	run_tool 0 bash -c 'gzip -c "$2" | gzip -dc |
 		"$1/mcp-proxy" audit verify - "$3" "$4" "$5"' - "$BIN" \
 		"$A.3" "$A.2" "$A.1" "$A"
