@@ -24,7 +24,7 @@ struct settings {
 
 static const struct opt verify_opts[] = {
 	{0, "head", "SEQ:SHA256", OPT_STRING, offsetof(struct settings, head),
-	    0, 0, NULL, "this record, which 'audit head' printed, must be there"},
+	    0, 0, NULL, "a record, from 'audit head', that must be there"},
 	OPT_END,
 };
 
@@ -32,14 +32,13 @@ static const struct opt head_opts[] = {OPT_END};
 
 static const struct opt_command verify_command = {
 	"mcp-proxy", "audit verify", "FILE ...",
-	"Checks the chain of audit files, the oldest first; - is standard input.",
+	"Checks the chain of audit files, the oldest first.",
 	verify_opts, true,
 };
 
 static const struct opt_command head_command = {
 	"mcp-proxy", "audit head", "FILE",
-	"Prints the number and the digest of the last record, to be kept "
-	"elsewhere.", head_opts, true,
+	"Prints number and digest of the last record.", head_opts, true,
 };
 
 static const struct opt_command *const commands[] = {

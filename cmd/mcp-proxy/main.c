@@ -49,7 +49,8 @@ static const struct opt_command command = {
 	.program = "mcp-proxy",
 	.operands = "",
 	.purpose = "End agents' TLS and route their requests to MCP servers.\n"
-	    "See also 'mcp-proxy cert --help' and 'mcp-proxy audit --help'.",
+	    "See also 'mcp-proxy cert --help'.\n"
+	    "See also 'mcp-proxy audit --help'.",
 	.opts = options,
 };
 

@@ -580,6 +580,7 @@ cut_after(const char *path, off_t n, int times, bool crash)
 	a.failed = false;
 	if (crash) {
 		auditfile_close(&a.file);
+		buf_reset(&a.line);
 		must(audit_open(&a, path, &e) == 0, path);
 	}
 	bad += audit_decide(&a, &decision) != 0;
