@@ -410,9 +410,8 @@ read_event(struct answers *s, struct error *e)
 static bool
 is_other_error(const struct answers *s)
 {
-	static const char *const known[] = {
-		"jsonrpc", "method", "result", "params",
-	};
+	static const char *const known[] = {"method", "result", "params"};
+	bool has_id = false, has_revision = false;
 	struct jsonr_iter i;
 	struct jsonr v, key, value;
 	struct error e;
@@ -427,13 +426,20 @@ is_other_error(const struct answers *s)
 	while (other && jsonr_next(&i, &key, &value)) {
 		buf_clear(&name);
 		other = jsonr_add_str(key, &name) == 0;
+		has_id = has_id || strict_is_like(buf_bytes(&name), "id") ||
+		    jsonr_eq_str(key, "id");
+		has_revision = has_revision ||
+		    strict_is_like(buf_bytes(&name), "jsonrpc") ||
+		    jsonr_eq_str(key, "jsonrpc");
 		for (size_t n = 0; n < sizeof known / sizeof *known; n++)
 			other = other && !strict_is_like(buf_bytes(&name),
 			    known[n]) && !bytes_eq(buf_bytes(&name),
 			    bytes_cstr(known[n]));
 	}
 	buf_reset(&name);
-	return other;
+	/* Some servers leave the id of an error out, which is then no answer to
+	 * anything. */
+	return other && !(has_id && has_revision);
 }
 
 /* Gives the head the length of the body.  Returns 0, or -1 if there is no

@@ -17,7 +17,8 @@ enum {
 
 #define BATCHES "2025-03-26"
 #define NEWEST "2026-07-28"
-#define SUPPORTED "[\"" NEWEST "\",\"2025-11-25\",\"2025-06-18\",\"" BATCHES \
+#define WITHOUT_SESSIONS "[\"" NEWEST "\"]"
+#define ALL "[\"" NEWEST "\",\"2025-11-25\",\"2025-06-18\",\"" BATCHES \
 	"\",\"2024-11-05\"]"
 #define DENIAL_DATA "{\"code\":\"denied\",\"blame\":\"policy\"}"
 #define NOT_SENT "Not sent: the policy of this server does not allow another " \
@@ -350,7 +351,11 @@ refuse_version(struct hearing *h)
 	struct jsonw w;
 
 	buf_init(&text, sizeof data);
-	buf_add_str(&text, "{\"supported\":" SUPPORTED ",\"requested\":");
+	/* Which of them the server speaks it says itself. */
+	buf_add_str(&text, "{\"supported\":");
+	buf_add_str(&text, h->message.version.kind != JSONR_ABSENT
+	    ? WITHOUT_SESSIONS : ALL);
+	buf_add_str(&text, ",\"requested\":");
 	jsonw_init(&w, &text);
 	jsonw_bytes(&w, bytes_cstr(h->mirror.version));
 	buf_add_str(&text, "}");

@@ -74,6 +74,13 @@ is_always_allowed(struct bytes method)
 	    bytes_eq(bytes_of(method.ptr, quiet.len), quiet));
 }
 
+/* What has no name is on no list. */
+static bool
+is_allowed(char *const *list, struct bytes name)
+{
+	return list == NULL || (name.ptr != NULL && rules_allow(list, name));
+}
+
 static bool
 is_resource_allowed(const struct config_policy *c, struct bytes uri)
 {
@@ -145,11 +152,11 @@ judge_by_lists(struct policy *o, const struct policy_question *q,
 		deny(o, ret, "methods", "method", q->method);
 		return false;
 	}
-	if (q->kind == POLICY_TOOL && !rules_allow(c->tools, q->name)) {
+	if (q->kind == POLICY_TOOL && !is_allowed(c->tools, q->name)) {
 		deny(o, ret, "tools", "tool", q->name);
 		return false;
 	}
-	if (q->kind == POLICY_PROMPT && !rules_allow(c->prompts, q->name)) {
+	if (q->kind == POLICY_PROMPT && !is_allowed(c->prompts, q->name)) {
 		deny(o, ret, "prompts", "prompt", q->name);
 		return false;
 	}

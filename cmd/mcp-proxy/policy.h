@@ -28,9 +28,9 @@ enum policy_direction {
 /* What a call is about. */
 enum policy_kind {
 	POLICY_OTHER,
-	POLICY_TOOL,     /* has a name */
-	POLICY_PROMPT,   /* has a name */
-	POLICY_RESOURCE, /* has a URI */
+	POLICY_TOOL,     /* should have a name */
+	POLICY_PROMPT,   /* the same */
+	POLICY_RESOURCE, /* a URI */
 };
 
 /* What is known of a message besides itself.  The views need to last only for

@@ -98,20 +98,20 @@ policy_look(const struct rpc *m, struct buf *text, struct policy_question *q,
 
 	if (look_at_name(m, &kind, &name, e) != 0)
 		return -1;
-	if (kind != POLICY_OTHER && name.kind != JSONR_STRING)
-		return fail(e, "params: no name or uri that is a string");
+	if (name.kind != JSONR_ABSENT && name.kind != JSONR_STRING)
+		return fail(e, "params: a name or uri that is no string");
 	if (m->method.kind == JSONR_STRING &&
 	    jsonr_add_str(m->method, text) != 0)
 		return fail(e, "method: too long");
 	middle = buf_len(text);
-	if (kind != POLICY_OTHER && jsonr_add_str(name, text) != 0)
+	if (name.kind != JSONR_ABSENT && jsonr_add_str(name, text) != 0)
 		return fail(e, "params: a name or uri that is too long");
 	all = bytes_after(buf_bytes(text), start);
 	q->kind = kind;
 	q->method = m->method.kind != JSONR_STRING ? bytes_of(NULL, 0)
 	    : bytes_of(all.ptr == NULL ? (const uint8_t *)"" : all.ptr,
 	    middle - start);
-	q->name = kind == POLICY_OTHER ? bytes_of(NULL, 0)
+	q->name = name.kind == JSONR_ABSENT ? bytes_of(NULL, 0)
 	    : bytes_of(all.ptr == NULL ? (const uint8_t *)""
 	    : all.ptr + (middle - start), all.len - (middle - start));
 	return 0;

@@ -26,11 +26,14 @@ has_lines()
 	eq "$CODE $BODY" "200 $(denied_call "$DENIED the tool 'get_secret'.")"
 	call_tool other
 	eq "$BODY" "$(denied_call "$DENIED the tool 'other'.")"
+	request tools/call
+	eq "$BODY" "$(denied_call "$DENIED the tool ''.")"
 	eq "$(count_got)" 1
 	eq "$(audited '[.verdict, .rule, .method, .name, .id] | join(" ")')" \
 		"$(printf '%s\n' 'allow policy tools/call get_x 7' \
 			'deny tools tools/call get_secret 7' \
-			'deny tools tools/call other 7')"
+			'deny tools tools/call other 7' \
+			'deny tools tools/call  7')"
 }
 
 @test "lists of prompts, resources and methods do the same" {
@@ -353,7 +356,6 @@ example()
 		'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}' \
 		'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":1,"x":2}}}' \
 		'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":1}}' \
-		'{"jsonrpc":"2.0","id":1,"method":"tools/call"}' \
 		'{"jsonrpc":"2.0","id":{},"method":"ping"}' $'{"jsonrpc":"2.0","id":1,"method":"\xff"}' \
 		"$(printf '[%.0s' {1..65})$(printf ']%.0s' {1..65})"; do
 		ask "$m"

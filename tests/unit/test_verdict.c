@@ -208,17 +208,19 @@ test_look(void)
 		    "completion/complete", "u", POLICY_RESOURCE},
 		{REQUEST("\"x\",\"params\":{\"name\":\"n\"}"), "x", NULL,
 		    POLICY_OTHER},
+		{REQUEST("\"tools/call\""), "tools/call", NULL, POLICY_TOOL},
+		{REQUEST("\"resources/read\",\"params\":{\"name\":\"x\"}"),
+		    "resources/read", NULL, POLICY_RESOURCE},
 		{REQUEST("\"\""), "", NULL, POLICY_OTHER},
 	};
 	static const char *const bad[] = {
-		REQUEST("\"tools/call\""),
 		REQUEST("\"tools/call\",\"params\":{\"name\":1}"),
-		REQUEST("\"resources/read\",\"params\":{\"name\":\"x\"}"),
+		REQUEST("\"resources/read\",\"params\":{\"uri\":null}"),
 		REQUEST("\"completion/complete\",\"params\":{}"),
 		REQUEST("\"completion/complete\",\"params\":{\"ref\":"
 		    "{\"type\":\"ref/other\",\"name\":\"p\"}}"),
 		REQUEST("\"completion/complete\",\"params\":{\"ref\":"
-		    "{\"type\":\"ref/prompt\",\"uri\":\"p\"}}"),
+		    "{\"type\":\"ref/prompt\",\"name\":[]}}"),
 	};
 	struct policy_question q;
 	struct buf text;
