@@ -82,7 +82,7 @@ opt_print_commands(const char *program, const char *purpose,
 {
 	printf("usage: %s COMMAND [OPTION]...\n%s\n\n", program, purpose);
 	for (; *commands != NULL; commands++)
-		printf("  %-12s%s\n", (*commands)->name, (*commands)->purpose);
+		printf("  %-14s%s\n", (*commands)->name, (*commands)->purpose);
 	printf("\n'%s COMMAND --help' lists the options of a command.\n",
 	    program);
 }

@@ -321,16 +321,6 @@ answer(struct downstream *d, const struct failure *why, bool to_head,
 	return downstream_send(d, buf_bytes(out));
 }
 
-static void
-log_end(const struct exchange *x, const struct failure *why)
-{
-	char end[64];
-
-	str_format(end, sizeof end, "%s/%s", frame_code_name(why->code),
-	    frame_blame_name(why->blame));
-	exchange_log(x, end);
-}
-
 void
 downstream_failed(struct downstream *d, const struct failure *why)
 {
@@ -341,7 +331,7 @@ downstream_failed(struct downstream *d, const struct failure *why)
 	    d->proxy->draining || why->blame == BLAME_CLIENT ||
 	    why->code == FRAME_INTERNAL;
 
-	log_end(x, why);
+	exchange_ended(x, why);
 	d->state = DOWNSTREAM_HEAD; /* no exchange to cancel */
 	if (answer(d, why, x->to_head, close) != 0)
 		return;
@@ -355,7 +345,7 @@ downstream_failed(struct downstream *d, const struct failure *why)
 void
 downstream_cut(struct downstream *d, const struct failure *why)
 {
-	log_end(&d->exchange, why);
+	exchange_ended(&d->exchange, why);
 	log_failure(d, why);
 	wire_abort(&d->wire, why->code, why->blame, why->text);
 	bury(d, frame_blame_name(why->blame));
@@ -366,8 +356,15 @@ downstream_cut(struct downstream *d, const struct failure *why)
 /* Refuses what can not be passed on; the connection ends with it, because
  * where the next request would begin is not known. */
 static void
-refuse(struct downstream *d, const struct failure *why)
+refuse(struct downstream *d, struct failure *why)
 {
+	struct audit_decision decision = {
+		.who = {.trace = d->trace, .peer = d->peer},
+		.verdict = AUDIT_DENY, .rule = "request", .why = why,
+	};
+
+	if (audit_decide(&d->proxy->audit, &decision) != 0)
+		audit_refusal(why);
 	if (answer(d, why, false, true) == 0)
 		finish(d);
 }

@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/mcp-proxy/auditcmd.h"
 #include "cmd/mcp-proxy/certcmd.h"
+#include "cmd/mcp-proxy/judge.h"
 #include "cmd/mcp-proxy/server.h"
 #include "common/diag.h"
 #include "common/exit.h"
@@ -47,7 +49,8 @@ static const struct opt_command command = {
 	.program = "mcp-proxy",
 	.operands = "",
 	.purpose = "End agents' TLS and route their requests to MCP servers.\n"
-	    "See also 'mcp-proxy cert --help'.",
+	    "See also 'mcp-proxy cert --help'.\n"
+	    "See also 'mcp-proxy audit --help'.",
 	.opts = options,
 };
 
@@ -114,7 +117,7 @@ static int
 serve(const struct settings *settings, const struct config *c)
 {
 	static struct server server;
-	struct server_sources sources = {.stdio = false};
+	struct server_sources sources = {.check = settings->check};
 	struct ev_loop *loop;
 	struct error e;
 	int status;
@@ -186,6 +189,10 @@ main(int argc, char **argv)
 	diag_init(command.program);
 	if (argc > 1 && str_eq(argv[1], "cert"))
 		return certcmd_run(argc, argv);
+	if (argc > 1 && str_eq(argv[1], "audit"))
+		return auditcmd_run(argc, argv);
+	if (argc == 2 && str_eq(argv[1], "judge"))
+		return judge_main();
 	switch (opt_parse(&command, argc, argv, 1, &settings, &operand, &e)) {
 	case OPT_DONE:
 		return opt_close_stdout();

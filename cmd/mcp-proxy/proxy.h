@@ -3,6 +3,7 @@
 #ifndef ADIT_MCP_PROXY_PROXY_H
 #define ADIT_MCP_PROXY_PROXY_H
 
+#include "cmd/mcp-proxy/audit.h"
 #include "cmd/mcp-proxy/config.h"
 #include "cmd/mcp-proxy/leaving.h"
 #include "cmd/mcp-proxy/stray.h"
@@ -26,6 +27,7 @@ struct corpse {
 
 struct bridge;
 struct downstream;
+struct policy;
 struct upstream;
 
 /* Connections to one route's upstream that wait for a request. */
@@ -39,6 +41,7 @@ struct proxy {
 	const struct config *config;
 	struct hop_loop hops;
 	struct quiet quiet;             /* failed requests, by code */
+	struct audit audit;
 	struct leaving leaving;
 	struct tls_context *server_tls;
 	struct tls_context *client_tls; /* NULL without an https route */
@@ -47,6 +50,7 @@ struct proxy {
 	size_t process_count;           /* of all bridges */
 	struct stray_rules strays;
 	uint64_t last_serial;           /* of a process */
+	struct policy *policy;
 	struct downstream *downstreams;
 	size_t downstream_count;
 	size_t downstream_peak;         /* since memory was given back */

@@ -9,6 +9,7 @@
 
 #include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/downstream.h"
+#include "cmd/mcp-proxy/policy.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "common/clock.h"
 #include "common/diag.h"
@@ -432,6 +433,7 @@ on_hangup(struct ev_loop *ev, ev_signal *w, int revents)
 	(void)ev;
 	(void)revents;
 	keys_reload(&s->keys);
+	audit_reopen(&s->proxy.audit);
 }
 
 static void
@@ -538,6 +540,17 @@ proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
 	return client_tls_start(p, e);
 }
 
+static int
+audit_start(struct proxy *p, bool check, struct error *e)
+{
+	const char *path = p->config->audit_file;
+
+	e->code = EXIT_USAGE;
+	if (!check)
+		return audit_open(&p->audit, path, e);
+	return path == NULL ? 0 : auditfile_check(path, e);
+}
+
 int
 server_start(struct server *s, struct ev_loop *ev, const struct config *c,
     const struct server_sources *sources, struct error *e)
@@ -551,7 +564,14 @@ server_start(struct server *s, struct ev_loop *ev, const struct config *c,
 		e->code = EXIT_USAGE;
 		return -1;
 	}
+	if (policy_start(&s->proxy, e) != 0) {
+		e->code = EXIT_USAGE;
+		return -1;
+	}
+	if (audit_start(&s->proxy, sources->check, e) != 0)
+		return -1;
 	signals_start(s);
+	e->code = EXIT_FAILED;
 	if (listeners_start(s, sources, e) != 0)
 		return -1;
 	return sources->stdio ? stdio_start(s, e) : 0;
@@ -585,9 +605,11 @@ server_done(struct server *s)
 	if (s->keys.proxy != NULL)
 		keys_stop(&s->keys);
 	bridge_free_all(p);
+	policy_stop(p);
 	tls_context_free(p->client_tls);
 	resolve_exit();
 	on_reap(p->ev, &p->reaper, 0);
+	audit_close(&p->audit);
 	quiet_done(&p->quiet);
 	buf_reset(&p->out);
 	free(p->pools);

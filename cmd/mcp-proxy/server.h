@@ -15,6 +15,7 @@ enum {
 };
 
 struct server_sources {
+	bool check;              /* none: files are only looked at */
 	bool stdio;
 	const char *listen_path; /* Unix socket for hops, or NULL */
 	const char *listen_tls;  /* address for TLS, or NULL */

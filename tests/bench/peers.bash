@@ -185,6 +185,25 @@ start_upstream()
 
 start_mcp_proxy()
 {
+	own_proxy_start "$1" </dev/null
+}
+
+# With a policy of lists; and one with a program, which is asked about each
+# request and each answer.
+start_lists()
+{
+	own_proxy_start "$1" <<<'policy: {tools: ["ec*"], methods: ["tools/*"]}'
+}
+
+start_program()
+{
+	echo 'if .name == "rm" then "no" else true end' >"$1/policy.jq"
+	own_proxy_start "$1" <<<"policy: {program: $1/policy.jq}"
+}
+
+# own_proxy_start DIR: standard input is added to its configuration.
+own_proxy_start()
+{
 	local dir=$1
 
 	PEER_PORT=$(load port)
@@ -198,6 +217,7 @@ start_mcp_proxy()
 		upstream:
 		  allowed_ips: [127.0.0.1]
 	EOF
+	cat >>"$dir/proxy.yaml"
 	own_start mcp-proxy "$dir" -q --config "$dir/proxy.yaml"
 	PEER_PIDS=$OWN_PID
 }
