@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2153,SC2030,SC2031,SC2154 # set by the helpers
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # set by the helpers
 # shellcheck disable=SC2016 # the sandbox's shell expands
 
 # The policy of sandbox-exec(1): options, the policy file, what it fixes, what
