@@ -765,6 +765,18 @@ $T/tree:"
 	END
 }
 
+# Of others they are not counted, see sandbox-exec(1).
+@test "exhaustion: memory of connections" {
+	requires root
+	USERS=(self)
+	CONTRAST=0
+	OPTIONS=(--mem 64m)
+	attempts <<-'END'
+	more than the limit: attack hold-in-sockets 300 -> ENOBUFS|EAGAIN|ENOMEM|SIGKILL|killed by 9
+	less: attack hold-in-sockets 8 -> ok
+	END
+}
+
 @test "exhaustion: output" {
 	CONTRAST=0
 	for user in "${USERS[@]}"; do
