@@ -92,8 +92,8 @@ write_line(const char *line, size_t len)
 	ssize_t n;
 
 	if (!held.is_on) {
-		n = write(STDERR_FILENO, line, len);
-		(void)n; /* there is nowhere left to complain */
+		/* If it fails there is nowhere left to complain. */
+		offer_all(STDERR_FILENO, bytes_of(line, len));
 		return;
 	}
 	if (len > sizeof held.text - held.len)

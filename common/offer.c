@@ -54,3 +54,20 @@ offer_write(int fd, struct bytes in)
 		return write_again(fd, in);
 	return write(fd, in.ptr, in.len);
 }
+
+int
+offer_all(int fd, struct bytes in)
+{
+	while (in.len != 0) {
+		struct pollfd at = {fd, POLLOUT, 0};
+		ssize_t n = write(fd, in.ptr, in.len);
+
+		if (n >= 0)
+			in = bytes_after(in, (size_t)n);
+		else if (errno == EAGAIN)
+			poll(&at, 1, -1);
+		else if (errno != EINTR)
+			return -1;
+	}
+	return 0;
+}

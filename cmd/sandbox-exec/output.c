@@ -82,7 +82,7 @@ put(struct output *o, struct bytes out)
 {
 	if (o->failed != 0)
 		return false;
-	if (io_write_all(o->to, out) == 0)
+	if (offer_all(o->to, out) == 0)
 		return true;
 	if (errno != EPIPE)
 		o->failed = errno;
