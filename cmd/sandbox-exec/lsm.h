@@ -34,7 +34,8 @@ bool lsm_lacks(const struct policy *p);
  * a stroke, where Landlock knows signals. */
 void lsm_scope(void);
 
-/* In a subreaper: kills its children, or at a stroke all descendants.  Returns whether they can be found. */
+/* In a subreaper: kills its children, or at a stroke all descendants.  Returns
+ * whether they can be found. */
 bool lsm_kill_children(void);
 
 /* The same where /proc does not tell of them: asks the kernel about numbers
