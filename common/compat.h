@@ -25,6 +25,10 @@
 #define LANDLOCK_SCOPE_SIGNAL (1ULL << 1)
 #endif
 
+#ifndef LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF
+#define LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF (1U << 0)
+#endif
+
 /* struct landlock_ruleset_attr of ABI 6; the size passed says how much of it
  * the kernel knows. */
 struct compat_landlock_ruleset {

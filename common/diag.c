@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/diag.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { LINE_MAX_LEN = 1024 };
+#include "common/offer.h"
+
+enum { LINE_MAX_LEN = 1024, HELD_MAX = 64 << 10 };
 
 static const char *diag_program = "adit";
 static enum diag_level diag_max = DIAG_NOTICE;
+
+/* What standard error has not taken. */
+static struct {
+	bool is_on;
+	size_t len;
+	char text[HELD_MAX];
+} held;
 
 void
 diag_init(const char *program)
@@ -17,6 +28,7 @@ diag_init(const char *program)
 	diag_program = program;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGTTOU, SIG_IGN);
 }
 
 void
@@ -74,13 +86,50 @@ escape_line(char *out, size_t cap, const char *in)
 	return n;
 }
 
+static void
+write_line(const char *line, size_t len)
+{
+	ssize_t n;
+
+	if (!held.is_on) {
+		/* If it fails there is nowhere left to complain. */
+		offer_all(STDERR_FILENO, bytes_of(line, len));
+		return;
+	}
+	if (len > sizeof held.text - held.len)
+		return;
+	memcpy(held.text + held.len, line, len);
+	held.len += len;
+	n = offer_write(STDERR_FILENO, bytes_of(held.text, held.len));
+	if (n == -1)
+		n = errno == EAGAIN ? 0 : (ssize_t)held.len;
+	held.len -= (size_t)n;
+	memmove(held.text, held.text + n, held.len);
+}
+
+void
+diag_hold(void)
+{
+	held.is_on = true;
+}
+
+void
+diag_release(void)
+{
+	size_t len = held.len;
+
+	held.is_on = false;
+	held.len = 0;
+	if (len != 0)
+		write_line(held.text, len);
+}
+
 static __attribute__((format(printf, 2, 0))) void
 diag_line(enum diag_level level, const char *format, va_list ap)
 {
 	static const char *const words[] = {"", "warning: ", "", "", "debug: "};
 	char text[LINE_MAX_LEN], line[LINE_MAX_LEN * 2];
 	size_t n;
-	ssize_t written;
 
 	if (!diag_shows(level))
 		return;
@@ -89,8 +138,7 @@ diag_line(enum diag_level level, const char *format, va_list ap)
 	    words[level]);
 	n += escape_line(line + n, sizeof line - n - 1, text);
 	line[n++] = '\n';
-	written = write(STDERR_FILENO, line, n);
-	(void)written; /* there is nowhere left to complain */
+	write_line(line, n);
 }
 
 #define DIAG_FUNCTION(name, level)                                            \

@@ -16,11 +16,18 @@ enum diag_level {
 	DIAG_DEBUG,  /* -vv */
 };
 
-/* Sets the program's name, kept by reference.  Also ignores SIGPIPE
- * and SIGXFSZ: the write says what they would. */
+/* Sets the program's name, kept by reference.  Also ignores SIGPIPE and
+ * SIGXFSZ, since the write says what they would, and SIGTTOU, with which a
+ * terminal stops who writes to it from the background. */
 void diag_init(const char *program);
 void diag_set_level(enum diag_level max);
 bool diag_shows(enum diag_level level);
+
+/* From now on nothing waits for standard error: what it does not take at once
+ * comes with a later line or with diag_release, which does wait.  Lines
+ * beyond 64 KiB are lost. */
+void diag_hold(void);
+void diag_release(void);
 
 void diag_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void diag_warning(const char *format, ...)

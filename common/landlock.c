@@ -2,7 +2,9 @@
 #include "common/landlock.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -130,6 +132,27 @@ landlock_restrict(const struct landlock *l)
 	if (l->fd == -1)
 		return 0;
 	return (int)syscall(SYS_landlock_restrict_self, l->fd, 0);
+}
+
+bool
+landlock_scope_signals(void)
+{
+	const struct compat_landlock_ruleset attr = {
+		.scoped = LANDLOCK_SCOPE_SIGNAL,
+	};
+	int abi = kernel_abi(), fd, r;
+
+	if (abi < 6 || kill(getppid(), 0) != 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return false;
+	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+	if (fd == -1)
+		return false;
+	/* Of each process that is left alone there would be a record. */
+	r = (int)syscall(SYS_landlock_restrict_self, fd,
+	    abi >= 7 ? LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF : 0);
+	close(fd);
+	return r == 0 && kill(getppid(), 0) == -1 && errno == EPERM;
 }
 
 void

@@ -28,6 +28,12 @@ int landlock_allow_file(struct landlock *l, int fd, bool readable,
 
 /* Restricts the caller; needs no_new_privs. */
 int landlock_restrict(const struct landlock *l);
+
+/* From now on the caller can signal only itself and what it starts, so that
+ * kill(2) of -1 is for all of that and nothing else (Linux 6.12); sets
+ * no_new_privs.  Returns whether it is so: whether the parent, which could be
+ * signalled before, no longer can. */
+bool landlock_scope_signals(void);
 void landlock_close(struct landlock *l);
 
 #endif

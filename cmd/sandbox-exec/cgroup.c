@@ -161,6 +161,8 @@ set_memory(const char *dir, bool v2, int64_t bytes)
 
 		/* Absent where swap is not accounted. */
 		write_number(dir, "memory.memsw.limit_in_bytes", bytes);
+		/* Counted apart, and not at all without a limit. */
+		write_number(dir, "memory.kmem.tcp.limit_in_bytes", bytes);
 		return ok;
 	}
 	write_in(dir, "memory.swap.max", "0");

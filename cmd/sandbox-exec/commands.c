@@ -203,6 +203,7 @@ lead(struct commands *c, uint32_t id, const struct confine_io *io)
 		refuse(c, id, &e);
 		_exit(EXIT_OK);
 	}
+	lsm_scope();
 	a.io = io;
 	l.payload = payload_start(&a, c->landlock, &e);
 	if (l.payload == -1) {

@@ -337,6 +337,8 @@ go_on(struct init_start *s)
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &child, NULL);
 	protect(a);
+	if (!full)
+		lsm_scope();
 	payload = start_payload(s, &e);
 	if (payload == -1)
 		fail(a, STAGE_POLICY, errno, &e);

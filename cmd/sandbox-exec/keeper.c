@@ -215,6 +215,8 @@ keeper_run(const struct keeper *k, int fd)
 
 	prctl(PR_SET_NAME, "sandbox-keeper", 0, 0, 0);
 	signal(SIGCHLD, SIG_DFL);
+	/* Who reads what the server says may not be there. */
+	diag_hold();
 	s.k = k;
 	s.fd = fd;
 	s.signal_fd = open_signals();

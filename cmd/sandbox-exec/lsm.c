@@ -148,8 +148,17 @@ lsm_lacks(const struct policy *p)
 	return false;
 }
 
-bool
-lsm_kill_children(void)
+/* Of this process, not of those that it forks. */
+static pid_t scoped_pid;
+
+void
+lsm_scope(void)
+{
+	scoped_pid = landlock_scope_signals() ? getpid() : 0;
+}
+
+static bool
+kill_listed(void)
 {
 	static char text[CHILDREN_MAX];
 	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
@@ -167,6 +176,15 @@ lsm_kill_children(void)
 			kill((pid_t)pid, SIGKILL);
 	}
 	return n != -1;
+}
+
+bool
+lsm_kill_children(void)
+{
+	if (scoped_pid != getpid())
+		return kill_listed();
+	/* EPERM: there are others only. */
+	return kill(-1, SIGKILL) == 0 || errno == ESRCH || errno == EPERM;
 }
 
 static bool

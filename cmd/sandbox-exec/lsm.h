@@ -30,14 +30,20 @@ char *const *lsm_environment(const struct policy *p, const char *scratch);
 /* Whether the policy has masks or the like, which Landlock cannot do. */
 bool lsm_lacks(const struct policy *p);
 
-/* In a subreaper: kills its children.  Returns whether they can be found. */
+/* In a subreaper, before it starts anything: makes what it starts killable at
+ * a stroke, where Landlock knows signals. */
+void lsm_scope(void);
+
+/* In a subreaper: kills its children, or at a stroke all descendants.  Returns
+ * whether they can be found. */
 bool lsm_kill_children(void);
 
 /* The same where /proc does not tell of them: asks the kernel about numbers
  * that a process can have until it has found at least one. */
 void lsm_search_children(void);
 
-/* In a subreaper: kills every descendant, as often as new ones appear. */
+/* In a subreaper: kills every descendant, as often as new ones appear: at a
+ * stroke there are none, as no process is made while the kernel does that. */
 void lsm_kill_all(void);
 
 #endif

@@ -74,7 +74,8 @@ report_found(void *user, const char *path, const char *renamed)
 /* Lists and makes the changes of one overlay.  Returns whether they are no
  * longer needed. */
 static bool
-end_overlay(const struct options *o, const struct overlay *a, bool succeeded)
+end_overlay(const struct options *o, const struct overlay *a, bool succeeded,
+    bool *ret_listed)
 {
 	struct changes changes;
 	struct error e;
@@ -86,8 +87,10 @@ end_overlay(const struct options *o, const struct overlay *a, bool succeeded)
 		diag_error("%s", e.text);
 		return false;
 	}
-	if (o->diff && changes_print(a, &changes, o->json) != 0)
+	if (o->diff && changes_print(a, &changes, o->json) != 0) {
 		diag_error("standard output: %s", strerror(errno));
+		*ret_listed = false;
+	}
 	if (o->commit && changes.count == 0)
 		done = true;
 	else if (o->commit && !succeeded)
@@ -105,11 +108,12 @@ end_overlay(const struct options *o, const struct overlay *a, bool succeeded)
 static int
 end_overlays(const struct options *o, struct overlays *l, int status)
 {
-	bool done = true;
+	bool done = true, listed = true;
 	struct error e;
 
 	for (size_t i = 0; i < l->count; i++)
-		done = end_overlay(o, &l->at[i], status == EXIT_OK) && done;
+		done = end_overlay(o, &l->at[i], status == EXIT_OK,
+		    &listed) && done;
 	if (!done && !o->discard) {
 		for (size_t i = 0; i < l->count; i++)
 			diag_warning("%s: its changes are kept in %s",
@@ -119,7 +123,7 @@ end_overlays(const struct options *o, struct overlays *l, int status)
 		diag_error("%s", e.text);
 		done = false;
 	}
-	return done || status != EXIT_OK ? status : EXIT_FAILED;
+	return (done && listed) || status != EXIT_OK ? status : EXIT_FAILED;
 }
 
 static int

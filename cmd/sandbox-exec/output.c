@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/io.h"
+#include "common/offer.h"
 
 int
 output_open(struct output *o, int from, int to, int64_t cap)
@@ -81,28 +82,53 @@ put(struct output *o, struct bytes out)
 {
 	if (o->failed != 0)
 		return false;
-	if (io_write_all(o->to, out) == 0)
+	if (offer_all(o->to, out) == 0)
 		return true;
 	if (errno != EPIPE)
 		o->failed = errno;
 	return false;
 }
 
+/* Nobody takes any more: neither do we, and the payload gets SIGPIPE as it
+ * would have without us. */
+static void
+give_up(struct output *o)
+{
+	io_close(&o->from);
+	o->pending_used = 0;
+}
+
 static void
 pass_on(struct output *o)
 {
-	/* Nobody takes any more: neither do we, and the payload gets SIGPIPE
-	 * as it would have without us. */
 	if (!put(o, bytes_of(o->pending, o->pending_used)))
-		io_close(&o->from);
+		give_up(o);
 	o->pending_used = 0;
+}
+
+/* The supervisor has more to do than to wait for a reader; another stream may
+ * have filled the same pipe since it was looked at. */
+static void
+offer(struct output *o)
+{
+	ssize_t n = offer_write(o->to, bytes_of(o->pending, o->pending_used));
+
+	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n == -1) {
+		o->failed = errno == EPIPE ? 0 : errno;
+		give_up(o);
+		return;
+	}
+	o->pending_used -= (size_t)n;
+	memmove(o->pending, o->pending + n, o->pending_used);
 }
 
 void
 output_work(struct output *o, const struct pollfd at[static 2])
 {
 	if (at[1].revents != 0 && o->pending_used != 0)
-		pass_on(o);
+		offer(o);
 	if (at[0].revents != 0 && o->from != -1 && o->pending_used == 0)
 		take(o);
 }

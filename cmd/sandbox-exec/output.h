@@ -18,7 +18,7 @@ struct output {
 	size_t tail_size, tail_at, tail_used;
 	uint64_t dropped;  /* bytes that neither has */
 	int failed;        /* errno of the write that failed, but for EPIPE */
-	uint8_t pending[4096]; /* at most PIPE_BUF: a writable pipe takes it */
+	uint8_t pending[4096]; /* PIPE_BUF */
 	size_t pending_used;
 };
 

@@ -12,6 +12,7 @@
 #include "cmd/sandbox-exec/protect.h"
 #include "common/io.h"
 #include "common/jsonw.h"
+#include "common/offer.h"
 #include "common/str.h"
 #include "common/utf8.h"
 
@@ -485,7 +486,7 @@ changes_print(const struct overlay *o, const struct changes *c, bool json)
 		else
 			r = format_text(&b, o, &c->at[i]);
 		if (r == 0 && buf_add_str(&b, "\n") == 0)
-			r = io_write_all(STDOUT_FILENO, buf_bytes(&b));
+			r = offer_all(STDOUT_FILENO, buf_bytes(&b));
 	}
 	buf_reset(&b);
 	return r;

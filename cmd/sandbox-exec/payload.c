@@ -115,6 +115,7 @@ payload_give_up(struct payload *p)
 		return fail(p, "capabilities");
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
+	signal(SIGTTOU, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (seccomp_install(a->tier == CONFINE_LSM,

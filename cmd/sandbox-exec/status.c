@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <sys/wait.h>
 
-#include "common/io.h"
+#include "common/offer.h"
 
 enum { STATUS_MAX = 65536 };
 
@@ -153,7 +153,7 @@ status_write(int fd, const struct policy *p, const struct result *r)
 	jsonw_key_str(&w, "policy", p->digest);
 	jsonw_close(&w, '}');
 	if (jsonw_ok(&w) && buf_add_str(&b, "\n") == 0)
-		status = io_write_all(fd, buf_bytes(&b));
+		status = offer_all(fd, buf_bytes(&b));
 	buf_reset(&b);
 	return status;
 }

@@ -13,6 +13,7 @@
 #include "cmd/sandbox-exec/resident.h"
 #include "cmd/sandbox-exec/status.h"
 #include "common/clock.h"
+#include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/proc.h"
@@ -356,11 +357,14 @@ supervise_run(const struct supervise *s, struct result *ret)
 	}
 	open_memory(&r);
 	protect_arm(&r.watch);
+	/* Standard error may be the payload's too, and full. */
+	diag_hold();
 	look_at_names(&r);
 	while (!r.killed && step(&r))
 		;
 	ret->wall_ms = clock_ms() - r.started_ms;
 	confine_stop(&ret->confine);
+	diag_release();
 	for (int i = 0; r.capped && i < STREAM_COUNT; i++)
 		output_finish(&r.output[i]);
 	conclude(&r);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -583,8 +584,34 @@ file_ioctl(char **a)
 	return ioctl(open(a[0], O_RDONLY), strtoul(a[1], NULL, 0), room);
 }
 
+/* Without a reserve the map is made even if the machine has none. */
+static long
+huge_map(char **a)
+{
+	(void)a;
+	return mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+	    MAP_ANONYMOUS | MAP_NORESERVE | MAP_HUGETLB, -1, 0) ==
+	    MAP_FAILED ? -1 : 0;
+}
+
+static long
+huge_file(char **a)
+{
+	(void)a;
+	return syscall(SYS_memfd_create, "x", 4 /* MFD_HUGETLB */);
+}
+
+static long
+huge_segment(char **a)
+{
+	(void)a;
+	return syscall(SYS_shmget, 0 /* IPC_PRIVATE */, 2 << 20, 04000 |
+	    01000 | 0600 /* SHM_HUGETLB | IPC_CREAT */);
+}
+
 const struct attack kernel_attacks[] = {
-	{"keyring", keyring}, {"key-add", key_add},
+	{"keyring", keyring}, {"key-add", key_add}, {"huge-map", huge_map},
+	{"huge-file", huge_file}, {"huge-segment", huge_segment},
 	{"key-request", key_request}, {"bpf", bpf_map}, {"perf", perf},
 	{"userfaultfd", userfault}, {"io-uring", uring},
 	{"clone-user", clone_user}, {"clone-user-high", clone_user_high},

@@ -219,11 +219,56 @@ option(char **a)
 	    atoi(a[3]), one, (socklen_t)atoi(a[4]));
 }
 
+/* As much as the kernel holds between two ends: -1 for no more. */
+static long
+fill_pair(int listener, const struct sockaddr_in *to)
+{
+	static const char page[65536];
+	int size = 4 << 20, in, out = socket(AF_INET, SOCK_STREAM, 0);
+	long all = 0;
+	ssize_t n;
+
+	if (connect(out, (const void *)to, sizeof *to) != 0)
+		return -1;
+	in = accept(listener, NULL, NULL);
+	setsockopt(out, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	setsockopt(in, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	while ((n = send(out, page, sizeof page, MSG_DONTWAIT)) > 0)
+		all += n;
+	return in == -1 || n == 0 ? -1 : all;
+}
+
+/* So many MiB in connections to itself. */
+static long
+hold_in_sockets(char **a)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof to;
+	long want = atol(a[0]) << 20;
+
+	if (bind(listener, (void *)&to, len) != 0 ||
+	    listen(listener, 1) != 0 ||
+	    getsockname(listener, (void *)&to, &len) != 0)
+		return -1;
+	for (int i = 0; i < 400 && want > 0; i++) {
+		long n = fill_pair(listener, &to);
+
+		if (n == -1)
+			return -1;
+		want -= n;
+	}
+	errno = ENOBUFS;
+	return want > 0 ? -1 : 0;
+}
+
 const struct attack network_attacks[] = {
 	{"socket", make_socket}, {"tcp", tcp}, {"tcp6", tcp6}, {"udp", udp},
 	{"fast-open", fast_open}, {"fast-open-message", fast_open_message},
 	{"fast-open-option", fast_open_option}, {"families", families},
 	{"netlinks", netlinks}, {"socketpair", pair}, {"unix", local},
 	{"lo-down", interface_down}, {"interface-add", interface_add},
-	{"transparent", transparent}, {"ulp", upper_layer}, {"option", option}, {NULL, NULL},
+	{"transparent", transparent}, {"ulp", upper_layer}, {"option", option},
+	{"hold-in-sockets", hold_in_sockets}, {NULL, NULL},
 };

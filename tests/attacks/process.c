@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -200,6 +201,27 @@ daemons(char **a)
 	return 0;
 }
 
+/* N processes that each put two in their place, for ever: whoever looks for
+ * them finds those of before. */
+static long
+chains(char **a)
+{
+	for (int i = 0; i < atoi(a[0]); i++) {
+		if (fork() != 0)
+			continue;
+		prctl(PR_SET_NAME, a[1]);
+		signal(SIGTERM, SIG_IGN);
+		setsid();
+		for (;;) {
+			if (fork() > 0)
+				_exit(0);
+			fork();
+		}
+	}
+	for (;;)
+		pause();
+}
+
 static long
 hang(char **a)
 {
@@ -286,6 +308,6 @@ const struct attack process_attacks[] = {
 	{"signal-pidfd", send_by_pidfd}, {"signal-queued", send_queued},
 	{"signal-file", send_by_file}, {"setuid", become_root}, {"setresuid", become_real_root},
 	{"setgroups", groups}, {"memfd", memfd_exec}, {"daemons", daemons},
-	{"hang", hang}, {"fork-bomb", fork_bomb}, {"memory", memory_hog}, {"memory-held", memory_held},
+	{"hang", hang}, {"chains", chains}, {"fork-bomb", fork_bomb}, {"memory", memory_hog}, {"memory-held", memory_held},
 	{"descriptors", descriptors}, {"core", core_dump}, {NULL, NULL},
 };

@@ -167,6 +167,14 @@ workspace()
 	shutting it down: attack ioctl /usr 0x8004587d -> EPERM|ENOTTY
 	randomness that is none: attack ioctl /dev/urandom 0x40045201 -> EPERM
 	seeding it again: attack ioctl /dev/urandom 0x5207 -> EPERM
+	a snapshot, which has no masks: attack ioctl /usr 0x50009401 -> EPERM
+	the same with flags: attack ioctl /usr 0x50009417 -> EPERM
+	destroying a volume: attack ioctl /usr 0x5000940f -> EPERM
+	the same by number: attack ioctl /usr 0x5000943f -> EPERM
+	a snapshot of another file system: attack ioctl /usr 0x4020bc10 -> EPERM
+	taking the key of encrypted files away: attack ioctl /usr 0xc0406618 -> EPERM
+	giving one: attack ioctl /usr 0xc0506617 -> EPERM
+	the same, high bits set: attack ioctl /usr 0x1c0506617 -> EPERM
 	END
 }
 
@@ -739,6 +747,9 @@ $T/tree:"
 	reading before all others: attack best-io -> EPERM
 	requests of which the machine has a number: attack aio -> ENOSYS
 	the program's own map: attack move-map -> EPERM
+	huge pages, which the machine sets aside: attack huge-map -> ENOMEM
+	a file of them: attack huge-file -> EINVAL
+	a segment of them: attack huge-segment -> ENOMEM
 	END
 }
 
@@ -751,6 +762,18 @@ $T/tree:"
 	each below the limit: for i in 1 2 3 4 5 6; do attack memory-held 30 & done; sleep 60; echo through -> killed by 9
 	orphans: for i in 1 2 3 4 5 6; do (setsid attack memory-held 30 &) ; done; sleep 60; echo through -> killed by 9
 	few: for i in 1 2; do attack memory-held 10 & done; sleep 1; echo through -> through
+	END
+}
+
+# Of others they are not counted, see sandbox-exec(1).
+@test "exhaustion: memory of connections" {
+	requires root
+	USERS=(self)
+	CONTRAST=0
+	OPTIONS=(--mem 64m)
+	attempts <<-'END'
+	more than the limit: attack hold-in-sockets 300 -> ENOBUFS|EAGAIN|ENOMEM|SIGKILL|killed by 9
+	less: attack hold-in-sockets 8 -> ok
 	END
 }
 

@@ -185,6 +185,46 @@ caps_output()
 	each caps_output
 }
 
+# Room for one page is left in the pipe of both streams when there is one of
+# each to be passed on.
+caps_unread_output()
+{
+	local fifo=$W.fifo hold mark=unread-$BASHPID
+
+	mkfifo "$fifo"
+	exec {hold}<>"$fifo"
+	"${AS[@]}" "$SX" --rw "$W" --out 1m --time 2s -- perl -e '
+		$0 = shift;
+		for (1 .. 15) {
+			syswrite STDOUT, "." x 4096;
+			select undef, undef, undef, 0.01;
+		}
+		mkdir "full";
+		select undef, undef, undef, 0.01 until -e "go";
+		syswrite STDOUT, "." x 4096; syswrite STDERR, "." x 4096;
+		mkdir "done";
+		sleep 60' "$mark" </dev/null >"$fifo" 2>&1 3>&- &
+	PID[box]=$!
+	wait_until is_file full
+	kill -STOP "${PID[box]}"
+	mkdir go
+	wait_until is_file "done"
+	kill -CONT "${PID[box]}"
+	wait_until -t 10 is_none_named "$mark"
+	cat <"$fifo" >"$W.read" 3>&- {hold}>&- &
+	PID[reader]=$!
+	exec {hold}>&-
+	wait_exit box
+	eq "$STATUS" 124
+	wait_exit reader
+	eq "$(tr -d . <"$W.read")" 'sandbox-exec: time limit: the command was ended'
+	eq "$(stat -c %s "$W.read")" $((17 * 4096 + 48))
+}
+
+@test "the time limit holds when nobody reads capped output" {
+	each caps_unread_output
+}
+
 # A limit of the caller's on files is not one on what we do.  What the command
 # writes fits into its pipe, so that it ends by itself.
 loses_output()

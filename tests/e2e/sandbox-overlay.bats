@@ -61,6 +61,49 @@ only_workspace()
 		head -n 3)" $'deleted file dir/two\ndeleted directory gone\nadded file dir/new'
 }
 
+# The pipe is the command's as well: it is full, and nobody waits any more who
+# writes to it.
+fill='use Fcntl; mkdir "made";
+	for my $h (*STDOUT, *STDERR) {
+		fcntl $h, F_SETFL, O_WRONLY | O_NONBLOCK;
+		1 while syswrite $h, "." x 4096;
+		1 while syswrite $h, ".";
+	}'
+
+command_is_over()
+{
+	compgen -G "$T/.sandbox-exec-*" >/dev/null && ! pgrep -P "${PID[box]}" >"$T/children"
+}
+
+@test "overlay: a command cannot suppress the diff, nor what is said to it" {
+	local fifo=$T/fifo hold
+
+	mkfifo "$fifo"
+	exec {hold}<>"$fifo"
+	"$BIN/sandbox-exec" --overlay "$W" --workdir "$W" --diff --commit -- \
+		perl -e "$fill; mkdir '.vscode'" </dev/null >"$fifo" 2>&1 3>&- &
+	PID[box]=$!
+	wait_until command_is_over
+	cat <"$fifo" >"$T/read" 3>&- {hold}>&- &
+	PID[reader]=$!
+	exec {hold}>&-
+	wait_exit box
+	eq "$STATUS" 1
+	wait_exit reader
+	eq "$(sed 's/^\.*\([^.]\)/\1/' "$T/read" | head -n 3)" "A	$W/.vscode/	(a protected name)
+A	$W/made/
+sandbox-exec: $W/.vscode: a protected name"
+}
+
+@test "overlay: a diff that cannot be written is an error" {
+	requires full
+	bash -c '"$@" >/dev/full' - "$BIN/sandbox-exec" --overlay "$W" \
+		--workdir "$W" --diff -- mkdir made 2>"$T/err" || STATUS=$?
+	eq "$STATUS" 1
+	eq "$(<"$T/err")" 'sandbox-exec: standard output: No space left on device'
+	only_workspace
+}
+
 @test "overlay: a name cannot forge a line of the diff" {
 	run_tool 0 overlaid --diff -- sh -c 'touch "$(printf "a\nD\tb\033[2J")"'
 	eq "$output" "A	$W/a\\x0aD\\x09b\\x1b[2J"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2030,SC2031,SC2154 # set by the helpers
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # set by the helpers
 # shellcheck disable=SC2016 # the sandbox's shell expands
 
 # The policy of sandbox-exec(1): options, the policy file, what it fixes, what
@@ -375,6 +375,61 @@ protection_at_once()
 @test "protected names that are made vanish while the command runs" {
 	requires git
 	each protection_at_once
+}
+
+# Nobody reads what the supervisor says, and the command has filled the pipe.
+protection_unread()
+{
+	local fifo=$W.fifo hold
+
+	mkfifo "$fifo"
+	exec {hold}<>"$fifo"
+	"${AS[@]}" "$SX" --rw "$W" --time 1s -- perl -e '
+		if (fork == 0) { syswrite STDERR, "x" x 65536 for 1 .. 3; exit }
+		select undef, undef, undef, 0.2;
+		for my $name (qw(.envrc .bashrc)) {
+			open my $f, ">", $name;
+			select undef, undef, undef, 0.01 while -e $name;
+		}
+		exec qw(tail -f /dev/null)' </dev/null 2>"$fifo" 3>&- &
+	PID[box]=$!
+	wait_until is_file .bashrc.sandbox-exec
+	# When the command is dead there is time to wait for the reader.
+	sed 's/^x*//' <"$fifo" >"$W.read" 3>&- {hold}>&- &
+	PID[reader]=$!
+	exec {hold}>&-
+	wait_exit box
+	eq "$STATUS" 124
+	wait_exit reader
+	eq "$(<"$W.read")" "sandbox-exec: warning: $W/.envrc: a protected name: renamed to .envrc.sandbox-exec
+sandbox-exec: warning: $W/.bashrc: a protected name: renamed to .bashrc.sandbox-exec
+sandbox-exec: time limit: the command was ended"
+}
+
+@test "a command cannot hold up what protects names by filling a pipe" {
+	each protection_unread
+}
+
+# In the background of a terminal that stops who writes to it from there.
+protection_in_background()
+{
+	cat >"$W.sh" <<-END
+	$(printf '%q ' "${AS[@]}" "$SX") --rw '$W' --time 1m -- sh -c '
+		stty tostop
+		for name in .envrc .bashrc; do
+			mkdir \$name
+			while [ -e \$name ]; do sleep 0.01; done
+		done' &
+	wait \$!
+	echo "status \$?"
+	END
+	run_tool 0 script -qec "bash -m $W.sh" /dev/null
+	[[ $output == *'renamed to .envrc.sandbox-exec'* ]]
+	[[ $output == *'status 0'* ]]
+}
+
+@test "a command cannot stop what protects names by its terminal" {
+	each protection_in_background
 }
 
 own_repositories()

@@ -104,6 +104,27 @@ drive()
 	END
 }
 
+@test "a command that forks away is killed, and no other one" {
+	drive <<-'END'
+	const c = await serve(['--ro', A, '--rw', WS, '--workdir', WS,
+		'--pids', '300']);
+	const s = await c.session({});
+	await s.until('ready');
+	const other = c.command({session: s.id,
+		argv: ['sh', '-c', 'echo on; read x; echo $x']});
+	while (other.text() === '')
+		await new Promise((resolve) => { other.onData = resolve; });
+	const r = await s.bash(`${A}/attack chains 20 chained-${process.pid}`,
+		{ timeout_ms: 500 });
+	check('it', r.text, 'bash: bash command timed out after 500ms');
+	check('what is left', count(`chains 20 chained-${process.pid}$`), '0');
+	other.data('alive\n');
+	other.end();
+	await other.closed;
+	check('the other one', other.text().split('\n')[1], 'alive');
+	END
+}
+
 @test "a shell's command cannot speak for the shell or the tools" {
 	drive <<-'END'
 	const c = await serve(['--ro', A, '--rw', WS, '--workdir', WS]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* io, proc, clock and diag: files, secrets, readiness, children. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
+#include "common/offer.h"
 #include "common/proc.h"
 #include "tests/unit/test.h"
 
@@ -536,6 +538,80 @@ test_diag(void)
 	    "a line is bounded");
 }
 
+/* Fills a pipe, and is told that it is full. */
+static size_t
+fill(int fd)
+{
+	static const uint8_t page[4096];
+	size_t all = 0;
+	ssize_t n;
+
+	while ((n = offer_write(fd, bytes_of(page, sizeof page))) > 0)
+		all += (size_t)n;
+	ok(n == -1 && errno == EAGAIN, "what takes nothing says so");
+	return all;
+}
+
+static void
+test_offer(void)
+{
+	char text[64];
+	int fds[2];
+
+	eq_int(pipe(fds), 0, "pipe");
+	eq_int((int)fill(fds[1]), 65536, "a pipe takes what it has room for");
+	eq_int(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0,
+	    "its flags are as they were");
+	close(fds[0]);
+	eq_int((int)offer_write(fds[1], bytes_cstr("x")), -1, "no reader");
+	eq_int(errno, EPIPE, "no reader: EPIPE");
+	close(fds[1]);
+	errno = 0;
+	eq_int((int)offer_write(fds[1], bytes_cstr("x")), -1, "closed");
+	eq_int(errno, EBADF, "closed: EBADF");
+
+	eq_int(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0, "socketpair");
+	ok(fill(fds[1]) >= 4096, "a socket");
+	close(fds[0]);
+	close(fds[1]);
+
+	snprintf(path, sizeof path, "%s/f", dir);
+	fds[0] = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	eq_int((int)offer_write(fds[0], bytes_cstr("ab")), 2, "a file");
+	eq_int((int)offer_write(fds[0], bytes_cstr("cd")), 2,
+	    "a file, at its position");
+	eq_int((int)pread(fds[0], text, sizeof text, 0), 4, "both are there");
+	close(fds[0]);
+}
+
+static void
+test_held(void)
+{
+	static char text[70000];
+	int saved = dup(2), fds[2];
+	size_t all;
+
+	eq_int(pipe(fds), 0, "pipe");
+	all = fill(fds[1]);
+	dup2(fds[1], 2);
+	close(fds[1]);
+	diag_hold();
+	diag_error("first");
+	diag_error("second");
+	eq_int((int)read(fds[0], text, 8192), 8192, "room again");
+	diag_error("third");
+	diag_release();
+	dup2(saved, 2);
+	close(saved);
+	all -= 8192;
+	while (all > 0)
+		all -= (size_t)read(fds[0], text, all < 4096 ? all : 4096);
+	text[read(fds[0], text, sizeof text - 1)] = '\0';
+	eq_str(text, "test: first\ntest: second\ntest: third\n",
+	    "lines that waited come in their order");
+	close(fds[0]);
+}
+
 int
 main(void)
 {
@@ -552,6 +628,8 @@ main(void)
 	test_take_stdio();
 	test_clock();
 	test_diag();
+	test_offer();
+	test_held();
 	for (const char *const *name = (const char *const[]){"f", "s", "n",
 	    "x", "stderr", NULL}; *name != NULL; name++) {
 		snprintf(path, sizeof path, "%s/%s", dir, *name);
