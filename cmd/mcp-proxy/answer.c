@@ -76,7 +76,7 @@ take_message(struct answer *a, struct jsonr v)
 	    : a->context->find(a->context->user, a->message.id);
 	a->now = a->message.text;
 	a->verdict = AUDIT_ALLOW;
-	a->rule[0] = a->reason[0] = '\0';
+	a->rule[0] = '\0';
 	a->step = ANSWER_JUDGE;
 }
 
@@ -145,9 +145,6 @@ note(struct answer *a, enum audit_verdict verdict,
 	a->verdict = verdict;
 	str_format(a->rule, sizeof a->rule, "%.*s", (int)v->rule.len,
 	    (const char *)v->rule.ptr);
-	if (verdict == AUDIT_DENY && v->text.len < sizeof a->reason)
-		str_format(a->reason, sizeof a->reason, "%.*s",
-		    (int)v->text.len, (const char *)v->text.ptr);
 }
 
 /* The agent gets an error in the place of an answer, and nothing in the place of
@@ -334,8 +331,7 @@ record(struct answer *a)
 	struct policy_question about = {.kind = POLICY_OTHER};
 	struct audit_decision d = {.who = c->who,
 	    .direction = AUDIT_ANSWER, .verdict = a->verdict, .host = c->host,
-	    .session = c->session, .rule = a->rule,
-	    .reason = bytes_cstr(a->reason)};
+	    .session = c->session, .rule = a->rule};
 	struct error e;
 
 	if (!audit_is_on(&c->proxy->audit))
@@ -356,8 +352,11 @@ record(struct answer *a)
 		d.uri = about.name;
 	else
 		d.name = about.name;
-	if (a->has_list)
+	if (a->has_list) {
 		d.removed_count = listing_removed(&a->listing, &d.removed);
+		d.removed_total = a->listing.removed_count;
+		d.removed_are_uris = listing_has_uris(&a->listing);
+	}
 	return audit_decide(&c->proxy->audit, &d);
 }
 

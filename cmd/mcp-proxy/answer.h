@@ -57,7 +57,6 @@ struct answer {
 	struct bytes now;       /* what goes on of it; ptr NULL: nothing */
 	enum audit_verdict verdict;
 	char rule[POLICY_RULE_MAX + 1];
-	char reason[AUDIT_TEXT_MAX];
 	struct buf text;        /* strings of what is judged */
 	struct buf other;       /* what the message has become */
 	struct buf filtered;    /* and without some of its list */

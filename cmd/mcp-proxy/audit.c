@@ -70,35 +70,38 @@ put_path(struct jsonw *w, const char *key, struct bytes in)
 }
 
 /* Without what may be a secret: user and password, query, and the contents
- * that a data: URI is made of. */
-static void
-put_uri(struct jsonw *w, struct bytes in)
+ * that a data: URI is made of.  May be written to out. */
+static struct bytes
+clean_uri(struct bytes in, char out[static AUDIT_TEXT_MAX + 1])
 {
 	struct bytes uri = before(in, "?#"), scheme = before(uri, ":"), rest;
 	size_t user = 0, end;
-	char out[AUDIT_TEXT_MAX + 1];
 
 	if (scheme.len == 4 && memcmp(scheme.ptr, "data", 4) == 0)
 		uri = before(uri, ",;");
 	rest = bytes_after(uri, scheme.len);
-	if (rest.len < 3 || memcmp(rest.ptr, "://", 3) != 0) {
-		put(w, "uri", uri, AUDIT_TEXT_MAX);
-		return;
-	}
+	if (rest.len < 3 || memcmp(rest.ptr, "://", 3) != 0)
+		return uri;
 	rest = bytes_after(rest, 3);
 	end = before(rest, "/").len;
 	for (size_t i = 0; i < end; i++) {
 		if (rest.ptr[i] == '@')
 			user = i + 1;
 	}
-	if (user == 0) {
-		put(w, "uri", uri, AUDIT_TEXT_MAX);
-		return;
-	}
+	if (user == 0)
+		return uri;
 	rest = bytes_after(rest, user);
-	str_format(out, sizeof out, "%.*s://%.*s", (int)scheme.len,
+	str_format(out, AUDIT_TEXT_MAX + 1, "%.*s://%.*s", (int)scheme.len,
 	    (const char *)scheme.ptr, (int)rest.len, (const char *)rest.ptr);
-	put(w, "uri", bytes_cstr(out), AUDIT_TEXT_MAX);
+	return bytes_cstr(out);
+}
+
+static void
+put_uri(struct jsonw *w, struct bytes in)
+{
+	char out[AUDIT_TEXT_MAX + 1];
+
+	put(w, "uri", clean_uri(in, out), AUDIT_TEXT_MAX);
 }
 
 /* An id as the message has it, if it is short. */
@@ -137,18 +140,26 @@ put_code(struct jsonw *w, const struct failure *why)
 }
 
 static void
-put_removed(struct jsonw *w, const struct bytes *names, size_t count)
+put_removed(struct jsonw *w, const struct audit_decision *d)
 {
-	if (count == 0)
+	char out[AUDIT_TEXT_MAX + 1];
+	size_t total = d->removed_total > d->removed_count ? d->removed_total
+	    : d->removed_count;
+
+	if (total == 0)
 		return;
-	jsonw_key_int(w, "removed_count", (int64_t)count);
+	jsonw_key_int(w, "removed_count", (int64_t)total);
 	jsonw_key(w, "removed");
 	jsonw_open(w, '[');
-	for (size_t i = 0; i < count && buf_len(w->out) < AUDIT_NAMES_MAX;
-	    i++)
-		jsonw_bytes(w, bytes_of(names[i].ptr,
-		    names[i].len < AUDIT_WORD_MAX ? names[i].len
-		    : AUDIT_WORD_MAX));
+	for (size_t i = 0; i < d->removed_count &&
+	    buf_len(w->out) < AUDIT_NAMES_MAX; i++) {
+		struct bytes name = d->removed_are_uris
+		    ? clean_uri(d->removed[i], out) : d->removed[i];
+
+		if (name.len > AUDIT_WORD_MAX)
+			name.len = AUDIT_WORD_MAX;
+		jsonw_bytes(w, name);
+	}
 	jsonw_close(w, ']');
 }
 
@@ -323,7 +334,7 @@ write_decision(struct audit *a, const struct audit_decision *d)
 	put(&w, "reason", d->why == NULL ? d->reason
 	    : bytes_cstr(d->why->text), AUDIT_TEXT_MAX);
 	put_code(&w, d->why);
-	put_removed(&w, d->removed, d->removed_count);
+	put_removed(&w, d);
 	return line_end(a, &w);
 }
 

@@ -51,8 +51,10 @@ struct audit_decision {
 	const char *rule;       /* of the policy, or what else decided */
 	struct bytes reason;
 	const struct failure *why;        /* what is answered instead */
-	const struct bytes *removed;      /* names of a filter's entries */
-	size_t removed_count;
+	const struct bytes *removed;      /* names of a filter's entries, */
+	size_t removed_count;             /* how many there are, */
+	size_t removed_total;             /* and with those that have none */
+	bool removed_are_uris;            /* some of them */
 };
 
 struct audit_end {

@@ -230,3 +230,14 @@ listing_removed(struct listing *l, const struct bytes **ret)
 	*ret = l->removed;
 	return l->name_count;
 }
+
+bool
+listing_has_uris(const struct listing *l)
+{
+	for (size_t i = 0; i < POLICY_LISTS; i++) {
+		if (policy_lists[i].kind == POLICY_RESOURCE &&
+		    l->arrays[i].value.kind != JSONR_ABSENT)
+			return true;
+	}
+	return false;
+}

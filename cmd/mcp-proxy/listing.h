@@ -67,4 +67,7 @@ int listing_write(struct listing *l, struct buf *out);
  * many. */
 size_t listing_removed(struct listing *l, const struct bytes **ret);
 
+/* Whether some of them are URIs. */
+bool listing_has_uris(const struct listing *l);
+
 #endif

@@ -145,14 +145,33 @@ SHORT='{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a","x": 1e0},{"na
 	json '{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"x"},{"name":"y"}],"tools":[{"name":"x"}]}}'
 	post prompts/list
 	body_is '{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"y"}],"tools":[{"name":"x"}]}}'
-	json '{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"file:///etc/passwd"},{"uri":"file:///srv/../etc/passwd"},{"uri":"file:///srv/a"}]}}'
+	json '{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"http://u:p@x/a?token=t#f"},{"uri":"file:///srv/../etc/passwd"},{"uri":"file:///srv/a"}]}}'
 	post resources/list
 	body_is '{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"file:///srv/a"}]}}'
 	eq "$(audited .removed)" \
-		'["file:///etc/passwd","file:///srv/../etc/passwd"]'
+		'["http://x/a","file:///srv/../etc/passwd"]'
 	json '{"jsonrpc":"2.0","id":1,"result":{"resourceTemplates":[{"uriTemplate":"http://x/{a}"},{"uriTemplate":"file:///srv/{a}"}]}}'
 	post resources/templates/list
 	body_is '{"jsonrpc":"2.0","id":1,"result":{"resourceTemplates":[{"uriTemplate":"file:///srv/{a}"}]}}'
+}
+
+@test "all that is left out of a list is counted, and the first is named" {
+	judged <<<'tools: []'
+	json "$(jq -cn '{jsonrpc: "2.0", id: 1, result: {tools:
+		[range(300) | {name: "tool-\(.)"}, 1]}}')"
+	post tools/list
+	body_is '{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}'
+	eq "$(audited '[.removed_count, (.removed | length), .removed[0:3]]')" \
+		'[600,256,["tool-0","","tool-1"]]'
+	json "$(jq -cn '{jsonrpc: "2.0", id: 1, result: {tools:
+		[range(10000) | {name: "x"}]}}')"
+	post tools/list
+	body_is '{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}'
+	json "$(jq -cn '{jsonrpc: "2.0", id: 1, result: {tools:
+		[range(10001) | {name: "x"}]}}')"
+	post tools/list
+	fails 502 'protocol; blame=upstream' \
+		"http://127.0.0.1:$UPSTREAM: a message that can not be judged: a list that is too long"
 }
 
 @test "a filtered list is for nobody's cache" {
@@ -227,7 +246,7 @@ else true end'
 	eq "$CODE" 200
 	eq "$(jq -c '[.id,.result.isError,.result.content[0].text]' "$T/body")" \
 		'[1,true,"not for you"]'
-	eq "$(audited '[.verdict,.reason]')" '["deny","not for you"]'
+	eq "$(audited '[.verdict,.rule,.reason]')" '["deny",null,null]'
 	post resources/list
 	eq "$(jq -c . "$T/body")" \
 		'{"jsonrpc":"2.0","id":1,"error":{"code":403,"message":"not for you","data":{"code":"denied","blame":"policy"}}}'
@@ -530,8 +549,7 @@ PROGRESS='{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress
 	ID='"s"' say "$(answer 'the secret')"
 	eq "$(jq -c '[.id,.result.isError,.result.content[0].text]' <<<"$BODY")" \
 		'["s",true,"not for you"]'
-	eq "$(audited '[.name,.verdict,.reason,.id]')" \
-		'["say","deny","not for you","s"]'
+	eq "$(audited '[.name,.verdict,.id]')" '["say","deny","s"]'
 	say "$(answer hello)"
 	eq "$(text)" hello
 }
@@ -626,8 +644,8 @@ PROGRESS='{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress
 	eq "$(text | jq -c '[.code,.message]')" \
 		'[403,"the policy of the proxy does not allow it"]'
 	eq "$(jq -c 'select(.method == "sampling/createMessage") |
-		[.direction,.verdict,.reason,.id]' "$T/audit")" \
-		'["answer","deny","no sampling","ask-1"]'
+		[.direction,.verdict,.id]' "$T/audit")" \
+		'["answer","deny","ask-1"]'
 }
 
 @test "stdio: an answer that can not be judged fails its call" {
