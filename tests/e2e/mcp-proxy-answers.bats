@@ -253,7 +253,7 @@ else true end'
 	json '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a","title":"hidden"},{"name":"b"}]}}'
 	post tools/list
 	body_is '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"b"}]}}'
-	run ! grep -E 'secret|bob@|hidden' "$T/audit"
+	run -1 grep -E 'secret|bob@|hidden' "$T/audit"
 }
 
 @test "a denied event leaves its id, and the others go on" {
