@@ -171,10 +171,8 @@ workspace()
 	the same with flags: attack ioctl /usr 0x50009417 -> EPERM
 	destroying a volume: attack ioctl /usr 0x5000940f -> EPERM
 	the same by number: attack ioctl /usr 0x5000943f -> EPERM
-	a snapshot of another file system: attack ioctl /usr 0x4020bc10 -> EPERM
 	taking the key of encrypted files away: attack ioctl /usr 0xc0406618 -> EPERM
-	giving one: attack ioctl /usr 0xc0506617 -> EPERM
-	the same, high bits set: attack ioctl /usr 0x1c0506617 -> EPERM
+	the same, high bits set: attack ioctl /usr 0x1c0406618 -> EPERM
 	END
 }
 
@@ -749,7 +747,7 @@ $T/tree:"
 	the program's own map: attack move-map -> EPERM
 	huge pages, which the machine sets aside: attack huge-map -> ENOMEM
 	a file of them: attack huge-file -> EINVAL
-	a segment of them: attack huge-segment -> ENOMEM
+	a segment of them: attack huge-segment -> EPERM
 	END
 }
 

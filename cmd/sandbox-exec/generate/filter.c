@@ -19,7 +19,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,7 +41,6 @@ enum {
 };
 
 #define LOW32 0xffffffffULL
-#define LOW16 0xffffULL
 
 /* The kernel takes an int from the low half of the register, so what the high
  * half holds must not matter. */
@@ -186,6 +184,12 @@ add_ioctls(scmp_filter_ctx ctx)
 	/* Compared in 32 bits: CVE-2019-10063. */
 	static const uint64_t requests[] = {
 		TIOCSTI, TIOCLINUX, TIOCSETD, TIOCCONS,
+		/* A snapshot has the files without the masks on them; what is
+		 * destroyed takes the place of a protected name along. */
+		BTRFS_IOC_SNAP_CREATE, BTRFS_IOC_SNAP_CREATE_V2,
+		BTRFS_IOC_SNAP_DESTROY, BTRFS_IOC_SNAP_DESTROY_V2,
+		/* The user's, whichever process takes it away. */
+		FS_IOC_REMOVE_ENCRYPTION_KEY,
 	};
 
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
@@ -195,32 +199,8 @@ add_ioctls(scmp_filter_ctx ctx)
 	return true;
 }
 
-/* A snapshot has the files without what is mounted on them, masks too; what
- * is destroyed takes the place of a protected name along.  The keys of
- * encrypted directories are the user's, whoever of them takes one away.  By
- * type and number: the size is that of a version. */
-static bool
-add_volumes(scmp_filter_ctx ctx)
-{
-	static const uint64_t requests[] = {
-		BTRFS_IOC_SNAP_CREATE, BTRFS_IOC_SNAP_CREATE_V2,
-		BTRFS_IOC_SNAP_DESTROY, BTRFS_IOC_SNAP_DESTROY_V2,
-		/* of bcachefs: to create and to destroy, in two versions */
-		_IOC(0, 0xbc, 16, 0), _IOC(0, 0xbc, 17, 0),
-		_IOC(0, 0xbc, 29, 0), _IOC(0, 0xbc, 30, 0),
-		FS_IOC_ADD_ENCRYPTION_KEY, FS_IOC_REMOVE_ENCRYPTION_KEY,
-	};
-
-	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-		if (!refuse_masked(ctx, "ioctl", 1, LOW16,
-		    requests[i] & LOW16))
-			return false;
-	}
-	return true;
-}
-
 /* The machine has so many huge pages as somebody has set aside, and no limit
- * of memory counts them. */
+ * of memory counts them.  shmget(2) gives them to members of a group only. */
 static bool
 add_huge_pages(scmp_filter_ctx ctx)
 {
@@ -232,7 +212,6 @@ add_huge_pages(scmp_filter_ctx ctx)
 	} calls[] = {
 		{"mmap", 3, MAP_HUGETLB, ENOMEM},
 		{"memfd_create", 1, MFD_HUGETLB, EINVAL},
-		{"shmget", 2, SHM_HUGETLB, ENOMEM},
 	};
 
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
@@ -366,7 +345,7 @@ add_base(scmp_filter_ctx ctx)
 	    add_set_id_open(ctx, "openat", 2) && add_ioctls(ctx) &&
 	    add_families(ctx) && add_internet(ctx) &&
 	    add_fast_open(ctx) && add_leases(ctx) && add_limits(ctx) &&
-	    add_whiteout(ctx) && add_volumes(ctx) && add_huge_pages(ctx);
+	    add_whiteout(ctx) && add_huge_pages(ctx);
 }
 
 /* No sockets but Unix ones: where there is no network namespace. */
