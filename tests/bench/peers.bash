@@ -197,9 +197,18 @@ start_mcp_proxy()
 		  $host: http://127.0.0.1:$upstream_port
 		upstream:
 		  allowed_ips: [127.0.0.1]
+		${more-}
 	EOF
 	own_start mcp-proxy "$dir" -q --config "$dir/proxy.yaml"
 	PEER_PIDS=$OWN_PID
+}
+
+# The same, telling a file of each request.
+start_mcp_proxy_audit()
+{
+	local more="audit: $1/audit"
+
+	start_mcp_proxy "$1"
 }
 
 start_nginx()
