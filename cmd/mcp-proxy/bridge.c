@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/mcp-proxy/policy.h"
 #include "cmd/mcp-proxy/visit.h"
 
 struct bridge *
@@ -32,6 +33,23 @@ refuse_start(struct bridge *b, struct failure *ret_why)
 	    (long long)(b->retry_ms - clock_ms()));
 }
 
+/* One that is not started. */
+static struct process *
+process_new(struct bridge *b, enum process_role role, size_t slot)
+{
+	struct process *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return NULL;
+	p->bridge = b;
+	p->role = role;
+	p->slot = slot;
+	if (b->route->policy == NULL || process_judge_start(p) == 0)
+		return p;
+	free(p);
+	return NULL;
+}
+
 struct process *
 bridge_start(struct bridge *b, enum process_role role, size_t slot,
     struct failure *ret_why)
@@ -43,18 +61,17 @@ bridge_start(struct bridge *b, enum process_role role, size_t slot,
 		refuse_start(b, ret_why);
 		return NULL;
 	}
-	p = calloc(1, sizeof *p);
+	p = process_new(b, role, slot);
 	if (p == NULL || child_start(&p->child, b->proxy, b->route,
 	    &process_events, &e) != 0) {
 		bridge_failed(b, NULL);
 		failure_set(ret_why, 502, FRAME_UNREACHABLE, BLAME_UPSTREAM,
 		    "%s: %s", b->route->origin, e.text);
+		if (p != NULL)
+			process_judge_stop(p);
 		free(p);
 		return NULL;
 	}
-	p->bridge = b;
-	p->role = role;
-	p->slot = slot;
 	p->ready = role == PROCESS_OWNED;
 	p->started_ms = p->used_ms = clock_ms();
 	buf_init(&p->greeting, (size_t)b->route->stdio->message_max);
@@ -175,7 +192,7 @@ is_process(void *user, pid_t pid)
 				return true;
 		}
 	}
-	return false;
+	return policy_has_process(p, pid);
 }
 
 static bool

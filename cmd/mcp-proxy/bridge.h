@@ -34,6 +34,8 @@ enum {
 	BRIDGE_NUMBER_LEN = 12,
 };
 
+struct hearing_call;
+struct judging;
 struct visit;
 struct process;
 
@@ -56,6 +58,8 @@ struct call {
 	uint32_t stream;                      /* whose events are about it, or
 	                                       * 0 */
 	int64_t deadline_ms;                  /* 0: none */
+	struct hearing_call *asked;           /* by the policy; NULL: it has
+	                                       * none */
 	struct bytes id, token;               /* the agent's; in text */
 	uint8_t text[];
 };
@@ -100,11 +104,14 @@ struct process {
 	int64_t started_ms, used_ms;
 	uint64_t answer_count;
 	struct visit *slow;      /* why it is paused */
+	struct judging *judging; /* what it says before the policy, or NULL */
 };
 
 struct session {
 	char id[BRIDGE_SESSION_LEN + 1];
 	char version[MESSAGE_VERSION_LEN + 1];
+	char host[SOCK_HOST_MAX];    /* that was asked for it, if there is
+	                              * a policy */
 	struct bridge *bridge;
 	struct session *next, *prev; /* of the bucket */
 	struct process *owned;       /* NULL when shared */
@@ -238,6 +245,29 @@ int process_welcome(const struct process *p, struct bytes id,
 /* Passes on an answer to one of its requests.  Returns false if there is no
  * such request. */
 bool process_answer(struct process *p, const struct rpc *m);
+
+/* Takes a message as it goes on, or tells why the answer to a call does not. */
+void process_take(struct process *p, struct bytes text);
+void process_lose(struct process *p, struct call *c,
+    const struct failure *why);
+
+/* It is gone, and all that it said was taken. */
+void process_ended(struct process *p);
+
+/* ---- its policy (process_judge.c) ---- */
+
+/* Returns 0, or -1 with ENOMEM. */
+int process_judge_start(struct process *p);
+void process_judge_stop(struct process *p);
+
+/* Judges a line, then takes it. */
+void process_judge(struct process *p, struct bytes line);
+
+/* Whether lines wait for a verdict; process_ended is called after the last. */
+bool process_judge_ending(struct process *p);
+
+/* Lets it speak again, unless something else is against it. */
+void process_resume(struct process *p);
 
 /* ---- its calls (process_call.c) ---- */
 

@@ -71,6 +71,8 @@ static const struct loader_key top_keys[] = {
 	TAKEN("routes", loader_take_routes, NULL, routes),
 	MAP("upstream", upstream_keys),
 	MAP("limits", limits_keys),
+	{"policy", loader_take_policy, NULL, offsetof(struct config, policy),
+	    {0, 0}, loader_policy_keys},
 	VALUE("audit", value_text, audit_file, 0, 0),
 	END,
 };
@@ -413,6 +415,7 @@ config_done(struct config *c)
 	free(c->audit_file);
 	free(c->ca_file);
 	free(c->resolver);
+	loader_free_policy(c->policy);
 	memset(c, 0, sizeof *c);
 }
 
@@ -478,5 +481,5 @@ config_is_same(const struct config_route *a, const struct config_route *b)
 {
 	return a == b || (str_eq(a->origin, b->origin) &&
 	    is_same_text(a->as_host, b->as_host) &&
-	    is_same_text(a->prefix, b->prefix));
+	    is_same_text(a->prefix, b->prefix) && a->policy == b->policy);
 }

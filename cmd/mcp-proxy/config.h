@@ -15,6 +15,8 @@ enum {
 	CONFIG_POOL_MAX = 64,     /* processes */
 	CONFIG_MESSAGE_MIN = 4 << 10,
 	CONFIG_MESSAGE_MAX = 256 << 20,
+	CONFIG_PATTERNS_MAX = 4096, /* of a list of a policy */
+	CONFIG_JUDGED_MAX = 16 << 20,
 };
 
 enum config_kind {
@@ -44,6 +46,14 @@ struct config_stdio {
 	int64_t restarts_max;  /* failures in a row before a long pause */
 };
 
+/* Which messages a route lets through, mcp-proxy.yaml(5).  Lists of patterns
+ * end with NULL, and are NULL where everything is allowed. */
+struct config_policy {
+	char **tools, **prompts, **resources, **methods;
+	char *program;       /* a file in jq, or NULL */
+	int64_t message_max; /* bytes of a message that is judged */
+};
+
 /* Where the requests of one host go. */
 struct config_route {
 	char *name;    /* a full host, or a label before tunnel_domain;
@@ -59,6 +69,9 @@ struct config_route {
 	char *as_host; /* what Host becomes, or NULL: it stays */
 	char *prefix;  /* put before the path, or NULL */
 	struct config_stdio *stdio; /* of CONFIG_STDIO, else NULL */
+	struct config_policy *own;  /* NULL: it has none of its own */
+	const struct config_policy *policy; /* own, or the general one; NULL:
+	                             * nothing is judged */
 	unsigned line, column; /* of the upstream in the file */
 };
 
@@ -83,6 +96,7 @@ struct config {
 	int64_t header_ms;    /* first byte of a request to its last header */
 	int64_t header_max;   /* bytes of a request's or response's head */
 	int64_t streams_max;  /* connections of agents at once */
+	struct config_policy *policy; /* of routes without, or NULL */
 };
 
 /* What is wrong with a file: one line each, "proxy.yaml:7:3: text", or

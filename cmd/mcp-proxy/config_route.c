@@ -24,6 +24,7 @@ struct draft {
 	char *upstream, *as_host, *prefix;
 	struct config_stdio stdio;
 	char **sandbox;         /* options, NULL: none */
+	struct config_policy *policy;
 	bool has_mode;
 };
 
@@ -55,6 +56,8 @@ static const struct loader_key keys[] = {
 	VALUE("message_size", value_size, stdio.message_max,
 	    CONFIG_MESSAGE_MIN, CONFIG_MESSAGE_MAX),
 	VALUE("restarts", value_number, stdio.restarts_max, 1, 1000),
+	{"policy", loader_take_policy, NULL, offsetof(struct draft, policy),
+	    {0, 0}, loader_policy_keys},
 	{NULL, NULL, NULL, 0, {0, 0}, NULL},
 };
 
@@ -379,6 +382,7 @@ draft_done(struct draft *d)
 	free_words(d->sandbox);
 	free(d->stdio.dir);
 	free(d->stdio.path);
+	loader_free_policy(d->policy);
 }
 
 static bool
@@ -411,7 +415,9 @@ take_long(struct loader *l, const char *path, struct config_route *r,
 	if (check_draft(l, path, &d, n) && l->problems->count == problems) {
 		r->as_host = d.as_host;
 		r->prefix = d.prefix;
+		r->own = d.policy;
 		d.as_host = d.prefix = NULL;
+		d.policy = NULL;
 		if (d.upstream != NULL)
 			set_upstream(l, path, r, d.upstream);
 		else if (set_stdio(r, &d) != 0)
@@ -461,6 +467,7 @@ loader_free_route(struct config_route *r)
 	free(r->socket);
 	free(r->as_host);
 	free(r->prefix);
+	loader_free_policy(r->own);
 	if (r->stdio != NULL) {
 		free_words(r->stdio->argv);
 		free_words(r->stdio->envp);
@@ -521,15 +528,16 @@ route_at(const struct config_route *r)
 void
 loader_check_routes(struct loader *l)
 {
-	const struct config *c = l->config;
+	struct config *c = l->config;
 	bool trust = c->ca_file != NULL || c->system_cas;
 
 	if (c->route_count != 0)
 		qsort(c->routes, c->route_count, sizeof *c->routes,
 		    compare_routes);
 	for (size_t i = 0; i < c->route_count; i++) {
-		const struct config_route *r = &c->routes[i];
+		struct config_route *r = &c->routes[i];
 
+		r->policy = r->own != NULL ? r->own : c->policy;
 		if (r->https && !trust)
 			loader_complain(l, route_at(r), "routes.%s: an https "
 			    "upstream needs upstream.tls.ca_file or "

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cmd/mcp-proxy/downstream.h"
+#include "cmd/mcp-proxy/hearing.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "cmd/mcp-proxy/visit.h"
 #include "common/clock.h"
@@ -80,16 +81,21 @@ exchange_ended(const struct exchange *x, const struct failure *why)
 static void
 reset(struct exchange *x)
 {
+	exchange_answers_free(x);
 	x->phase = EXCHANGE_NONE;
 	x->upstream = NULL;
 	x->visit = NULL;
+	hearing_free(x->hearing);
+	x->hearing = NULL;
 	buf_reset(&x->head);
+	buf_reset(&x->body);
 	buf_reset(&x->rx);
 }
 
 static void
 abort_upstream(struct exchange *x)
 {
+	exchange_answers_free(x);
 	if (x->upstream != NULL)
 		upstream_abort(x->upstream);
 	x->upstream = NULL;
@@ -155,7 +161,7 @@ finish(struct exchange *x)
 {
 	struct upstream *u = x->upstream;
 	bool whole = x->request.state == BODY_DONE && x->head_sent &&
-	    !x->unread;
+	    !x->unread && x->unsent.len == 0;
 	bool keep = whole && !x->client_closes && !x->close;
 
 	if (whole && !x->upstream_closes && buf_len(&x->rx) == 0 &&
@@ -268,6 +274,8 @@ exchange_start(struct exchange *x, const struct config_route *route,
 {
 	begin(x, body);
 	x->route = route;
+	if (route->policy != NULL)
+		exchange_answers_expect(x);
 	if (exchange_allow(x) != 0) {
 		fail_audit(x);
 		return;
@@ -276,13 +284,17 @@ exchange_start(struct exchange *x, const struct config_route *route,
 		exchange_visit_start(x);
 		return;
 	}
-	if (rewrite(exchange_proxy(x), route) != 0 ||
+	if ((route->policy != NULL && exchange_judge_head(x) != 0) ||
+	    rewrite(exchange_proxy(x), route) != 0 ||
 	    http_write_request(&x->head, &exchange_proxy(x)->head) != 0) {
 		exchange_fail_internal(x);
 		return;
 	}
 	downstream_watch(x->downstream, 0);
-	open_upstream(x, false);
+	if (x->hearing != NULL)
+		exchange_judge_start(x);
+	else
+		open_upstream(x, false);
 }
 
 void
@@ -304,6 +316,14 @@ on_ready(void *user)
 	downstream_resume(x->downstream);
 	if (x->request.state == BODY_DONE)
 		exchange_request(x, bytes_of(NULL, 0));
+}
+
+void
+exchange_open(struct exchange *x)
+{
+	open_upstream(x, false);
+	if (x->phase == EXCHANGE_WAITING)
+		on_ready(x); /* a connection was there */
 }
 
 static void
@@ -397,14 +417,18 @@ exchange_request(struct exchange *x, struct bytes in)
 	struct proxy *p = exchange_proxy(x);
 	struct body before = x->request;
 	uint64_t bytes_before = x->bytes_in;
-	ssize_t used;
+	ssize_t used, piece;
 
 	if (x->visit != NULL)
 		return exchange_visit_request(x, in);
+	if (x->hearing != NULL && x->phase == EXCHANGE_NONE)
+		return exchange_judge_request(x, in);
 	if (x->phase == EXCHANGE_DIALING)
 		return 0;
-	if (x->request.state == BODY_DONE && x->head_sent)
+	if (x->request.state == BODY_DONE && x->head_sent) {
+		exchange_send_rest(x);
 		return 0;
+	}
 	buf_clear(&p->out);
 	if (!x->head_sent && buf_add(&p->out, buf_bytes(&x->head)) != 0) {
 		exchange_fail_internal(x);
@@ -413,11 +437,18 @@ exchange_request(struct exchange *x, struct bytes in)
 	used = compose_request(x, in);
 	if (used < 0)
 		return 0;
+	piece = exchange_add_piece(x);
+	if (piece < 0) {
+		exchange_fail_internal(x);
+		return 0;
+	}
 	if (buf_len(&p->out) != 0 && !x->unread &&
 	    send_request(x, &before) == 1) {
 		x->bytes_in = bytes_before;
 		return 0;
 	}
+	x->unsent = bytes_after(x->unsent, (size_t)piece);
+	exchange_send_rest(x);
 	if (x->phase == EXCHANGE_WAITING)
 		downstream_watch(x->downstream,
 		    x->request.state == BODY_DONE ? p->config->response_ms
@@ -520,6 +551,13 @@ compose_head(struct exchange *x, struct bytes in, struct error *e)
 	choose_framing(x, h);
 	x->close = x->client_closes || p->draining ||
 	    x->request.state != BODY_DONE;
+	if (x->hearing != NULL) {
+		int held = exchange_answers_begin(x, bytes_of(in.ptr,
+		    (size_t)n), h, e);
+
+		if (held != 0)
+			return held < 0 ? -1 : n;
+	}
 	if (http_write_response(&p->out, h, x->response_framing,
 	    x->close) != 0)
 		return error_set(e, "head: too long");
@@ -535,6 +573,8 @@ compose_body(struct exchange *x, struct bytes in, struct error *e)
 
 	if (n <= 0)
 		return n;
+	if (x->answers != NULL)
+		return exchange_answers_take(x, run, e) == 0 ? n : -1;
 	x->bytes_out += run.len;
 	if (body_write(out, x->response_framing, run) != 0)
 		return error_set(e, "out of memory");
@@ -548,7 +588,7 @@ static bool
 is_answered(const struct exchange *x)
 {
 	return x->phase == EXCHANGE_STREAMING &&
-	    x->response.state == BODY_DONE;
+	    x->response.state == BODY_DONE && exchange_answers_ended(x);
 }
 
 /* Turns in into what the agent gets, in the proxy's out.  Returns how much
@@ -560,7 +600,9 @@ compose_response(struct exchange *x, struct bytes in, struct error *e)
 	ssize_t n = 1;
 
 	buf_clear(&exchange_proxy(x)->out);
-	while (n > 0 && !is_answered(x)) {
+	if (x->answers != NULL && exchange_answers_go_on(x, e) != 0)
+		return -1;
+	while (n > 0 && !is_answered(x) && !exchange_answers_wait(x)) {
 		struct bytes rest = bytes_after(in, used);
 
 		n = x->phase == EXCHANGE_WAITING ? compose_head(x, rest, e)
@@ -577,7 +619,7 @@ send_response(struct exchange *x)
 {
 	struct downstream *d = x->downstream;
 
-	if (x->phase == EXCHANGE_STREAMING)
+	if (x->phase == EXCHANGE_STREAMING && !exchange_answers_hold(x))
 		x->answered = true;
 	if (buf_len(&d->proxy->out) != 0 &&
 	    downstream_send(d, buf_bytes(&d->proxy->out)) != 0)
@@ -591,9 +633,29 @@ send_response(struct exchange *x)
 	return true;
 }
 
+static void
+fail_response(struct exchange *x, const struct error *e)
+{
+	const struct failure *why = exchange_answers_why(x);
+	struct failure copy;
+
+	if (exchange_answers_flush(x)) {
+		x->answered = true;
+		if (downstream_send(x->downstream,
+		    buf_bytes(&exchange_proxy(x)->out)) != 0)
+			return;
+	}
+	if (why == NULL) {
+		fail_upstream(x, FRAME_PROTOCOL, e->text);
+		return;
+	}
+	copy = *why; /* it goes with the answers */
+	exchange_fail(x, &copy);
+}
+
 /* Takes bytes of the response.  Returns false when x is over. */
 static bool
-take_response(struct exchange *x, struct bytes in)
+take_part(struct exchange *x, struct bytes in)
 {
 	bool kept = buf_len(&x->rx) != 0;
 	struct error e;
@@ -608,7 +670,7 @@ take_response(struct exchange *x, struct bytes in)
 	}
 	used = compose_response(x, in, &e);
 	if (used < 0) {
-		fail_upstream(x, FRAME_PROTOCOL, e.text);
+		fail_response(x, &e);
 		return false;
 	}
 	if (kept)
@@ -623,6 +685,19 @@ take_response(struct exchange *x, struct bytes in)
 	return send_response(x);
 }
 
+/* The same, and lets all of it go that the agent takes now. */
+static bool
+take_response(struct exchange *x, struct bytes in)
+{
+	if (!take_part(x, in))
+		return false;
+	while (exchange_answers_queue(x) && !exchange_is_slow(x)) {
+		if (!take_part(x, bytes_of(NULL, 0)))
+			return false;
+	}
+	return true;
+}
+
 /* The upstream ended: cleanly when error is 0. */
 static void
 take_end(struct exchange *x, int error)
@@ -634,6 +709,10 @@ take_end(struct exchange *x, int error)
 	if (x->phase == EXCHANGE_STREAMING && error == 0 &&
 	    body_may_end(&x->response)) {
 		x->response.state = BODY_DONE;
+		if (x->answers != NULL) {
+			take_response(x, bytes_of(NULL, 0));
+			return;
+		}
 		buf_clear(&p->out);
 		if (body_write_end(&p->out, x->response_framing) != 0)
 			exchange_fail_internal(x);
@@ -656,7 +735,7 @@ on_input(void *user)
 	for (int i = 0; i < PROXY_READS_PER_TURN; i++) {
 		ssize_t n;
 
-		if (wire_unwritten(&x->downstream->wire) > WIRE_HIGH) {
+		if (exchange_is_slow(x) || exchange_answers_wait(x)) {
 			wire_pause(w);
 			return;
 		}
@@ -677,10 +756,19 @@ on_input(void *user)
 }
 
 void
+exchange_answers_resume(struct exchange *x)
+{
+	if (take_response(x, bytes_of(NULL, 0)) && !exchange_answers_wait(x))
+		wire_resume(&x->upstream->wire);
+}
+
+void
 exchange_drained(struct exchange *x)
 {
 	if (x->visit != NULL)
 		visit_drained(x->visit);
+	else if (exchange_answers_wait(x))
+		exchange_answers_resume(x);
 	else if (x->upstream != NULL && x->phase != EXCHANGE_DIALING)
 		wire_resume(&x->upstream->wire);
 }

@@ -22,6 +22,16 @@ struct exchange {
 	struct downstream *downstream;
 	struct upstream *upstream;
 	struct visit *visit;  /* instead, when it is stdio */
+	struct hearing *hearing; /* before its route's policy, or NULL; that
+	                          * of a visit is the visit's */
+	struct buf body;         /* of the request, while it is judged */
+	struct bytes unsent;     /* what of it the upstream has not got */
+	bool announced;          /* the head said that there is one */
+	bool expects;            /* the agent waits before it sends it */
+	struct answers *answers; /* the response before it, or NULL: it passes
+	                          * as it comes */
+	bool asks_message;    /* of a route with a policy: POST, */
+	bool asks_events;     /* Accept has text/event-stream */
 	const struct config_route *route;
 	struct buf head;      /* of the request, as the upstream gets it */
 	bool head_sent;
@@ -115,6 +125,67 @@ void exchange_fail_request(struct exchange *x, const struct error *e);
 
 /* The response is complete and passed on; keep: another request may come. */
 void exchange_finish(struct exchange *x, bool keep);
+
+/* ---- exchange_answers.c: responses before a policy ---- */
+
+/* Looks at the request in the proxy's head: what may its response be? */
+void exchange_answers_expect(struct exchange *x);
+
+/* Looks at the head of the final response, which is parsed in h.  Returns 1 if
+ * it is held until the body was judged, 0 if it goes on, -1 with a text if it
+ * must not. */
+int exchange_answers_begin(struct exchange *x, struct bytes head,
+    struct http_head *h, struct error *e);
+
+/* Takes payload of the response.  These append to the proxy's out what goes on
+ * now; x->response says whether there is more.  Return 0, or -1 with a text and
+ * perhaps exchange_answers_why. */
+int exchange_answers_take(struct exchange *x, struct bytes run,
+    struct error *e);
+int exchange_answers_go_on(struct exchange *x, struct error *e);
+const struct failure *exchange_answers_why(const struct exchange *x);
+
+/* Appends to it what was judged before they failed.  Returns whether any of the
+ * body goes on. */
+bool exchange_answers_flush(struct exchange *x);
+
+/* Whether the head is held; no more is taken at the moment, perhaps because
+ * something waits to go on; and all of it went on. */
+bool exchange_answers_hold(const struct exchange *x);
+bool exchange_answers_wait(const struct exchange *x);
+bool exchange_answers_queue(const struct exchange *x);
+bool exchange_answers_ended(const struct exchange *x);
+
+void exchange_answers_free(struct exchange *x);
+
+/* Goes on with the response after a verdict, or when the agent has read; x may
+ * be over afterwards. */
+void exchange_answers_resume(struct exchange *x);
+
+/* Whether the agent waits for a word before it sends the body. */
+bool exchange_expects_continue(const struct http_head *h);
+
+/* ---- between exchange.c and exchange_judge.c ---- */
+
+/* Takes what the policy needs from the proxy's head, and out of it what may not
+ * be sent on.  Returns 0, or -1 with ENOMEM. */
+int exchange_judge_head(struct exchange *x);
+
+/* Begins to judge the request, whose head is written. */
+void exchange_judge_start(struct exchange *x);
+
+/* Takes bytes of the body.  Returns how many were used. */
+size_t exchange_judge_request(struct exchange *x, struct bytes in);
+
+/* Sends the request to the upstream. */
+void exchange_open(struct exchange *x);
+
+/* Appends the first bytes of what was judged to the proxy's out.  Returns how
+ * many, or -1. */
+ssize_t exchange_add_piece(const struct exchange *x);
+
+/* Sends what the upstream takes of the rest. */
+void exchange_send_rest(struct exchange *x);
 
 /* ---- exchange_audit.c ---- */
 

@@ -6,8 +6,8 @@
 #include "common/diag.h"
 #include "common/field.h"
 
-static bool
-expects_continue(const struct http_head *h)
+bool
+exchange_expects_continue(const struct http_head *h)
 {
 	for (size_t i = 0; i < h->field_count; i++) {
 		if (field_eq_str(h->fields[i].name, "expect"))
@@ -45,7 +45,7 @@ exchange_visit_start(struct exchange *x)
 	}
 	downstream_watch(x->downstream, exchange_proxy(x)->config->idle_ms);
 	if (x->request.state != BODY_DONE && !x->client_is_old &&
-	    expects_continue(h))
+	    exchange_expects_continue(h))
 		answer_expectation(x);
 }
 
@@ -106,11 +106,12 @@ exchange_begin(struct exchange *x, int status, const char *fields,
 }
 
 static void
-finish_visit(struct exchange *x)
+finish_response(struct exchange *x)
 {
 	bool keep = !x->client_closes && !x->close;
 
-	visit_free(x->visit);
+	if (x->visit != NULL)
+		visit_free(x->visit);
 	exchange_finish(x, keep);
 }
 
@@ -133,7 +134,7 @@ exchange_payload(struct exchange *x, struct bytes run, bool last)
 		return false;
 	if (!last)
 		return true;
-	finish_visit(x);
+	finish_response(x);
 	return false;
 }
 

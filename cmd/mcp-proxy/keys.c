@@ -4,36 +4,20 @@
 #include "common/diag.h"
 #include "common/tls.h"
 
-/* Looking beats being told: inotify on a path misses the swap of a directory
- * behind a symbolic link, which is how Kubernetes replaces secrets. */
+/* See stamp.h. */
 static const double look_s = 0.5;
 
 static void
-take_stamp(const char *path, struct keys_stamp *ret)
+take_stamps(const struct keys *k, struct stamp ret[static 2])
 {
-	struct stat st;
-
-	memset(ret, 0, sizeof *ret);
-	if (stat(path, &st) != 0)
-		return;
-	ret->dev = st.st_dev;
-	ret->ino = st.st_ino;
-	ret->size = st.st_size;
-	ret->modified = st.st_mtim;
-	ret->changed = st.st_ctim;
-}
-
-static void
-take_stamps(const struct keys *k, struct keys_stamp ret[static 2])
-{
-	take_stamp(k->proxy->config->cert_file, &ret[0]);
-	take_stamp(k->proxy->config->key_file, &ret[1]);
+	stamp_take(k->proxy->config->cert_file, &ret[0]);
+	stamp_take(k->proxy->config->key_file, &ret[1]);
 }
 
 static bool
-same(const struct keys_stamp a[static 2], const struct keys_stamp b[static 2])
+same(const struct stamp a[static 2], const struct stamp b[static 2])
 {
-	return memcmp(a, b, 2 * sizeof *a) == 0;
+	return stamp_eq(&a[0], &b[0]) && stamp_eq(&a[1], &b[1]);
 }
 
 static struct tls_context *
@@ -72,7 +56,7 @@ static void
 on_look(struct ev_loop *ev, ev_timer *t, int revents)
 {
 	struct keys *k = t->data;
-	struct keys_stamp now[2];
+	struct stamp now[2];
 	bool settled;
 
 	(void)ev;

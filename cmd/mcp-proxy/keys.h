@@ -3,23 +3,14 @@
 #ifndef ADIT_MCP_PROXY_KEYS_H
 #define ADIT_MCP_PROXY_KEYS_H
 
-#include <sys/stat.h>
-
 #include "cmd/mcp-proxy/proxy.h"
-
-/* What tells one state of a file from another. */
-struct keys_stamp {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec modified, changed;
-};
+#include "cmd/mcp-proxy/stamp.h"
 
 struct keys {
 	struct proxy *proxy;
 	ev_timer timer;
-	struct keys_stamp loaded[2]; /* certificate and key */
-	struct keys_stamp seen[2];   /* at the last look */
+	struct stamp loaded[2]; /* certificate and key */
+	struct stamp seen[2];   /* at the last look */
 };
 
 /* Loads them into p->server_tls and begins to look after them.  Returns 0, or

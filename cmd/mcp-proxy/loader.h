@@ -44,6 +44,11 @@ struct loader_key {
 
 loader_take loader_take_map, loader_take_value, loader_take_routes;
 
+/* Takes a policy into the struct config_policy * at offset. */
+loader_take loader_take_policy;
+extern const struct loader_key loader_policy_keys[];
+void loader_free_policy(struct config_policy *p);
+
 /* Adds a problem at a place in the file; line 0: nowhere. */
 void loader_complain(struct loader *l, struct yamldoc_at at,
     const char *format, ...) __attribute__((format(printf, 3, 4)));

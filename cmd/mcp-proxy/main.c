@@ -9,6 +9,7 @@
 
 #include "cmd/mcp-proxy/auditcmd.h"
 #include "cmd/mcp-proxy/certcmd.h"
+#include "cmd/mcp-proxy/judge.h"
 #include "cmd/mcp-proxy/server.h"
 #include "common/diag.h"
 #include "common/exit.h"
@@ -190,6 +191,8 @@ main(int argc, char **argv)
 		return certcmd_run(argc, argv);
 	if (argc > 1 && str_eq(argv[1], "audit"))
 		return auditcmd_run(argc, argv);
+	if (argc == 2 && str_eq(argv[1], "judge"))
+		return judge_main();
 	switch (opt_parse(&command, argc, argv, 1, &settings, &operand, &e)) {
 	case OPT_DONE:
 		return opt_close_stdout();

@@ -525,19 +525,29 @@ take_batch(struct process *p, struct bytes text)
 	}
 }
 
-static void
-on_message(struct child *c, struct bytes line)
+void
+process_take(struct process *p, struct bytes text)
 {
-	struct process *p = (struct process *)c;
 	struct error e;
 	struct rpc m;
 
-	if (message_parse(line, &m, &e) != 0)
-		child_log(c, e.text, line);
+	if (message_parse(text, &m, &e) != 0)
+		child_log(&p->child, e.text, text);
 	else if (m.kind == RPC_BATCH)
 		take_batch(p, m.text);
 	else
 		take_message(p, &m);
+}
+
+static void
+on_message(struct child *c, struct bytes line)
+{
+	struct process *p = (struct process *)c;
+
+	if (p->judging != NULL)
+		process_judge(p, line);
+	else
+		process_take(p, line);
 }
 
 static void
@@ -551,11 +561,25 @@ fail_call(struct call *c, const struct failure *why)
 	free(c);
 }
 
+void
+process_lose(struct process *p, struct call *c, const struct failure *why)
+{
+	struct session *over = c->purpose == CALL_INITIALIZE ? c->session
+	    : NULL;
+
+	if (c->purpose == CALL_START) {
+		child_kill(&p->child, "an answer that can not be used");
+		return;
+	}
+	fail_call(c, why);
+	if (over != NULL)
+		session_free(over);
+}
+
 static void
 on_skipped(struct child *c, const struct skim *s)
 {
 	struct process *p = (struct process *)c;
-	struct session *over = NULL;
 	struct failure why;
 	struct call *call;
 	uint32_t number = 0;
@@ -570,14 +594,10 @@ on_skipped(struct child *c, const struct skim *s)
 		child_kill(c, "an answer above message_size");
 		return;
 	}
-	if (call->purpose == CALL_INITIALIZE)
-		over = call->session;
 	failure_set(&why, 502, FRAME_LIMIT, BLAME_UPSTREAM,
 	    "%s: the answer is above message_size",
 	    p->bridge->route->origin);
-	fail_call(call, &why);
-	if (over != NULL)
-		session_free(over);
+	process_lose(p, call, &why);
 }
 
 static void
@@ -606,12 +626,13 @@ process_done(struct process *p)
 	idmap_done(&p->asks);
 	idmap_done(&p->numbers);
 	buf_reset(&p->greeting);
+	process_judge_stop(p);
 }
 
-static void
-on_ended(struct child *c)
+void
+process_ended(struct process *p)
 {
-	struct process *p = (struct process *)c;
+	struct child *c = &p->child;
 	struct bridge *b = p->bridge;
 	/* Of a command that is known to speak it, it is a failure. */
 	bool probed = p->role == PROCESS_MODERN && !p->ready &&
@@ -649,6 +670,15 @@ on_ended(struct child *c)
 	proxy_bury(b->proxy, &c->corpse);
 	if (--b->proxy->process_count == 0)
 		b->proxy->emptied(b->proxy);
+}
+
+static void
+on_ended(struct child *c)
+{
+	struct process *p = (struct process *)c;
+
+	if (p->judging == NULL || !process_judge_ending(p))
+		process_ended(p);
 }
 
 const struct child_events process_events = {

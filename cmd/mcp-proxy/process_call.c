@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cmd/mcp-proxy/bridge.h"
+#include "cmd/mcp-proxy/hearing.h"
 #include "cmd/mcp-proxy/visit.h"
 #include "common/str.h"
 
@@ -95,6 +96,8 @@ process_detach(struct call *c)
 		p->last_call = c->prev;
 	p->call_count--;
 	p->used_ms = clock_ms();
+	free(c->asked);
+	c->asked = NULL;
 }
 
 void
@@ -164,6 +167,8 @@ process_call(struct process *p, const struct rpc *m,
 		if (v != NULL) {
 			c->session = v->session;
 			join_visit(c, v);
+			if (v->hearing != NULL)
+				c->asked = hearing_take(v->hearing, m->id);
 		}
 		return c;
 	}

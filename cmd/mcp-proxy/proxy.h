@@ -27,6 +27,7 @@ struct corpse {
 
 struct bridge;
 struct downstream;
+struct policy;
 struct upstream;
 
 /* Connections to one route's upstream that wait for a request. */
@@ -49,6 +50,7 @@ struct proxy {
 	size_t process_count;           /* of all bridges */
 	struct stray_rules strays;
 	uint64_t last_serial;           /* of a process */
+	struct policy *policy;
 	struct downstream *downstreams;
 	size_t downstream_count;
 	size_t downstream_peak;         /* since memory was given back */

@@ -9,6 +9,7 @@
 
 #include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/downstream.h"
+#include "cmd/mcp-proxy/policy.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "common/clock.h"
 #include "common/diag.h"
@@ -563,6 +564,10 @@ server_start(struct server *s, struct ev_loop *ev, const struct config *c,
 		e->code = EXIT_USAGE;
 		return -1;
 	}
+	if (policy_start(&s->proxy, e) != 0) {
+		e->code = EXIT_USAGE;
+		return -1;
+	}
 	if (audit_start(&s->proxy, sources->check, e) != 0)
 		return -1;
 	signals_start(s);
@@ -600,6 +605,7 @@ server_done(struct server *s)
 	if (s->keys.proxy != NULL)
 		keys_stop(&s->keys);
 	bridge_free_all(p);
+	policy_stop(p);
 	tls_context_free(p->client_tls);
 	resolve_exit();
 	on_reap(p->ev, &p->reaper, 0);

@@ -115,7 +115,7 @@ session_leave(struct visit *v)
 		s->listener = NULL;
 	if (s->owned != NULL && s->owned->slow == v) {
 		s->owned->slow = NULL;
-		child_resume(&s->owned->child);
+		process_resume(s->owned);
 	}
 	if (v->session_prev != NULL)
 		v->session_prev->session_next = v->session_next;

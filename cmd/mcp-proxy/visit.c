@@ -5,12 +5,13 @@
 #include <stdlib.h>
 
 #include "cmd/mcp-proxy/exchange.h"
+#include "cmd/mcp-proxy/hearing.h"
 #include "common/diag.h"
 #include "common/jsonw.h"
 #include "common/str.h"
 
 enum {
-	MIRROR_MAX = 16 << 10, /* bytes of Mcp-Name */
+	METHOD_MAX = 16 << 10,
 	DATA_MAX = 512,
 };
 
@@ -19,25 +20,37 @@ enum {
 #define TOO_LARGE "the message is above message_size"
 #define NOT_SHARED "not with a process that sessions share"
 
-static void run_post(struct visit *v);
+/* How long a message may be. */
+static size_t
+longest_message(const struct config_route *r)
+{
+	int64_t max = r->stdio->message_max;
+
+	if (r->policy != NULL && r->policy->message_max < max)
+		max = r->policy->message_max;
+	return (size_t)max;
+}
 
 struct visit *
 visit_new(struct exchange *x)
 {
 	struct proxy *p = exchange_proxy(x);
 	struct visit *v = calloc(1, sizeof *v);
-	size_t message_max = (size_t)x->route->stdio->message_max;
+	size_t message_max = longest_message(x->route);
 
 	if (v == NULL)
 		return NULL;
 	v->exchange = x;
 	v->bridge = bridge_of(p, x->route);
 	v->method = VISIT_OTHER;
-	buf_init(&v->mirror_method, MIRROR_MAX);
-	buf_init(&v->mirror_name, MIRROR_MAX);
+	mirror_init(&v->mirror);
 	buf_init(&v->body, message_max);
 	buf_init(&v->out, message_max + VISIT_SLACK);
 	visit_take_head(v, &p->head);
+	if (x->route->policy != NULL && visit_judge_head(v, &p->head) != 0) {
+		visit_free(v);
+		return NULL;
+	}
 	if (x->request.framing == BODY_LENGTH && x->request.left > message_max)
 		visit_refuse_head(v, 413, TOO_LARGE);
 	return v;
@@ -84,8 +97,9 @@ visit_free(struct visit *v)
 		c->visit = NULL;
 		c->visit_next = c->visit_prev = NULL;
 	}
-	buf_reset(&v->mirror_method);
-	buf_reset(&v->mirror_name);
+	visit_welcome_free(v);
+	hearing_free(v->hearing);
+	mirror_done(&v->mirror);
 	buf_reset(&v->body);
 	buf_reset(&v->out);
 	free(v);
@@ -132,7 +146,7 @@ need_process(struct visit *v, enum process_role role, size_t slot)
 void
 visit_ready(struct visit *v)
 {
-	run_post(v);
+	visit_post(v);
 }
 
 void
@@ -171,63 +185,6 @@ call(struct visit *v, struct process *p, const struct rpc *m,
 
 /* ---- 2026-07-28 ---- */
 
-/* Whether what a header mirrors is the string in the body. */
-static bool
-is_mirrored(struct bytes header, struct jsonr in_body)
-{
-	struct buf said, meant;
-	bool equal;
-
-	buf_init(&said, MIRROR_MAX);
-	buf_init(&meant, MIRROR_MAX);
-	equal = in_body.kind == JSONR_STRING &&
-	    message_decode_header(header, &said) == 0 &&
-	    jsonr_add_str(in_body, &meant) == 0 &&
-	    bytes_eq(buf_bytes(&said), buf_bytes(&meant));
-	buf_reset(&said);
-	buf_reset(&meant);
-	return equal;
-}
-
-/* What Mcp-Name mirrors of this request; ABSENT: nothing. */
-static struct jsonr
-name_of(const struct rpc *m)
-{
-	if (rpc_is(m, "tools/call") || rpc_is(m, "prompts/get"))
-		return m->name;
-	if (rpc_is(m, "resources/read"))
-		return m->uri;
-	return (struct jsonr){JSONR_ABSENT, {NULL, 0}};
-}
-
-/* Checks that the headers say what the body does.  Returns 0, or a code and
- * its text. */
-static int
-check_modern(const struct visit *v, const struct rpc *m,
-    const char **ret_text)
-{
-	struct jsonr name = name_of(m);
-
-	if (m->version.kind != JSONR_STRING ||
-	    m->capabilities.kind != JSONR_OBJECT) {
-		*ret_text = "_meta: no io.modelcontextprotocol/"
-		    "protocolVersion or clientCapabilities";
-		return RPC_INVALID_PARAMS;
-	}
-	if (v->version[0] == '\0' ||
-	    !jsonr_eq_str(m->version, v->version))
-		*ret_text = "MCP-Protocol-Version: not what _meta says";
-	else if (!v->has_method || !is_mirrored(buf_bytes(&v->mirror_method),
-	    m->method))
-		*ret_text = "Mcp-Method: not the method";
-	else if (name.kind != JSONR_ABSENT && (!v->has_name ||
-	    !is_mirrored(buf_bytes(&v->mirror_name), name)))
-		*ret_text = "Mcp-Name: not what params says";
-	else
-		return 0;
-	return RPC_HEADER_MISMATCH;
-}
-
 /* Says which revisions are spoken here. */
 static void
 refuse_version(struct visit *v, const struct rpc *m, struct bytes supported)
@@ -240,7 +197,7 @@ refuse_version(struct visit *v, const struct rpc *m, struct bytes supported)
 	buf_add(&data, supported);
 	buf_add_str(&data, ",\"requested\":");
 	jsonw_init(&w, &data);
-	jsonw_str(&w, v->version);
+	jsonw_str(&w, v->mirror.version);
 	buf_add(&data, bytes_of("}", 2)); /* and its NUL */
 	visit_refuse(v, 400, m->id.text, RPC_UNSUPPORTED_VERSION,
 	    "Unsupported protocol version", (const char *)data.mem);
@@ -260,8 +217,8 @@ run_modern(struct visit *v, const struct rpc *m)
 {
 	struct bridge *b = v->bridge;
 	size_t slot = bridge_pick(b, b->modern);
-	const char *text = "a response: not in this revision";
-	int code = RPC_INVALID_REQUEST;
+	struct error e = {RPC_INVALID_REQUEST,
+	    "a response: not in this revision"};
 	struct bytes offers;
 	struct process *p;
 
@@ -270,10 +227,9 @@ run_modern(struct visit *v, const struct rpc *m)
 		visit_reply(v, 202, NULL, bytes_of(NULL, 0));
 		return;
 	}
-	if (m->kind == RPC_REQUEST)
-		code = check_modern(v, m, &text);
-	if (code != 0) {
-		visit_refuse(v, 400, m->id.text, code, text, NULL);
+	if (m->kind != RPC_REQUEST ||
+	    mirror_check_modern(&v->mirror, m, &e) != 0) {
+		visit_refuse(v, 400, m->id.text, e.code, e.text, NULL);
 		return;
 	}
 	if (b->era == ERA_LEGACY && !is_unknown(b)) {
@@ -281,7 +237,7 @@ run_modern(struct visit *v, const struct rpc *m)
 		return;
 	}
 	p = need_process(v, PROCESS_MODERN, slot);
-	if (p != NULL && !process_offers(p, v->version, &offers))
+	if (p != NULL && !process_offers(p, v->mirror.version, &offers))
 		refuse_version(v, m, offers);
 	else if (p != NULL)
 		call(v, p, m, rpc_is(m, "subscriptions/listen") ? CALL_LISTEN
@@ -307,8 +263,8 @@ need_session(struct visit *v)
 		    "no such session", NULL);
 		return NULL;
 	}
-	if (v->version[0] != '\0' &&
-	    !message_is_legacy(bytes_cstr(v->version))) {
+	if (v->mirror.version[0] != '\0' &&
+	    !message_is_legacy(bytes_cstr(v->mirror.version))) {
 		visit_refuse(v, 400, bytes_of(NULL, 0), RPC_SERVER_ERROR,
 		    "MCP-Protocol-Version: not one that has sessions", NULL);
 		return NULL;
@@ -334,7 +290,7 @@ is_task(const struct rpc *m)
 	struct buf name;
 	bool is;
 
-	buf_init(&name, MIRROR_MAX);
+	buf_init(&name, METHOD_MAX);
 	/* What is too long to be looked at is no method either. */
 	is = jsonr_add_str(m->method, &name) != 0 ||
 	    (buf_len(&name) >= prefix.len &&
@@ -500,6 +456,14 @@ refuse_session(struct visit *v)
 	visit_fail(v, &why);
 }
 
+/* For messages that are judged when no request is there. */
+static void
+tell_host(struct session *s, const struct visit *v)
+{
+	if (v->hearing != NULL)
+		str_format(s->host, sizeof s->host, "%s", v->hearing->host);
+}
+
 static void
 initialize_owned(struct visit *v, const struct rpc *m)
 {
@@ -518,6 +482,7 @@ initialize_owned(struct visit *v, const struct rpc *m)
 		return;
 	}
 	s->owned->session = s;
+	tell_host(s, v);
 	session_join(s, v);
 	call(v, s->owned, m, CALL_INITIALIZE);
 }
@@ -556,10 +521,10 @@ initialize_shared(struct visit *v, const struct rpc *m)
 	s->slot = slot;
 	process_spoken(p, spoken);
 	choose_version(s, m, spoken);
-	v->new_session = s->id;
+	tell_host(s, v);
 	buf_init(&body, v->body.max + VISIT_SLACK);
 	if (process_welcome(p, m->id.text, s->version, &body) == 0)
-		visit_reply(v, 200, "application/json", buf_bytes(&body));
+		visit_welcome(v, s, buf_bytes(&body));
 	else
 		exchange_fail_internal(v->exchange);
 	buf_reset(&body);
@@ -567,8 +532,8 @@ initialize_shared(struct visit *v, const struct rpc *m)
 
 /* ---- methods ---- */
 
-static void
-run_post(struct visit *v)
+void
+visit_post(struct visit *v)
 {
 	struct error e;
 	struct rpc m;
@@ -590,7 +555,7 @@ run_post(struct visit *v)
 		return;
 	}
 	v->modern = m.version.kind != JSONR_ABSENT ||
-	    message_is_modern(bytes_cstr(v->version));
+	    message_is_modern(bytes_cstr(v->mirror.version));
 	if (v->modern)
 		run_modern(v, &m);
 	else
@@ -642,15 +607,17 @@ void
 visit_run(struct visit *v)
 {
 	if (v->refusal == 0 && v->method != VISIT_POST &&
-	    message_is_modern(bytes_cstr(v->version)))
+	    message_is_modern(bytes_cstr(v->mirror.version)))
 		visit_refuse_head(v, 405, "only POST in this revision");
 	if (v->refusal != 0) {
 		visit_refuse(v, v->refusal, bytes_of(NULL, 0), RPC_SERVER_ERROR,
 		    v->refusal_text, NULL);
 		return;
 	}
-	if (v->method == VISIT_POST)
-		run_post(v);
+	if (v->method == VISIT_POST && v->hearing != NULL)
+		visit_judge(v);
+	else if (v->method == VISIT_POST)
+		visit_post(v);
 	else if (v->method == VISIT_GET)
 		run_get(v);
 	else

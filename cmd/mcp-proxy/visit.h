@@ -6,6 +6,7 @@
 #define ADIT_MCP_PROXY_VISIT_H
 
 #include "cmd/mcp-proxy/bridge.h"
+#include "cmd/mcp-proxy/mirror.h"
 
 enum {
 	VISIT_PATIENCE_MS = 10 * 1000, /* until a stream is begun, since some
@@ -14,7 +15,6 @@ enum {
 	VISIT_HIGH = 256 << 10,        /* bytes unsent: what nobody asked for
 	                                * is dropped */
 	VISIT_SLACK = 1 << 20,         /* unsent beyond one message */
-	VISIT_VERSION_LEN = 32,
 };
 
 enum visit_method {
@@ -34,13 +34,13 @@ struct visit {
 	const char *refusal_text;
 	bool takes_json, takes_sse;
 	char session_id[BRIDGE_SESSION_LEN + 1]; /* "": none; "?": not ours */
-	char version[VISIT_VERSION_LEN];         /* "": none */
-	bool has_method, has_name;
-	struct buf mirror_method, mirror_name;   /* Mcp-Method, Mcp-Name */
+	struct mirror mirror;
 	struct message_event_id resume;              /* Last-Event-ID */
 	struct buf body;
+	struct hearing *hearing;   /* before the policy, or NULL */
 
 	/* What it waits for. */
+	struct welcome *welcome;   /* to be judged, or NULL */
 	bool modern;
 	struct session *session;   /* NULL: none, or it has ended */
 	struct visit *session_next, *session_prev;
@@ -109,6 +109,22 @@ void visit_end(struct visit *v);
 /* Answers with an error of JSON-RPC. */
 void visit_refuse(struct visit *v, int status, struct bytes id, int code,
     const char *text, const char *data);
+
+/* ---- visit_welcome.c ---- */
+
+/* Answers initialize with text, once the policy has judged it, and begins the
+ * session. */
+void visit_welcome(struct visit *v, struct session *s, struct bytes text);
+void visit_welcome_free(struct visit *v);
+
+/* ---- visit_judge.c ---- */
+
+/* Begins with the policy of its route.  Returns 0, or -1 with ENOMEM. */
+int visit_judge_head(struct visit *v, const struct http_head *h);
+
+/* Judges the body, and goes on with visit_post; v may be gone afterwards. */
+void visit_judge(struct visit *v);
+void visit_post(struct visit *v);
 
 /* ---- for itself (visit_head.c, visit_answer.c and visit.c) ---- */
 

@@ -40,7 +40,7 @@ release_process(struct visit *v)
 
 	if (p != NULL && p->slow == v) {
 		p->slow = NULL;
-		child_resume(&p->child);
+		process_resume(p);
 	}
 }
 

@@ -78,24 +78,16 @@ take_session_id(struct visit *v, struct bytes value)
 		str_format(v->session_id, sizeof v->session_id, "?");
 }
 
-static void
-take_version(struct visit *v, struct bytes value)
+/* Takes a header that the body must agree with.  Returns false if it is none. */
+static bool
+take_mirror(struct visit *v, const struct http_field *f)
 {
-	if (v->version[0] != '\0')
-		visit_refuse_head(v, 400, "MCP-Protocol-Version: more than one");
-	if (str_from_bytes(v->version, sizeof v->version, value) != 0 ||
-	    value.len == 0)
-		str_format(v->version, sizeof v->version, "?");
-}
+	struct error e;
+	int r = mirror_take(&v->mirror, f->name, f->value, &e);
 
-static void
-take_mirror(struct visit *v, bool *has, struct buf *to, struct bytes value)
-{
-	if (*has)
-		visit_refuse_head(v, 400, "a header is given twice");
-	*has = true;
-	if (buf_add(to, value) != 0)
-		visit_refuse_head(v, 400, "a header is too long");
+	if (r < 0)
+		visit_refuse_head(v, 400, "a header is given twice or too long");
+	return r != 0;
 }
 
 struct seen {
@@ -114,12 +106,8 @@ take_field(struct visit *v, const struct http_field *f, struct bytes host,
 		    "application/json");
 	} else if (field_eq_str(f->name, "mcp-session-id")) {
 		take_session_id(v, f->value);
-	} else if (field_eq_str(f->name, "mcp-protocol-version")) {
-		take_version(v, f->value);
-	} else if (field_eq_str(f->name, "mcp-method")) {
-		take_mirror(v, &v->has_method, &v->mirror_method, f->value);
-	} else if (field_eq_str(f->name, "mcp-name")) {
-		take_mirror(v, &v->has_name, &v->mirror_name, f->value);
+	} else if (take_mirror(v, f)) {
+		return;
 	} else if (field_eq_str(f->name, "last-event-id")) {
 		message_parse_event_id(f->value, &v->resume);
 	} else if (field_eq_str(f->name, "origin") &&

@@ -21,8 +21,8 @@
 #include "cmd/sandbox-worker/sandbox.h"
 #include "cmd/sandbox-worker/sandbox_command.h"
 #include "cmd/sandbox-worker/settings.h"
-#include "cmd/sandbox-worker/sse.h"
 #include "cmd/sandbox-worker/work.h"
+#include "common/sse.h"
 
 enum {
 	ITEM_PATH_MAX = 4096,          /* of a request */

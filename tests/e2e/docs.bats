@@ -111,9 +111,10 @@ variables()
 		/^\.Ed/ {inside = 0}
 		on && inside {print >(dir "/" n ".yaml")}
 		on && /^\.Bd/ {inside = 1; n++}' "$ROOT/man/mcp-proxy.yaml.5"
+	mv "$T/5.yaml" "$T/c/wiki.jq"
 	sed -i "s,/etc/adit/internal-ca,$T/c/ca,; s,/etc/adit/,$T/c/,
 		s,_file: tls,_file: $T/c/tls," "$T"/[1-9].yaml
-	[[ -f $T/3.yaml ]]
+	[[ -f $T/4.yaml ]]
 	for file in "$T"/[1-9].yaml; do
 		run_tool 0 "$BIN/mcp-proxy" --check --config "$file"
 	done

@@ -28,11 +28,17 @@ start_server()
 }
 
 # start_path_to_server [HOST...]: the proxy routes these hosts to it as well.
+# PROGRAM is asked about every message.
 start_path_to_server()
 {
 	make_tunnel
 	start_edge
 	make_proxy "$UPSTREAM" "$@"
+	if [[ ${PROGRAM:-} ]]; then
+		echo "$PROGRAM" >"$T/p.jq"
+		printf '%s\n' "policy: {program: $T/p.jq}" "audit: $T/audit" \
+			>>"$T/proxy.yaml"
+	fi
 	start_connector connector -- "$BIN/mcp-proxy" --config "$T/proxy.yaml"
 }
 
@@ -91,6 +97,26 @@ conform()
 	# What waits for something a while warns when the machine is slow.
 	sed -i 's/ WARNING$/ SUCCESS/' "$T/direct" "$T/tunnel"
 	diff "$T/direct" "$T/tunnel"
+}
+
+@test "the SDK's clients work through a policy that allows everything" {
+	start_server everything.mjs
+	PROGRAM=true start_path_to_server
+	client client-v1.mjs
+	stop connector
+	stop server
+	start_server fixture-server.mjs --allow-host "$NAME"
+	PROGRAM=true start_path_to_server
+	client client-v2.mjs
+	run_tool 0 "$BIN/mcp-proxy" audit verify "$T/audit"
+}
+
+@test "conformance 2025-11-25 is the same through a policy" {
+	PROGRAM=true conform 2025-11-25
+}
+
+@test "conformance 2026-07-28 is the same through a policy" {
+	PROGRAM=true conform 2026-07-28
 }
 
 @test "conformance 2025-11-25 is the same through the tunnel" {

@@ -13,6 +13,7 @@
 //         once=FILE    ends at once if FILE exists, and makes it
 //         held=FILE    tells there how many calls it holds
 //         slow=MS      answers initialize so late
+//         lists=A,B    has these tools in its list
 //
 // Tools, by name: echo, pid, env, cwd, hold (until release of the same key),
 // release, steps (progress, once more at a release, an answer at the next),
@@ -23,7 +24,8 @@
 // to the client), progress, err (a line on standard error), close (its
 // output), shut (its input), hang (no answer), child (leaves a process behind),
 // long (an answer of count bytes; with method, a request), asks (count requests
-// to the client), stray (leaves a process behind that has left its session).
+// to the client), stray (leaves a process behind that has left its session), say
+// (lines, in which ID is the number of the call), last (the same, and it ends).
 
 import { createInterface } from 'node:readline';
 import { execFileSync, spawn } from 'node:child_process';
@@ -167,6 +169,14 @@ const tools = {
 		for (let i = 0; i < count; i++)
 			send({ id: `many-${i}`, method: 'roots/list' });
 	},
+	say: (id, { lines }) => {
+		for (const line of lines)
+			raw(`${line.replaceAll('ID', id)}\n`);
+	},
+	last: (id, args) => {
+		tools.say(id, args);
+		process.exit(0);
+	},
 	hang: () => writeSync(2, 'hanging\n'),
 	child: id => {
 		const child = spawn('sleep', ['1000'], { stdio: 'inherit' });
@@ -205,7 +215,8 @@ const methods = {
 		cacheScope: 'private',
 	} }) : send({ id, error: { code: -32601, message: 'no such method' } }),
 	ping: id => send({ id, result: {} }),
-	'tools/list': id => send({ id, result: { tools: [] } }),
+	'tools/list': id => send({ id, result: { tools: words.get('lists')
+	    ?.split(',').map(name => ({ name })) ?? [] } }),
 	'tools/call': (id, { name, arguments: args = {}, _meta }) =>
 	    tools[name](id, args, _meta),
 	'fake/cancelled': id => text(id, JSON.stringify(cancelled)),

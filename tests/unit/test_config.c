@@ -583,6 +583,68 @@ test_routes_long_wrong(void)
 	}
 }
 
+static void
+test_policy(void)
+{
+	const struct config_policy *p;
+	struct config c;
+
+	if (!ok(parse(TLS "routes:\n  a.example: http://10.0.0.1:80\n"
+	    "  b.example: {upstream: http://10.0.0.1:80, policy: {}}\n"
+	    "  c.example: {command: [x], policy: {tools: [],"
+	    " message_size: 16m}}\n"
+	    "policy:\n  tools: [\"get_*\", \"!get_x\"]\n  prompts:\n"
+	    "  resources: [\"file:///a/*\"]\n  methods: [tools/*]\n"
+	    "  program: p.jq\n", &c), "policies"))
+		return;
+	p = config_route(&c, bytes_cstr("a.example"))->policy;
+	if (ok(p != NULL && p == c.policy, "the general one")) {
+		eq_str(p->tools[0], "get_*", "its tools");
+		eq_str(p->tools[1], "!get_x", "and those that are not");
+		ok(p->tools[2] == NULL && p->prompts == NULL, "no prompts");
+		eq_str(p->resources[0], "file:///a/*", "its resources");
+		eq_str(p->methods[0], "tools/*", "its methods");
+		eq_str(p->program, "p.jq", "its program");
+		eq_int(p->message_max, 4 << 20, "the usual size");
+	}
+	p = config_route(&c, bytes_cstr("b.example"))->policy;
+	ok(p != NULL && p != c.policy && p->tools == NULL &&
+	    p->program == NULL, "one that allows all");
+	ok(!config_is_same(config_route(&c, bytes_cstr("a.example")),
+	    config_route(&c, bytes_cstr("b.example"))),
+	    "is not the same route");
+	p = config_route(&c, bytes_cstr("c.example"))->policy;
+	ok(p != NULL && p->tools != NULL && p->tools[0] == NULL &&
+	    p->message_max == 16 << 20, "one of a command");
+	config_done(&c);
+	if (ok(parse(TLS ROUTES, &c), "without"))
+		ok(c.routes[0].policy == NULL, "nothing is judged");
+	config_done(&c);
+}
+
+static void
+test_bad_policy(void)
+{
+	expect(TLS ROUTES "policy: [a]\n",
+	    "f:3:9: policy: a list, must be a map of keys\n");
+	expect(TLS ROUTES "policy: {tool: [a]}\n",
+	    "f:3:10: policy.tool: unknown key, did you mean policy.tools?\n");
+	expect(TLS ROUTES "policy: {tools: a}\n", "f:3:17: policy.tools: must "
+	    "be a list of patterns such as [\"get_*\", \"!get_secret\"]\n");
+	expect(TLS ROUTES "policy: {tools: [a, \"\", \"!\", [b]]}\n",
+	    "f:3:21: policy.tools: an item that is no pattern\n"
+	    "f:3:25: policy.tools: an item that is no pattern\n"
+	    "f:3:30: policy.tools: an item that is no pattern\n");
+	expect(TLS ROUTES "policy: {message_size: 17m}\n",
+	    "f:3:24: policy.message_size: '17m': must be a size such as 64k, "
+	    "from 4k to 16384k\n");
+	expect(TLS "routes: {a.example: {upstream: http://10.0.0.1:80, "
+	    "policy: {allowed_things: 1}}}\n", "f:2:61: routes.a.example.policy.allowed_things: "
+	    "unknown key\n");
+	expect(TLS ROUTES "polcy: {}\n",
+	    "f:3:1: polcy: unknown key, did you mean policy?\n");
+}
+
 int
 main(void)
 {
@@ -602,5 +664,7 @@ main(void)
 	test_origins();
 	test_durations();
 	test_prefixes();
+	test_policy();
+	test_bad_policy();
 	return test_done();
 }

@@ -3,8 +3,8 @@
  * and what is too large. */
 #include "cmd/sandbox-worker/event.h"
 #include "cmd/sandbox-worker/result.h"
-#include "cmd/sandbox-worker/sse.h"
 #include "common/jsonr.h"
+#include "common/sse.h"
 #include "common/str.h"
 #include "tests/unit/test.h"
 
@@ -125,6 +125,130 @@ test_limits(void)
 	sse_done(&s);
 }
 
+/* Writes "|" behind the bytes of each result that is none of data, "E" behind
+ * those of each event. */
+static void
+check_raw(const char *in, size_t len, const char *want, const char *title)
+{
+	char got[512];
+	struct buf out;
+
+	for (size_t step = 1; step <= len; step++) {
+		struct bytes left = bytes_of(in, len);
+		struct sse s;
+
+		sse_init(&s, MAX);
+		buf_init(&out, sizeof got - 1);
+		while (left.len != 0) {
+			enum sse_result r;
+			size_t n = sse_take(&s, bytes_of(left.ptr,
+			    left.len < step ? left.len : step), &r);
+
+			buf_add(&out, bytes_of(left.ptr, n));
+			if (r != SSE_MORE)
+				buf_add_str(&out, r == SSE_EVENT ? "E" : "|");
+			left = bytes_after(left, n);
+		}
+		str_from_bytes(got, sizeof got, buf_bytes(&out));
+		if (!str_eq(got, want) || step == len)
+			eq_str(got, want, "%s, by %zu", title, step);
+		buf_reset(&out);
+		sse_done(&s);
+		if (!str_eq(got, want))
+			break;
+	}
+}
+
+#define CHECK_RAW(in, want, title) \
+	check_raw((in), sizeof(in) - 1, (want), (title))
+
+static void
+test_raw(void)
+{
+	CHECK_RAW(": hello\n\ndata: 1\n\n", ": hello\n|\n|data: 1\n\nE",
+	    "a comment does not wait for an event");
+	CHECK_RAW("id: 1\n: between\ndata: 1\n\n",
+	    "id: 1\n: between\ndata: 1\n\nE", "one inside of it does");
+	CHECK_RAW("id: 1\n\nretry: 5\n\n", "id: 1\n\n|retry: 5\n\n|",
+	    "events without data");
+	CHECK_RAW("id: 1\ndata\n\n", "id: 1\ndata\n\nE", "empty data");
+	CHECK_RAW("data: 1\r\n\r\n: x\r\n", "data: 1\r\n\rE\n|: x\r|\n|",
+	    "an LF after the CR that ended it");
+	CHECK_RAW("data: 1\r\rdata: 2\r\n\n", "data: 1\r\rEdata: 2\r\n\nE",
+	    "CR, then CRLF");
+	CHECK_RAW("\xef\xbb\xbf:\n\xef\xbb\xbf:\n\n",
+	    "\xef\xbb\xbf:\n|\xef\xbb\xbf:\n\n|", "a mark, and none");
+	CHECK_RAW("data: 1\n", "data: 1\n", "an end without an empty line");
+}
+
+static void
+check_written(int (*write)(struct buf *out, struct bytes raw), const char *raw,
+    const char *want)
+{
+	char got[512];
+	struct buf out;
+
+	buf_init(&out, sizeof got - 1);
+	eq_int(write(&out, bytes_cstr(raw)), 0, "%s", raw);
+	str_from_bytes(got, sizeof got, buf_bytes(&out));
+	eq_str(got, want, "becomes %s", want);
+	buf_reset(&out);
+}
+
+static int
+write_two(struct buf *out, struct bytes raw)
+{
+	return sse_replace(out, raw, bytes_cstr("a\n\nb"));
+}
+
+static int
+write_none(struct buf *out, struct bytes raw)
+{
+	return sse_replace(out, raw, bytes_of(NULL, 0));
+}
+
+static void
+test_replace(void)
+{
+	check_written(write_two, "id: 1\ndata: x\nretry: 2\ndata: y\n: z\n\n",
+	    "id: 1\ndata: a\ndata: \ndata: b\nretry: 2\n: z\n\n");
+	check_written(write_two, "data:x\r\nid:1\r\n\r",
+	    "data: a\ndata: \ndata: b\nid:1\r\n\r");
+	check_written(write_two, "\xef\xbb\xbf" "data\rid\r\r",
+	    "data: a\ndata: \ndata: b\nid\r\r");
+	check_written(write_two, "\xef\xbb\xbf" "id: 1\ndata: x\n\n",
+	    "\xef\xbb\xbf" "id: 1\ndata: a\ndata: \ndata: b\n\n");
+	check_written(write_none, "data: x\ndatax: y\n\n",
+	    "data: \ndatax: y\n\n");
+	check_written(write_none, "data: x\nid: 1\fdata: y\n: \x1c\nid: 2\n\n",
+	    "data: \nid: 2\n\n");
+	check_written(write_none, "data: x\nid: \xe2\x80\xa8\n: \xc2\x85\n\n",
+	    "data: \n\n");
+	check_written(sse_strip, "event: e\nid: 1\ndata: x\nretry: 2\n: z\n\n",
+	    "id: 1\nretry: 2\n\n");
+	check_written(sse_strip, "event: e\ndata: x\n: z\n\n", "");
+	check_written(sse_strip, "data: x\r\nid\r\n\r", "id\r\n\r");
+	check_written(sse_strip, "data: x\nid: \v\n\n", "");
+}
+
+static void
+test_plain(void)
+{
+	static const char *const plain[] = {
+		"", "data: 1\r\n\r\n", "\t\x1b\x1f\xc2\x86", "\xe2\x80\xa7",
+		"\xe2\x80\xaa", "\xc2", "\xe2\x80", "\xe2",
+	};
+	static const char *const other[] = {
+		"a\v", "\f", "\x1c", "a\x1d", "\x1e!", "a\xc2\x85",
+		"a\xe2\x80\xa8", "\xe2\x80\xa9!",
+	};
+
+	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+		ok(sse_is_plain(bytes_cstr(plain[i])), "plain %zu", i);
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		ok(!sse_is_plain(bytes_cstr(other[i])), "not plain %zu", i);
+}
+
 static void
 test_guess(void)
 {
@@ -225,6 +349,9 @@ int
 main(void)
 {
 	test_lines();
+	test_raw();
+	test_replace();
+	test_plain();
 	test_limits();
 	test_guess();
 	test_result();

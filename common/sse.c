@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/sandbox-worker/sse.h"
+#include "common/sse.h"
 
 #include "common/str.h"
 
@@ -23,6 +23,7 @@ begin_event(struct sse *s)
 {
 	buf_clear(&s->data);
 	s->name[0] = '\0';
+	s->open = false;
 	s->has_data = false;
 	s->taken = false;
 }
@@ -67,8 +68,13 @@ take_line(struct sse *s)
 
 	if (line.len == 0) {
 		s->taken = true;
-		return s->has_data ? SSE_EVENT : SSE_MORE;
+		return s->has_data ? SSE_EVENT : SSE_PASSED;
 	}
+	if (line.ptr[0] == ':') {
+		buf_clear(&s->line);
+		return s->open ? SSE_MORE : SSE_PASSED;
+	}
+	s->open = true;
 	if (take_field(line, "event", &value)) {
 		if (str_from_bytes(s->name, sizeof s->name, value) != 0)
 			str_from_bytes(s->name, sizeof s->name,
@@ -155,6 +161,7 @@ sse_take(struct sse *s, struct bytes in, enum sse_result *ret)
 		if (s->after_cr && left.ptr[0] == '\n') {
 			s->after_cr = false;
 			used++;
+			*ret = s->open ? SSE_MORE : SSE_PASSED;
 			continue;
 		}
 		s->after_cr = false;
@@ -173,4 +180,100 @@ sse_take(struct sse *s, struct bytes in, enum sse_result *ret)
 		*ret = end_line(s);
 	}
 	return used;
+}
+
+/* ---- writing ---- */
+
+/* Takes the next line off *raw, with its end. */
+static bool
+next_line(struct bytes *raw, struct bytes *ret_line, struct bytes *ret_whole)
+{
+	size_t n, end;
+
+	if (raw->len == 0)
+		return false;
+	n = line_length(*raw);
+	end = n;
+	if (end < raw->len)
+		end += raw->ptr[end] == '\r' && end + 1 < raw->len &&
+		    raw->ptr[end + 1] == '\n' ? 2 : 1;
+	*ret_line = bytes_of(raw->ptr, n);
+	*ret_whole = bytes_of(raw->ptr, end);
+	*raw = bytes_after(*raw, end);
+	if (n >= 3 && memcmp(ret_line->ptr, "\xef\xbb\xbf", 3) == 0)
+		*ret_line = bytes_after(*ret_line, 3);
+	return true;
+}
+
+bool
+sse_is_plain(struct bytes raw)
+{
+	for (size_t i = 0; i < raw.len; i++) {
+		const uint8_t *at = raw.ptr + i;
+		size_t left = raw.len - i;
+
+		if (*at == '\v' || *at == '\f' || (*at >= 0x1c && *at <= 0x1e))
+			return false;
+		if (left >= 2 && at[0] == 0xc2 && at[1] == 0x85)
+			return false;
+		if (left >= 3 && at[0] == 0xe2 && at[1] == 0x80 &&
+		    (at[2] == 0xa8 || at[2] == 0xa9))
+			return false;
+	}
+	return true;
+}
+
+static int
+add_data(struct buf *out, struct bytes data)
+{
+	const uint8_t *lf;
+
+	do {
+		struct bytes line = data;
+
+		lf = data.len == 0 ? NULL : memchr(data.ptr, '\n', data.len);
+		if (lf != NULL)
+			line.len = (size_t)(lf - data.ptr);
+		if (buf_add_str(out, "data: ") != 0 ||
+		    buf_add(out, line) != 0 || buf_add_str(out, "\n") != 0)
+			return -1;
+		data = bytes_after(data, line.len + (lf != NULL));
+	} while (lf != NULL);
+	return 0;
+}
+
+int
+sse_replace(struct buf *out, struct bytes raw, struct bytes data)
+{
+	struct bytes line, whole, value;
+	bool written = false;
+
+	while (next_line(&raw, &line, &whole)) {
+		if (take_field(line, "data", &value)) {
+			if (!written && add_data(out, data) != 0)
+				return -1;
+			written = true;
+		} else if (sse_is_plain(line) && buf_add(out, whole) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+sse_strip(struct buf *out, struct bytes raw)
+{
+	struct bytes line, whole, value;
+	bool any = false;
+
+	while (next_line(&raw, &line, &whole)) {
+		bool kept = sse_is_plain(line) &&
+		    (take_field(line, "id", &value) ||
+		    take_field(line, "retry", &value));
+
+		any = any || kept;
+		if ((kept || (any && line.len == 0)) && buf_add(out, whole) != 0)
+			return -1;
+	}
+	return 0;
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/mcp-proxy/stamp.h"
+
+#include <string.h>
+
+void
+stamp_take(const char *path, struct stamp *ret)
+{
+	struct stat st;
+
+	memset(ret, 0, sizeof *ret);
+	if (stat(path, &st) != 0)
+		return;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	ret->size = st.st_size;
+	ret->modified = st.st_mtim;
+	ret->changed = st.st_ctim;
+}
+
+static bool
+is_same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool
+stamp_eq(const struct stamp *a, const struct stamp *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	    is_same_time(a->modified, b->modified) &&
+	    is_same_time(a->changed, b->changed);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+#include "cmd/mcp-proxy/strict.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/str.h"
+
+enum {
+	HASHES_MAX = 64 << 20, /* bytes, of the names of open objects */
+	NAME_MAX_LEN = 16 << 20,
+	FOLDED_MAX = 32,       /* longer than all names that matter */
+};
+
+/* What is open around the reader. */
+struct level {
+	bool object;
+	size_t first; /* of its hashes */
+};
+
+struct walk {
+	const uint8_t *s;
+	size_t at, len;
+	struct level levels[JSONR_DEPTH_MAX + 1];
+	size_t depth;
+	size_t base;       /* depth of a message: 1, or 2 in an array */
+	bool name_next;    /* the next string is a member's name */
+	struct buf hashes; /* uint64_t of each name in the open objects */
+	struct buf name;   /* decoded */
+	struct error *e;
+};
+
+/* FNV-1a.  Who makes two names collide is refused for it, no more. */
+static uint64_t
+hash(struct bytes in)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < in.len; i++)
+		h = (h ^ in.ptr[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return (x > y) - (x < y);
+}
+
+static int
+fail_memory(struct walk *w)
+{
+	error_set(w->e, "memory is short");
+	w->e->code = ENOMEM;
+	return -1;
+}
+
+/* ---- names that matter ---- */
+
+/* Writes in as those fold it who compare without case: also the two characters
+ * outside of ASCII that fold to letters of it.  Returns false if that is longer
+ * than any name that matters. */
+static bool
+fold(struct bytes in, char out[static FOLDED_MAX])
+{
+	static const char long_s[] = "\xc5\xbf", kelvin[] = "\xe2\x84\xaa";
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.len; n++) {
+		if (n == FOLDED_MAX - 1)
+			return false;
+		if (in.len - i >= 2 && memcmp(in.ptr + i, long_s, 2) == 0) {
+			out[n] = 's';
+			i += 2;
+		} else if (in.len - i >= 3 &&
+		    memcmp(in.ptr + i, kelvin, 3) == 0) {
+			out[n] = 'k';
+			i += 3;
+		} else {
+			out[n] = ascii_lower((char)in.ptr[i++]);
+		}
+	}
+	out[n] = '\0';
+	return true;
+}
+
+bool
+strict_is_like(struct bytes name, const char *known)
+{
+	char folded[FOLDED_MAX], want[FOLDED_MAX];
+
+	return fold(name, folded) && fold(bytes_cstr(known), want) &&
+	    str_eq(folded, want) && !bytes_eq(name, bytes_cstr(known));
+}
+
+/* Whether name could be taken for another one that matters. */
+static bool
+is_disguised(struct bytes name)
+{
+	static const char *const names[] = {
+		"jsonrpc", "id", "method", "params", "result", "error",
+		"name", "uri", "arguments", "ref", "_meta", "type",
+		"requestId", "cursor", "taskId", "task", "notifications",
+		"inputResponses", "requestState", "resourceSubscriptions",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strict_is_like(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* ---- walking ---- */
+
+/* Puts at behind the string that begins there. */
+static struct jsonr
+take_string(struct walk *w)
+{
+	size_t start = w->at++;
+
+	while (w->s[w->at] != '"')
+		w->at += w->s[w->at] == '\\' ? 2 : 1;
+	w->at++;
+	return (struct jsonr){JSONR_STRING,
+	    bytes_of(w->s + start, w->at - start)};
+}
+
+static int
+take_name(struct walk *w)
+{
+	uint64_t h;
+
+	buf_clear(&w->name);
+	if (jsonr_add_str(take_string(w), &w->name) != 0)
+		return fail_memory(w);
+	/* What is deeper is a tool's own, but for ref and notifications, whose
+	 * members are asked for by their exact names. */
+	if (w->depth <= w->base + 1 && is_disguised(buf_bytes(&w->name)))
+		return error_set(w->e, "a member's name is like one that "
+		    "matters, but for the case of letters");
+	h = hash(buf_bytes(&w->name));
+	w->name_next = false;
+	return buf_add(&w->hashes, bytes_of(&h, sizeof h)) != 0
+	    ? fail_memory(w) : 0;
+}
+
+static void
+open_level(struct walk *w, bool object)
+{
+	w->levels[w->depth++] = (struct level){object, buf_len(&w->hashes)};
+	w->name_next = object;
+}
+
+/* The object that ends has each name once. */
+static int
+close_level(struct walk *w)
+{
+	struct level *l = &w->levels[--w->depth];
+	struct buf *b = &w->hashes;
+	size_t size = sizeof (uint64_t), len = buf_len(b) - l->first;
+	uint8_t *at = len == 0 ? NULL : b->mem + b->head + l->first;
+
+	w->name_next = false;
+	if (len > size)
+		qsort(at, len / size, size, compare);
+	for (size_t i = size; i < len; i += size) {
+		if (memcmp(at + i - size, at + i, size) == 0)
+			return error_set(w->e, "a member is given twice");
+	}
+	b->tail -= len;
+	return 0;
+}
+
+static int
+walk(struct walk *w)
+{
+	while (w->at < w->len) {
+		uint8_t c = w->s[w->at];
+
+		if (c == '"' && w->name_next) {
+			if (take_name(w) != 0)
+				return -1;
+			continue;
+		}
+		if (c == '"') {
+			take_string(w);
+			continue;
+		}
+		w->at++;
+		if (c == '{' || c == '[')
+			open_level(w, c == '{');
+		else if (c == ',')
+			w->name_next = w->levels[w->depth - 1].object;
+		else if ((c == '}' || c == ']') && close_level(w) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+strict_check(struct jsonr v, struct error *e)
+{
+	struct walk w = {.s = v.text.ptr, .len = v.text.len, .e = e,
+	    .base = v.kind == JSONR_ARRAY ? 2 : 1};
+	int r;
+
+	e->code = 0;
+	buf_init(&w.hashes, HASHES_MAX);
+	buf_init(&w.name, NAME_MAX_LEN);
+	r = walk(&w);
+	buf_reset(&w.hashes);
+	buf_reset(&w.name);
+	return r;
+}
