@@ -37,6 +37,8 @@ expand(uint32_t w[static ROUNDS], const uint8_t block[static BLOCK_LEN])
 	}
 }
 
+/* The words of s change their names at each round instead of their places; the
+ * eight of a turn are unrolled, so that they stay in registers. */
 static void
 add_block(uint32_t state[static 8], const uint8_t block[static BLOCK_LEN])
 {
@@ -44,17 +46,21 @@ add_block(uint32_t state[static 8], const uint8_t block[static BLOCK_LEN])
 
 	expand(w, block);
 	memcpy(s, state, sizeof s);
-	for (size_t i = 0; i < ROUNDS; i++) {
-		uint32_t e = s[4], a = s[0];
-		uint32_t t1 = s[7] + constants[i] + w[i] +
-		    (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
-		    ((e & s[5]) ^ (~e & s[6]));
-		uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
-		    ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
+	for (size_t turn = 0; turn < ROUNDS; turn += 8) {
+#pragma GCC unroll 8
+		for (size_t i = 0; i < 8; i++) {
+			uint32_t a = s[-i & 7], b = s[(1 - i) & 7];
+			uint32_t c = s[(2 - i) & 7], e = s[(4 - i) & 7];
+			uint32_t f = s[(5 - i) & 7], g = s[(6 - i) & 7];
+			uint32_t t = s[(7 - i) & 7] + constants[turn + i] +
+			    w[turn + i] +
+			    (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
+			    ((e & f) ^ (~e & g));
 
-		memmove(s + 1, s, 7 * sizeof *s);
-		s[4] += t1;
-		s[0] = t1 + t2;
+			s[(3 - i) & 7] += t;
+			s[(7 - i) & 7] = t + ((a & b) ^ (a & c) ^ (b & c)) +
+			    (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22));
+		}
 	}
 	for (size_t i = 0; i < 8; i++)
 		state[i] += s[i];

@@ -190,12 +190,12 @@ start_mcp_proxy()
 
 # With a policy of lists; and one with a program, which is asked about each
 # request and each answer.
-start_lists()
+start_mcp_proxy_lists()
 {
 	own_proxy_start "$1" <<<'policy: {tools: ["ec*"], methods: ["tools/*"]}'
 }
 
-start_program()
+start_mcp_proxy_program()
 {
 	echo 'if .name == "rm" then "no" else true end' >"$1/policy.jq"
 	own_proxy_start "$1" <<<"policy: {program: $1/policy.jq}"
@@ -220,6 +220,12 @@ own_proxy_start()
 	cat >>"$dir/proxy.yaml"
 	own_start mcp-proxy "$dir" -q --config "$dir/proxy.yaml"
 	PEER_PIDS=$OWN_PID
+}
+
+# The same, telling a file of each request.
+start_mcp_proxy_audit()
+{
+	own_proxy_start "$1" <<<"audit: $1/audit"
 }
 
 start_nginx()
