@@ -71,4 +71,5 @@ main(void)
 	eq_int(kill(other, 0), 0, "nobody else is signalled");
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
+	return test_done();
 }
