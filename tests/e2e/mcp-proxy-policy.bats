@@ -519,7 +519,6 @@ example()
 	kill "${PID[proxy]}"
 	wait "${PID[proxy]}"
 	[[ ! -e /proc/$pid ]]
-	start_echo
 	run_proxy
 	pid=$(pgrep -P "${PID[proxy]}")
 	kill -KILL "${PID[proxy]}"
