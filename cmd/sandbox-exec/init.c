@@ -220,7 +220,7 @@ watch(const struct init_args *a, pid_t payload)
 }
 
 /* What init keeps; KEPT_NETNS is a lock on a network that was made before. */
-enum { KEPT_CONTROL, KEPT_NETNS, KEPT_SYSCTL, KEPT_COUNT };
+enum { KEPT_CONTROL, KEPT_NETNS, KEPT_COUNT };
 
 static int
 keep(int fd, int at)
@@ -235,7 +235,7 @@ keep(int fd, int at)
  * table of descriptors that may be the supervisor's too we leave what it
  * closes itself. */
 static void
-let_go(struct init_start *s, int *sysctl_fd)
+let_go(struct init_start *s)
 {
 	struct init_args *a = s->args;
 
@@ -245,7 +245,6 @@ let_go(struct init_start *s, int *sysctl_fd)
 		fail_errno(a, STAGE_POLICY, "descriptors");
 	a->control_fd = keep(a->control_fd, KEPT_CONTROL);
 	keep(a->policy->netns_fd, KEPT_NETNS);
-	*sysctl_fd = keep(s->sysctl_fd, KEPT_SYSCTL);
 	close_range(KEPT_COUNT, ~0U, 0);
 }
 
@@ -269,6 +268,8 @@ finish_full(struct init_start *s)
 	if (builder_wait(s, BUILDER_ENTERED) != 0)
 		fail_with_builder(s);
 	left = tree_leave();
+	/* Nothing of the payload's may be faster than its limits. */
+	userns_limit(&s->sysctl_fd);
 	if (builder_wait(s, BUILDER_BUILT) != 0)
 		fail_with_builder(s);
 	errno = left;
@@ -281,10 +282,8 @@ finish_full(struct init_start *s)
 		fail_errno(s->args, STAGE_NAMESPACES, "ids");
 	send_listeners(s->args);
 	send_watches(s->args);
-	if (!s->is_command) {
+	if (!s->is_command)
 		payload_bound_capabilities(s->capabilities);
-		userns_limit(&s->sysctl_fd);
-	}
 }
 
 /* From here on nothing of ours can be read or traced, and the supervisor's
@@ -324,7 +323,6 @@ go_on(struct init_start *s)
 	struct error e = {.code = EXIT_SANDBOX};
 	struct init_message m;
 	struct init_args *a;
-	int sysctl_fd;
 	sigset_t child;
 	pid_t payload;
 
@@ -343,9 +341,8 @@ go_on(struct init_start *s)
 	if (payload == -1)
 		fail(a, STAGE_POLICY, errno, &e);
 	format_ready(a, &s->landlock, &m);
-	let_go(s, &sysctl_fd);
+	let_go(s);
 	channel_send(a->control_fd, &m, -1);
-	userns_limit(&sysctl_fd);
 	payload_drop_capabilities();
 	watch(a, payload);
 }

@@ -14,9 +14,9 @@ enum {
 int userns_open(void);
 
 /* Lets the namespace make no user namespace, should the seccomp filter not see
- * how, and only so many inotify instances; closes *fd.  It takes a while and
- * the payload need not wait for it.  A host whose settings are not to be
- * written has the first wall only.  errno stays. */
+ * how, and only so many inotify instances; closes *fd.  It takes a while, for
+ * which init has the time while the builder installs the filter.  A host whose
+ * settings are not to be written has the first wall only.  errno stays. */
 void userns_limit(int *fd);
 
 #endif
