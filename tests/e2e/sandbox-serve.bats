@@ -670,8 +670,9 @@ const h = await serve(options);
 const a = h.session(), b = h.session();
 await a.bash('touch a');
 await b.bash('touch b');
-await a.bash('sleep 98765 &');
-await b.bash('sleep 98765 &');
+const sleeps = 'sleep 98765 & until grep -q sleep /proc/$!/comm; do :; done';
+await a.bash(sleeps);
+await b.bash(sleeps);
 const { execSync } = process.getBuiltinModule('node:child_process');
 say(new Set(execSync('ps -o uid= -p $(pgrep -d, -fx "sleep 98765")')
 	.toString().trim().split('\n')).size);
