@@ -72,6 +72,8 @@ struct evaluator {
 	struct backoff backoff;
 	bool starting;          /* failures are told by evaluator_new */
 	struct error refusal;   /* of a process that can not work */
+	void (*tell)(void *user, const char *file); /* or NULL */
+	void *user;
 };
 
 static void ask_next(struct evaluator *v);
@@ -287,6 +289,8 @@ swap_if_idle(struct evaluator *v)
 	buf_clear(&v->program);
 	buf_add(&v->program, buf_bytes(&v->current->program));
 	diag_notice("program loaded: %s", v->file);
+	if (v->tell != NULL)
+		v->tell(v->user, v->file);
 	ask_next(v);
 }
 
@@ -717,6 +721,14 @@ evaluator_new(struct ev_loop *ev, const char *file, struct error *e)
 failed:
 	evaluator_free(v);
 	return NULL;
+}
+
+void
+evaluator_tell(struct evaluator *v,
+    void (*tell)(void *user, const char *file), void *user)
+{
+	v->tell = tell;
+	v->user = user;
 }
 
 static void

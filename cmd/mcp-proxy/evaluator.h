@@ -47,6 +47,10 @@ typedef void evaluator_done(void *user, struct bytes question,
 struct evaluator *evaluator_new(struct ev_loop *ev, const char *file,
     struct error *e);
 
+/* Calls tell when a changed program is to judge from now on. */
+void evaluator_tell(struct evaluator *v,
+    void (*tell)(void *user, const char *file), void *user);
+
 /* Ends the process; questions that are open get a fault. */
 void evaluator_free(struct evaluator *v);
 

@@ -267,6 +267,14 @@ say_left_out(unsigned kind, uint64_t n)
 	diag_warning("policy: left_out=%llu", (unsigned long long)n);
 }
 
+static void
+note_program(void *user, const char *file)
+{
+	struct proxy *p = user;
+
+	audit_note(&p->audit, "reload", "program", file);
+}
+
 static struct evaluator *
 need_program(struct proxy *p, const char *file, struct error *e)
 {
@@ -287,6 +295,7 @@ need_program(struct proxy *p, const char *file, struct error *e)
 		free(g);
 		return NULL;
 	}
+	evaluator_tell(g->evaluator, note_program, p);
 	g->next = p->policy->programs;
 	p->policy->programs = g;
 	return g->evaluator;

@@ -188,6 +188,18 @@ blame=policy"
 	wrote ".event == \"reload\" and .certificate == \"$T/certs/tls.crt\""
 }
 
+@test "a policy's program that is taken up is written" {
+	echo true >"$T/p.jq"
+	start_upstream "$ASKED" "$OK" hold
+	start_proxy <<<"$allow_loopback
+audit: $A
+policy: {program: $T/p.jq}"
+	echo '"no"' >"$T/new"
+	mv "$T/new" "$T/p.jq"
+	wait_until count_is reload 1
+	wrote ".event == \"reload\" and .program == \"$T/p.jq\""
+}
+
 # ---- one writer
 
 @test "a second mcp-proxy on the same file does not start" {
