@@ -125,9 +125,10 @@ conn_send(const struct conn *c, const char *p, size_t len)
 static void
 event_send(struct conn *c)
 {
-	char event[96], chunk[128];
-	int n = snprintf(event, sizeof(event),
-	    "event: message\ndata: {\"t\":%" PRId64 "}\n\n", bench_now_ns());
+	char event[160], chunk[192];
+	int n = snprintf(event, sizeof(event), "event: message\ndata: "
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tick\","
+	    "\"params\":{\"t\":%" PRId64 "}}\n\n", bench_now_ns());
 
 	n = snprintf(chunk, sizeof(chunk), "%x\r\n%s\r\n", (unsigned)n, event);
 	if (conn_send(c, chunk, (size_t)n) != 0)
