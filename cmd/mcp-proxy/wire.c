@@ -287,12 +287,12 @@ wire_feed_end(struct wire *w)
 void
 wire_writable(struct wire *w)
 {
+	/* What came meanwhile waits in the stream: a turn feeds it, too. */
 	if (w->tls != NULL && buf_len(&w->tx) == 0 &&
-	    tls_wants_write(w->tls)) {
-		w->events->input(w->user);
-		return;
-	}
-	go_on_writing(w);
+	    tls_wants_write(w->tls))
+		wire_kick(w);
+	else
+		go_on_writing(w);
 }
 
 void
