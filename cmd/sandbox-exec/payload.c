@@ -171,8 +171,8 @@ execute_in_path(struct error *e, const char *dir, char *const *argv,
 	for (size_t n; ; dir += n + 1) {
 		n = strcspn(dir, ":");
 		/* An empty part would be the working directory. */
-		if (n != 0 && argv[0][0] != '\0' && str_format(path, sizeof path, "%.*s/%s",
-		    (int)n, dir, argv[0]) == 0) {
+		if (n != 0 && argv[0][0] != '\0' && str_format(path,
+		    sizeof path, "%.*s/%s", (int)n, dir, argv[0]) == 0) {
 			execve(path, argv, env);
 			if (errno != ENOENT && errno != ENOTDIR) {
 				number = errno;

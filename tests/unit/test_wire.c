@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A connection whose peer goes away while bytes for it wait; and one on a
  * stream whose handshake has to wait for others to be sent. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
