@@ -132,7 +132,7 @@ expand_into(struct finder *f, int fd, const char *name, struct rest rest)
 	close(child);
 }
 
-/* Goes on where a link leads that the pattern names. */
+/* Goes on where a link leads that matches. */
 static void
 expand_link(struct finder *f, int fd, const char *name, struct rest rest)
 {
@@ -158,7 +158,6 @@ static void
 expand_match(struct finder *f, int fd, const char *name, struct rest rest)
 {
 	size_t part = strcspn(rest.pattern, "/");
-	bool named = !is_pattern(rest.pattern, part);
 	struct stat st;
 
 	if (rest.pattern[part] == '\0') {
@@ -166,7 +165,7 @@ expand_match(struct finder *f, int fd, const char *name, struct rest rest)
 		return;
 	}
 	rest.pattern += part + 1;
-	if (named && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISLNK(st.st_mode))
 		expand_link(f, fd, name, rest);
 	else

@@ -279,6 +279,7 @@ test_host_masks(void)
 		{"work", NULL, "w/sub/.env", "h work/sub/.env\n"},
 		{"work", NULL, "w/*/.env", "h work/sub/.env\n"},
 		{"work", NULL, "env", "h work/sub/.env\n"},
+		{".", NULL, "?/deep/*/2", "h work/deep/1/2/\n"},
 	};
 
 	must(symlink("work", "w") == 0 && symlink("w/sub/.env", "env") == 0,
