@@ -151,6 +151,12 @@ NO_RETRY='; do not try other ways to reach it.'
 @test "the machine's own address is refused unless a range has it" {
 	sx 0 --allow own.example -- sh -c 'curl -sS http://own.example/'
 	has_output "own.example:80 $REFUSED it is the machine that the sandbox runs on$NO_RETRY"
+	sx 0 --allow second.example --allow second6.example \
+		--allow any.example --allow any6.example -- sh -c '
+		for n in second second6 any any6; do
+			curl -sS http://$n.example/
+		done'
+	eq "$(grep -c "80 $REFUSED it is the machine" <<<"$output")" 4
 	sx 0 --allow own.example --allow 203.0.113.1:80 -- \
 		curl -sS http://own.example/
 	has_decision '"verdict":"allow","via":"http","host":"own.example","port":80,"rule":"own.example","address":"203.0.113.1:80"'
