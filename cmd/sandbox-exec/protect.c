@@ -30,7 +30,11 @@ static const char *const directory_names[] = {
 	".zlogin", ".zlogout", ".envrc", ".gitconfig", ".gitmodules",
 	".ripgreprc", ".mcp.json", ".vscode", ".idea", ".claude", ".codex",
 	".cursor", ".gemini", ".windsurf", ".zed", ".devcontainer",
-	".husky", ".githooks", ".exrc", ".gdbinit", ".ssh", NULL,
+	".husky", ".githooks", ".exrc", ".gdbinit", ".ssh",
+	".agents", ".amazonq", ".kiro", ".opencode", "opencode.json", ".qwen",
+	".roo", ".devcontainer.json", ".vimrc", ".nvimrc", ".nvim.lua",
+	".lldbinit", ".Rprofile", ".ghci", ".irbrc", ".ocamlinit", ".pdbrc",
+	".pryrc", NULL,
 };
 _Static_assert(sizeof directory_names / sizeof *directory_names <=
     PROTECT_NAMES + 1, "a bit and a time for each");
@@ -112,6 +116,12 @@ protect_is_git(int fd)
 	return is_there(fd, "HEAD") && is_there(fd, "objects");
 }
 
+static int64_t
+change_of(const struct stat *st)
+{
+	return (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}
+
 void
 protect_note(struct protect_state *ret, int fd, enum protect_list list)
 {
@@ -123,10 +133,10 @@ protect_note(struct protect_state *ret, int fd, enum protect_list list)
 		struct stat st;
 
 		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0) {
-			ret->missing |= UINT32_C(1) << i;
+			ret->missing |= UINT64_C(1) << i;
 		} else if (S_ISLNK(st.st_mode)) {
-			ret->links |= UINT32_C(1) << i;
-			ret->changed[i] = st.st_ctim;
+			ret->links |= UINT64_C(1) << i;
+			ret->changed_ns[i] = change_of(&st);
 		}
 	}
 }
@@ -152,7 +162,7 @@ note_targets(struct protect_watched *d)
 	if (d->state.links != 0)
 		d->targets = calloc(PROTECT_NAMES, sizeof *d->targets);
 	for (size_t i = 0; d->targets != NULL && names[i] != NULL; i++) {
-		if ((d->state.links & UINT32_C(1) << i) != 0)
+		if ((d->state.links & UINT64_C(1) << i) != 0)
 			d->targets[i] = find_target(d->fd, names[i]);
 	}
 }
@@ -338,16 +348,14 @@ static bool
 is_new(const struct policy *p, const struct protect_watched *d, size_t i)
 {
 	const struct protect_state *s = &d->state;
-	const struct timespec *old = &s->changed[i];
 	struct stat st;
 
-	if (((s->missing | s->links) & UINT32_C(1) << i) == 0 ||
+	if (((s->missing | s->links) & UINT64_C(1) << i) == 0 ||
 	    fstatat(d->fd, protect_names[s->list][i], &st,
 	    AT_SYMLINK_NOFOLLOW) != 0)
 		return false;
-	return (s->missing & UINT32_C(1) << i) != 0 ||
-	    st.st_ctim.tv_sec != old->tv_sec ||
-	    st.st_ctim.tv_nsec != old->tv_nsec || is_led_away(p, d, i);
+	return (s->missing & UINT64_C(1) << i) != 0 ||
+	    change_of(&st) != s->changed_ns[i] || is_led_away(p, d, i);
 }
 
 /* last: nothing of the sandbox runs.  Returns how many were found. */

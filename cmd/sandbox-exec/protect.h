@@ -9,12 +9,12 @@
 #define ADIT_SANDBOX_PROTECT_H
 
 #include <signal.h>
-#include <time.h>
+#include <stdint.h>
 
 #include "cmd/sandbox-exec/policy.h"
 
 enum {
-	PROTECT_NAMES = 32,     /* at most, of each list */
+	PROTECT_NAMES = 48,     /* at most, of each list */
 	PROTECT_WATCHED_MAX = 256,
 	PROTECT_FOUND_MAX = 16, /* before the payload is not let go on */
 	PROTECT_PATH_LEN = 4096 + 64,
@@ -41,9 +41,9 @@ bool protect_is_name(const char *path);
 /* The names of a directory that cannot be mounted on. */
 struct protect_state {
 	enum protect_list list;
-	uint32_t missing; /* bits of names: those that were not there */
-	uint32_t links;   /* those that were links, */
-	struct timespec changed[PROTECT_NAMES]; /* as of these times */
+	uint64_t missing; /* bits of names: those that were not there */
+	uint64_t links;   /* those that were links, */
+	int64_t changed_ns[PROTECT_NAMES]; /* as of these times */
 };
 
 /* Such a directory. */

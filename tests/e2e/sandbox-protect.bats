@@ -291,3 +291,28 @@ led_away()
 @test "a link that leads elsewhere is no protected name any more" {
 	each led_away
 }
+
+listed_names()
+{
+	local name names
+
+	# As the manual has them, from the shells' to the last.
+	mapfile -t names < <(sed -n '/^\.Ss Protected names/,/^\.Pa \.ssh/{
+		/^\.Pa [.o].*/s/^\.Pa \([^ ]*\).*/\1/p
+	}' "$ROOT/man/sandbox-exec.1")
+	((${#names[@]} >= 40))
+	for name in "${names[@]}"; do
+		as sh -c 'echo old >"$0"' "$name"
+	done
+	run_tool 0 "${AS[@]}" "$SX" --rw "$W" --workdir "$W" -- sh -c '
+		for name; do
+			echo new >"$name"; rm "$name"; mv "$name" moved
+		done 2>/dev/null; true' sh "${names[@]}"
+	for name in "${names[@]}"; do
+		eq "$name: $(<"$name")" "$name: old"
+	done
+}
+
+@test "every name that the manual lists is kept" {
+	each listed_names
+}
