@@ -22,6 +22,7 @@ finder_init(struct finder *f)
 {
 	f->spare = &f->first;
 	f->first.next = NULL;
+	f->on_paper = false;
 	f->path[0] = '\0';
 	f->len = 0;
 }
@@ -262,6 +263,22 @@ put_before(char rest[static PATH_LEN], int link_fd)
 	return str_format(rest, PATH_LEN, "%s", text) == 0;
 }
 
+/* Adds what is not there, and what would have to be there on the way to
+ * rest. */
+static void
+add_missing(struct finder *f, const char *rest)
+{
+	rest += strspn(rest, "/");
+	if (rest[0] != '\0' && strstr(rest, "..") == NULL &&
+	    strstr(rest, "//") == NULL && strstr(rest, "./") == NULL &&
+	    f->len + strlen(rest) + 2 < sizeof f->path)
+		finder_enter(f, rest, &(size_t){0});
+	while (f->len != 0 && f->path[f->len - 1] == '/')
+		finder_leave(f, f->len - 1);
+	if (f->len != 0)
+		finder_add(f, MASKS_KEEP, 0);
+}
+
 /* Goes on from at, which it takes, and is where the finder is. */
 static int
 walk(struct finder *f, int at, char rest[static PATH_LEN])
@@ -271,6 +288,8 @@ walk(struct finder *f, int at, char rest[static PATH_LEN])
 
 	while (at != -1 && fstat(at, &st) == 0) {
 		if (S_ISLNK(st.st_mode)) {
+			if (f->on_paper)
+				finder_add(f, MASKS_KEEP, st.st_mode);
 			if (links++ == LINKS_MAX || !put_before(rest, at))
 				break;
 			finder_leave_last(f);
@@ -285,6 +304,8 @@ walk(struct finder *f, int at, char rest[static PATH_LEN])
 		}
 		close(at);
 		at = step(f, rest);
+		if (at == -1 && f->on_paper)
+			add_missing(f, rest);
 	}
 	io_close(&at);
 	return -1;

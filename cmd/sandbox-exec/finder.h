@@ -27,6 +27,8 @@ struct finder {
 	size_t visits;      /* directory entries that may still be seen */
 	bool soft;          /* running out of them is no failure */
 	bool is_default;    /* a path that is granted itself is no secret */
+	bool on_paper;      /* nothing is to be mounted on what is kept: that
+			     * can be links, and what is not there, too */
 	bool failed;        /* too much; error has why */
 	struct error *error;
 	char path[PATH_LEN]; /* where the finder is; "" for the root */
@@ -36,7 +38,8 @@ struct finder {
 	struct finder_buffer first;
 };
 
-/* After the fields that the caller sets.  To be ended with finder_done. */
+/* After the fields that the caller sets; on_paper is false then.  To be ended
+ * with finder_done. */
 void finder_init(struct finder *f);
 void finder_done(struct finder *f);
 

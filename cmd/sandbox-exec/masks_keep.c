@@ -166,7 +166,7 @@ watch_names(struct finder *f, int fd, enum protect_list list)
 	struct protect_state s;
 	struct masks_watched *w;
 
-	if (list == PROTECT_DIRECTORY || is_known(f, list) ||
+	if (list == PROTECT_DIRECTORY || f->on_paper || is_known(f, list) ||
 	    is_watched(f->watches, f->path, list))
 		return;
 	protect_note(&s, fd, list);
@@ -188,14 +188,15 @@ masks_watches_done(struct masks_watches *w)
 	*w = (struct masks_watches){0};
 }
 
+/* Of git's names, on paper those that are not there as well. */
 static void
-keep_name(struct finder *f, int fd, const char *name)
+keep_name(struct finder *f, int fd, const char *name, bool is_git)
 {
-	struct stat st;
+	struct stat st = {.st_mode = 0};
 	size_t old;
 
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-	    !finder_enter(f, name, &old))
+	if ((fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 &&
+	    !(is_git && f->on_paper)) || !finder_enter(f, name, &old))
 		return;
 	if (S_ISLNK(st.st_mode))
 		keep_target(f, fd, name);
@@ -210,7 +211,7 @@ masks_keep_names(struct finder *f, int fd, enum protect_list list)
 	const char *const *names = protect_names[list];
 
 	for (; *names != NULL; names++)
-		keep_name(f, fd, *names);
+		keep_name(f, fd, *names, list == PROTECT_GIT);
 	watch_names(f, fd, list);
 }
 
@@ -227,7 +228,7 @@ keep_directory(struct finder *f, int fd)
 		return;
 	masks_git_keep_of(f, fd);
 	if (!is_git) {
-		keep_name(f, fd, "HEAD");
+		keep_name(f, fd, "HEAD", true);
 		watch_names(f, fd, PROTECT_REPOSITORY);
 	}
 }

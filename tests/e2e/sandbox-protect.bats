@@ -53,6 +53,7 @@ TOOLS='
 		mkdir -p "$1/objects" "$1/refs"
 		echo "ref: refs/heads/main" >"$1/HEAD"
 		settings >"$1/config"
+		printf "\tworktree = .\n" >>"$1/config"
 	}
 '
 
@@ -315,4 +316,61 @@ listed_names()
 
 @test "every name that the manual lists is kept" {
 	each listed_names
+}
+
+# refused NAME SCRIPT: what the script changes in an overlay of r is not made.
+refused()
+{
+	run_tool 1 "${AS[@]}" env HOME="$SX_DIR" "$SX" --overlay "$W/r" \
+		--workdir "$W/r" --env "W=$W" --commit -- \
+		sh -c "$TOOLS$2"
+	[[ $stderr == *"$W/r/$1: a protected name"* ]]
+	holds r
+	works r
+}
+
+overlay()
+{
+	make_repository r
+	git_as -C r config core.hooksPath tools/hooks
+	git_as -C r config include.path ../more/settings
+	as mkdir -p r/tools/hooks r/dir
+	as touch r/dir/rc
+	as ln -s dir r/other
+	as ln -s middle r/.envrc
+	as ln -s other/rc r/middle
+	as ln -s dir/none r/.bashrc
+	git_as init -q --bare r/bare
+	refused HEAD '
+		mv .git/HEAD .git/gone
+		git_directory .'
+	refused tools/hooks/pre-commit 'hook tools/hooks'
+	refused tools 'rm -r tools; echo x >tools'
+	refused more/settings 'mkdir more; settings >more/settings'
+	refused dir/rc 'echo changed >dir/rc'
+	refused middle 'ln -sf f middle; echo changed >f'
+	refused other 'rm other; mkdir other; echo changed >other/rc'
+	refused dir/none 'echo changed >dir/none'
+	refused bare/commondir 'echo ../x >bare/commondir'
+	refused bare/config 'settings >bare/config'
+	run_tool 0 "${AS[@]}" env HOME="$SX_DIR" "$SX" --overlay "$W/r" \
+		--workdir "$W/r" --commit -- sh -c '
+			echo x >dir/more
+			echo y >tools/file
+			echo z >more.txt
+			git commit -q --allow-empty -m third'
+	eq "$(<r/dir/more)$(<r/tools/file)$(<r/more.txt)" xyz
+	works r
+	# The directory itself is a link's target, deep in a tree.
+	as mkdir -p t/1/2/3/4
+	as mv r/.git t/1/2/3/4/real
+	as ln -s 1/2/3/4/real t/.git
+	run_tool 1 "${AS[@]}" env HOME="$SX_DIR" "$SX" --overlay "$W/t" \
+		--workdir "$W/t" --commit -- sh -c "$TOOLS"'
+			settings >.git/config'
+	[[ $stderr == *"$W/t/1/2/3/4/real/config: a protected name"* ]]
+}
+
+@test "no changes of an overlay are made where links and settings lead" {
+	each overlay
 }
