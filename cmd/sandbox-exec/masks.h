@@ -47,6 +47,8 @@ struct masks_watched {
 };
 
 struct masks_watches {
+	const struct protect_watch *known; /* what the supervisor watches; or
+					    * NULL */
 	size_t count, size;
 	struct masks_watched *at;
 };

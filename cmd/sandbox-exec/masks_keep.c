@@ -205,23 +205,32 @@ keep_name(struct finder *f, int fd, const char *name, bool is_git)
 	finder_leave(f, old);
 }
 
-void
-masks_keep_names(struct finder *f, int fd, enum protect_list list)
+static void
+keep_names(struct finder *f, int fd, enum protect_list list, uint64_t missing)
 {
 	const char *const *names = protect_names[list];
 
-	for (; *names != NULL; names++)
-		keep_name(f, fd, *names, list == PROTECT_GIT);
+	for (size_t i = 0; names[i] != NULL; i++) {
+		if ((missing & UINT64_C(1) << i) == 0)
+			keep_name(f, fd, names[i], list == PROTECT_GIT);
+	}
 	watch_names(f, fd, list);
 }
 
-/* A directory that people work in: the finder is there. */
+void
+masks_keep_names(struct finder *f, int fd, enum protect_list list)
+{
+	keep_names(f, fd, list, 0);
+}
+
+/* A directory that people work in: the finder is there.  missing: names that
+ * need not be looked for. */
 static void
-keep_directory(struct finder *f, int fd)
+keep_directory(struct finder *f, int fd, uint64_t missing)
 {
 	bool is_git = protect_is_git(fd);
 
-	masks_keep_names(f, fd, PROTECT_DIRECTORY);
+	keep_names(f, fd, PROTECT_DIRECTORY, missing);
 	if (is_git)
 		masks_git_keep(f, fd);
 	if (!has(fd, ".git"))
@@ -289,7 +298,7 @@ search_one(struct finder *f, int fd, const char *name, void *arg)
 	if (finder_granted(f) != 1) {
 		if (has(child, ".git")) {
 			pin_ancestors(f, search.root_len);
-			keep_directory(f, child);
+			keep_directory(f, child, 0);
 		} else if (protect_is_git(child)) {
 			pin_ancestors(f, search.root_len);
 			masks_git_keep(f, child);
@@ -306,6 +315,9 @@ masks_keep_path(struct finder *f, const struct policy_path *path)
 {
 	int fd = finder_open_inside(f, path->inside, O_RDONLY | O_DIRECTORY |
 	    O_NONBLOCK);
+	const struct protect_watch *known = f->watches->known;
+	uint64_t missing = known == NULL ? 0 :
+	    protect_missing(known, path->host, PROTECT_DIRECTORY);
 	struct search search = {0, 0};
 
 	if (fd == -1)
@@ -315,7 +327,7 @@ masks_keep_path(struct finder *f, const struct policy_path *path)
 	    finder_enter(f, path->inside + 1, &(size_t){0})) {
 		search.root_len = f->len;
 		f->granted = path->inside;
-		keep_directory(f, fd);
+		keep_directory(f, fd, missing);
 		finder_list(f, fd, search_one, &search);
 	}
 	finder_leave(f, 0);

@@ -224,6 +224,17 @@ protect_start(struct protect_watch *w, const struct policy *p)
 	}
 }
 
+uint64_t
+protect_missing(const struct protect_watch *w, const char *path,
+    enum protect_list list)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->at[i].state.list == list && str_eq(w->at[i].path, path))
+			return w->at[i].state.missing;
+	}
+	return 0;
+}
+
 /* Where a path inside lies on the host. */
 static int
 find_host(const struct policy *p, const char *inside,

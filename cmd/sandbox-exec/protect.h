@@ -71,6 +71,11 @@ void protect_note(struct protect_state *ret, int fd, enum protect_list list);
  * protect_end. */
 void protect_start(struct protect_watch *w, const struct policy *p);
 
+/* Which of a directory's names, by its path on the host, were not there then:
+ * bits. */
+uint64_t protect_missing(const struct protect_watch *w, const char *path,
+    enum protect_list list);
+
 /* Before protect_arm: adds a directory that init has found, by its path
  * inside, with what init has seen before the payload could change it. */
 void protect_add(struct protect_watch *w, const struct policy *p,
