@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/path.h"
@@ -167,6 +170,41 @@ note_targets(struct protect_watched *d)
 	}
 }
 
+/* The time of the last change of the directory fd, if another change would be
+ * of another time: on a file system that is known to have its own, and not so
+ * recent that its clock may not have moved on.  Else 0. */
+static int64_t
+find_still(int fd)
+{
+	enum { RECENT_S = 2 };
+	struct timespec now;
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0 ||
+	    clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+	    st.st_ctim.tv_sec > now.tv_sec - RECENT_S)
+		return 0;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case XFS_SUPER_MAGIC:
+		return change_of(&st);
+	default:
+		return 0;
+	}
+}
+
+/* Whether nothing can have been made in it, nor be led elsewhere. */
+static bool
+is_still(const struct protect_watched *d)
+{
+	struct stat st;
+
+	return d->still_ns != 0 && d->state.links == 0 &&
+	    fstat(d->fd, &st) == 0 && change_of(&st) == d->still_ns;
+}
+
 /* Adds the directory fd, which it takes. */
 static void
 add(struct protect_watch *w, int fd, const char *path, const char *name,
@@ -184,6 +222,8 @@ add(struct protect_watch *w, int fd, const char *path, const char *name,
 	d->fd = fd;
 	d->told_fd = -1;
 	d->targets = NULL;
+	/* Where there are many names. */
+	d->still_ns = list == PROTECT_DIRECTORY ? find_still(fd) : 0;
 	protect_note(&d->state, fd, list);
 	w->count++;
 }
@@ -378,6 +418,8 @@ check(const struct protect_watch *w, size_t at, bool last,
 	const char *const *names = protect_names[d->state.list];
 	size_t count = 0;
 
+	if (is_still(d))
+		return 0;
 	for (size_t i = 0; names[i] != NULL; i++) {
 		char renamed[NAME_MAX], path[PROTECT_PATH_LEN + NAME_MAX];
 		int r;

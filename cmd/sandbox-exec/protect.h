@@ -54,6 +54,8 @@ struct protect_watched {
 	struct protect_state state;
 	uint64_t *targets; /* what the links lead to, 0 for nothing; NULL:
 			    * not known */
+	int64_t still_ns;  /* the directory's ctime, if names cannot be made
+			    * in it without changing that; else 0 */
 };
 
 struct protect_watch {
