@@ -162,6 +162,12 @@ NO_RETRY='; do not try other ways to reach it.'
 	has_decision '"verdict":"allow","via":"http","host":"own.example","port":80,"rule":"own.example","address":"203.0.113.1:80"'
 }
 
+@test "of many addresses those that do not pass are left out" {
+	sx 0 --allow mixed.example -- curl -sS http://mixed.example/
+	has_output 'host=mixed.example'
+	eq "$(decisions)" '"verdict":"allow","via":"http","host":"mixed.example","port":80,"rule":"mixed.example","address":"203.0.113.10:80"'
+}
+
 @test "an answer that changes is judged each time it is used" {
 	sx 0 --allow turns.example -- sh -c '
 		curl -sS http://turns.example/
