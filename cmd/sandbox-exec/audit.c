@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/path.h"
@@ -36,13 +37,16 @@ audit_open(struct audit *a, const char *path, const struct policy *p,
     struct error *e)
 {
 	uint8_t id[ID_BYTES];
+	mode_t old;
 
 	a->fd = -1;
 	a->torn = a->failed = false;
 	if (path == NULL)
 		return 0;
+	old = umask(077); /* a later run must be able to open it */
 	a->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
 	    O_NOCTTY, 0600);
+	umask(old);
 	if (a->fd == -1)
 		return error_errno(e, "%s", path);
 	if (refuse_reachable(path, p, e) != 0) {

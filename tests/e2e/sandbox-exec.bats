@@ -998,3 +998,19 @@ gone_directory()
 	one_error "full isolation is required: $said"
 	rmdir "$SX_DIR/ram"
 }
+
+audits_again()
+{
+	local old
+
+	old=$(umask)
+	umask 0777
+	sx 0 --audit "$W/a" -- true
+	sx 0 --audit "$W/a" -- true
+	umask "$old"
+	eq "$(stat -c %a "$W/a")" 600
+}
+
+@test "an audit file is made for its owner, whatever the umask" {
+	each audits_again
+}
