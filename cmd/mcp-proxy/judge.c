@@ -138,6 +138,8 @@ take_value(jq_state *jq, struct error *e)
 		error_set(e, "it gives more than one value");
 	} else if (jv_invalid_has_msg(jv_copy(more))) {
 		take_message(e, jv_invalid_get_msg(jv_copy(more)));
+	} else if (jq_halted(jq)) {
+		error_set(e, "it halts");
 	} else {
 		jv_free(more);
 		return v;

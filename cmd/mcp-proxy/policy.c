@@ -6,6 +6,7 @@
 #include "cmd/mcp-proxy/evaluator.h"
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/rules.h"
+#include "cmd/mcp-proxy/strict.h"
 #include "cmd/mcp-proxy/verdict.h"
 #include "common/clock.h"
 #include "common/diag.h"
@@ -100,9 +101,9 @@ find_denied_subscription(const struct config_policy *c,
 	struct error e;
 
 	if (jsonr_parse_object(message, &v, &e) != 0 ||
-	    jsonr_get(v, "params", &params, &e) < 0 ||
-	    jsonr_get(params, "notifications", &wanted, &e) < 0 ||
-	    jsonr_get(wanted, "resourceSubscriptions", &uris, &e) < 0)
+	    strict_get(v, "params", &params, &e) < 0 ||
+	    strict_get(params, "notifications", &wanted, &e) < 0 ||
+	    strict_get(wanted, "resourceSubscriptions", &uris, &e) < 0)
 		return -1;
 	if (uris.kind == JSONR_ABSENT || uris.kind == JSONR_NULL)
 		return 0;
@@ -112,7 +113,8 @@ find_denied_subscription(const struct config_policy *c,
 	while (jsonr_next(&i, NULL, &one)) {
 		buf_clear(ret_uri);
 		if (one.kind != JSONR_STRING ||
-		    jsonr_add_str(one, ret_uri) != 0)
+		    jsonr_add_str(one, ret_uri) != 0 ||
+		    !strict_is_clear(buf_bytes(ret_uri)))
 			return -1;
 		if (!is_resource_allowed(c, buf_bytes(ret_uri)))
 			return 1;
