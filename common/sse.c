@@ -184,7 +184,7 @@ sse_take(struct sse *s, struct bytes in, enum sse_result *ret)
 
 /* ---- writing ---- */
 
-/* Takes the next line off *raw, with its end. */
+/* Takes the next line off *raw, with its end; U+FEFF before it says nothing. */
 static bool
 next_line(struct bytes *raw, struct bytes *ret_line, struct bytes *ret_whole)
 {
@@ -200,13 +200,28 @@ next_line(struct bytes *raw, struct bytes *ret_line, struct bytes *ret_whole)
 	*ret_line = bytes_of(raw->ptr, n);
 	*ret_whole = bytes_of(raw->ptr, end);
 	*raw = bytes_after(*raw, end);
-	if (n >= 3 && memcmp(ret_line->ptr, "\xef\xbb\xbf", 3) == 0)
+	if (n >= 3 && memcmp(ret_line->ptr, "\xef\xbb\xbf", 3) == 0) {
 		*ret_line = bytes_after(*ret_line, 3);
+		*ret_whole = bytes_after(*ret_whole, 3);
+	}
 	return true;
 }
 
-bool
-sse_is_plain(struct bytes raw)
+static bool
+is_known_line(struct bytes line)
+{
+	static const char *const fields[] = {"data", "event", "id", "retry"};
+	struct bytes value;
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		if (take_field(line, fields[i], &value))
+			return true;
+	}
+	return line.len == 0 || line.ptr[0] == ':';
+}
+
+static bool
+has_plain_ends(struct bytes raw)
 {
 	for (size_t i = 0; i < raw.len; i++) {
 		const uint8_t *at = raw.ptr + i;
@@ -219,6 +234,21 @@ sse_is_plain(struct bytes raw)
 		if (left >= 3 && at[0] == 0xe2 && at[1] == 0x80 &&
 		    (at[2] == 0xa8 || at[2] == 0xa9))
 			return false;
+	}
+	return true;
+}
+
+bool
+sse_is_plain(struct bytes raw)
+{
+	if (!has_plain_ends(raw))
+		return false;
+	while (raw.len != 0) {
+		size_t n = line_length(raw);
+
+		if (!is_known_line(bytes_of(raw.ptr, n)))
+			return false;
+		raw = bytes_after(raw, n < raw.len ? n + 1 : n);
 	}
 	return true;
 }

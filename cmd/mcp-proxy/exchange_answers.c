@@ -101,7 +101,9 @@ exchange_answers_expect(struct exchange *x)
 {
 	const struct http_head *h = &exchange_proxy(x)->head;
 
-	x->asks_message = bytes_eq(h->method, bytes_cstr("POST"));
+	/* Some servers mind the path alone. */
+	x->asks_message = bytes_eq(h->method, bytes_cstr("POST")) ||
+	    x->request.state != BODY_DONE;
 	x->asks_events = false;
 	for (size_t i = 0; i < h->field_count; i++) {
 		const struct http_field *f = &h->fields[i];
@@ -114,28 +116,58 @@ exchange_answers_expect(struct exchange *x)
 
 /* ---- the head ---- */
 
-/* The one Content-Type without its parameters.  Returns 0, or -1 if there are
- * two. */
+/* Takes what is before the next ';' off *in, without white space around. */
+static struct bytes
+next_parameter(struct bytes *in)
+{
+	const uint8_t *end = in->len == 0 ? NULL
+	    : memchr(in->ptr, ';', in->len);
+	size_t n = end == NULL ? in->len : (size_t)(end - in->ptr);
+	struct bytes part = bytes_of(in->ptr, n);
+
+	*in = bytes_after(*in, end == NULL ? n : n + 1);
+	while (part.len != 0 && (part.ptr[0] == ' ' || part.ptr[0] == '\t'))
+		part = bytes_after(part, 1);
+	while (part.len != 0 && (part.ptr[part.len - 1] == ' ' ||
+	    part.ptr[part.len - 1] == '\t'))
+		part.len--;
+	return part;
+}
+
+/* Whether the parameters of a type let its body be read as UTF-8. */
+static bool
+is_utf8_type(struct bytes parameters)
+{
+	while (parameters.len != 0) {
+		struct bytes part = next_parameter(&parameters);
+
+		if (mentions(part, "charset") &&
+		    !field_eq_str(part, "charset=utf-8") &&
+		    !field_eq_str(part, "charset=\"utf-8\""))
+			return false;
+	}
+	return true;
+}
+
+/* The one Content-Type without its parameters.  Returns 0, or -1 with a text
+ * if there are two, or it has another charset than UTF-8. */
 static int
-type_of(const struct http_head *h, struct bytes *ret)
+type_of(const struct http_head *h, struct bytes *ret, bool *ret_utf8,
+    struct error *e)
 {
 	bool found = false;
 
 	*ret = bytes_of(NULL, 0);
+	*ret_utf8 = true;
 	for (size_t i = 0; i < h->field_count; i++) {
 		struct bytes value = h->fields[i].value;
-		size_t n = 0;
 
 		if (!field_eq_str(h->fields[i].name, "content-type"))
 			continue;
 		if (found)
-			return -1;
-		while (n < value.len && value.ptr[n] != ';')
-			n++;
-		while (n > 0 && (value.ptr[n - 1] == ' ' ||
-		    value.ptr[n - 1] == '\t'))
-			n--;
-		*ret = bytes_of(value.ptr, n);
+			return error_set(e, "two Content-Types");
+		*ret = next_parameter(&value);
+		*ret_utf8 = is_utf8_type(value);
 		found = true;
 	}
 	return 0;
@@ -158,19 +190,19 @@ static int
 choose(const struct exchange *x, const struct http_head *h, struct error *e)
 {
 	struct bytes type;
-	bool success = h->status <= OK_END;
+	bool success = h->status <= OK_END, utf8;
 	int how = 2;
 
 	if (x->response.state == BODY_DONE)
 		return 2;
-	if (type_of(h, &type) != 0)
-		return error_set(e, "two Content-Types");
+	if (type_of(h, &type, &utf8, e) != 0)
+		return -1;
 	if (field_eq_str(type, "text/event-stream"))
 		how = 1;
-	else if (h->status == ACCEPTED)
-		how = 2;
 	else if (x->asks_message && field_eq_str(type, "application/json"))
 		how = 0;
+	else if (h->status == ACCEPTED)
+		how = 2;
 	/* Some clients take what they get for a stream, whatever its type. */
 	else if (success && (x->asks_message || x->asks_events))
 		return error_set(e, "a body that can not be judged: neither "
@@ -178,6 +210,9 @@ choose(const struct exchange *x, const struct http_head *h, struct error *e)
 	if (how != 2 && is_encoded(h))
 		return error_set(e, "a body that can not be judged: it has "
 		    "a Content-Encoding");
+	if (how != 2 && !utf8)
+		return error_set(e, "a body that can not be judged: its "
+		    "charset is not UTF-8");
 	return how;
 }
 
@@ -292,23 +327,27 @@ static bool
 is_endpoint(const struct sse *sse, struct bytes raw)
 {
 	struct bytes data = buf_bytes(&sse->data);
-	size_t i = 0;
 
-	while (i < data.len && (data.ptr[i] == ' ' || data.ptr[i] == '\t' ||
-	    data.ptr[i] == '\n'))
-		i++;
+	for (size_t i = 0; i < data.len; i++) {
+		if (data.ptr[i] <= ' ' || data.ptr[i] >= 0x7f)
+			return false;
+	}
 	return bytes_eq(bytes_cstr(sse->name), bytes_cstr("endpoint")) &&
-	    sse_is_plain(raw) && i < data.len && data.ptr[i] != '{' &&
-	    data.ptr[i] != '[';
+	    sse_is_plain(raw) && data.len != 0 && data.ptr[0] != '{' &&
+	    data.ptr[0] != '[';
 }
 
 /* The character at the beginning of in that some take for the end of a line, as
- * JSON can have it otherwise; NULL: it is none. */
+ * JSON can have it otherwise; NULL: it is none.  A line break can only be white
+ * space in it. */
 static const char *
 escape_of(struct bytes in, size_t *ret_len)
 {
 	const uint8_t *at = in.ptr;
 
+	*ret_len = 1;
+	if (at[0] == '\n')
+		return " ";
 	*ret_len = 3;
 	if (in.len >= 3 && at[0] == 0xe2 && at[1] == 0x80 &&
 	    (at[2] == 0xa8 || at[2] == 0xa9))
@@ -348,7 +387,9 @@ use_event(struct answers *s)
 
 	if (a->end == ANSWER_DROP)
 		return sse_strip(&s->out, raw);
-	if (!a->changed && sse_is_plain(raw))
+	/* Some take each line of data for a message. */
+	if (!a->changed && sse_is_plain(raw) &&
+	    memchr(a->pass.ptr, '\n', a->pass.len) == NULL)
 		return buf_add(&s->out, raw);
 	buf_clear(&s->escaped);
 	if (add_escaped(&s->escaped, a->pass) != 0)
@@ -396,8 +437,9 @@ read_event(struct answers *s, struct error *e)
 		return take_event(s, e);
 	if (r != SSE_PASSED)
 		return 0;
-	if (sse_is_plain(buf_bytes(&s->raw)) &&
-	    buf_add(&s->out, buf_bytes(&s->raw)) != 0)
+	if ((sse_is_plain(buf_bytes(&s->raw))
+	    ? buf_add(&s->out, buf_bytes(&s->raw))
+	    : sse_strip(&s->out, buf_bytes(&s->raw))) != 0)
 		return fail_memory(e);
 	buf_clear(&s->raw);
 	return 0;
@@ -405,10 +447,11 @@ read_event(struct answers *s, struct error *e)
 
 /* ---- JSON ---- */
 
-/* Whether an answer that says what failed is none of JSON-RPC: an error of
- * OAuth, or of what stands before the server. */
+/* Whether JSON is no message for anybody, and may take the place of one: what
+ * failed, told by OAuth or by what stands before the server; or that something
+ * was accepted. */
 static bool
-is_other_error(const struct answers *s)
+is_no_message(const struct answers *s)
 {
 	static const char *const known[] = {"method", "result", "params"};
 	bool has_id = false, has_revision = false;
@@ -416,11 +459,14 @@ is_other_error(const struct answers *s)
 	struct jsonr v, key, value;
 	struct error e;
 	struct buf name;
-	bool other = s->exchange->status > OK_END &&
-	    jsonr_parse_object(buf_bytes(&s->in), &v, &e) == 0;
+	bool accepted = s->exchange->status == ACCEPTED;
+	bool other = accepted || s->exchange->status > OK_END;
 
-	if (!other)
+	if (!other || jsonr_parse(buf_bytes(&s->in), &v, &e) != 0 ||
+	    (v.kind != JSONR_OBJECT && !accepted))
 		return false;
+	if (v.kind != JSONR_OBJECT)
+		return v.kind != JSONR_ARRAY;
 	buf_init(&name, buf_len(&s->in));
 	jsonr_iter_init(&i, v);
 	while (other && jsonr_next(&i, &key, &value)) {
@@ -494,10 +540,19 @@ write_head(struct answers *s, struct error *e)
 static int
 judge_body(struct answers *s)
 {
+	struct jsonr v;
+	struct error e;
+
 	s->begun = true;
-	if (is_other_error(s)) {
+	if (is_no_message(s)) {
 		s->answer.end = ANSWER_PASS;
 		s->answer.pass = buf_bytes(&s->in);
+		s->judged = true;
+		return 0;
+	}
+	if (s->exchange->status == ACCEPTED &&
+	    jsonr_parse(buf_bytes(&s->in), &v, &e) != 0) {
+		s->answer.end = ANSWER_DROP;
 		s->judged = true;
 		return 0;
 	}
