@@ -199,7 +199,8 @@ choose(const struct exchange *x, const struct http_head *h, struct error *e)
 		return -1;
 	if (field_eq_str(type, "text/event-stream"))
 		how = 1;
-	else if (x->asks_message && field_eq_str(type, "application/json"))
+	else if (field_eq_str(type, "application/json") && (x->asks_message ||
+	    (x->asks_events && (!success || h->status == ACCEPTED))))
 		how = 0;
 	else if (h->status == ACCEPTED)
 		how = 2;

@@ -234,6 +234,10 @@ SHORT='{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a","x": 1e0},{"na
 	post tools/list
 	eq "$CODE" 202
 	body_is "$SHORT"
+	STATUS_LINE='404 Not Found' json "$LIST"
+	ACCEPT=text/event-stream fetch
+	eq "$CODE" 404
+	body_is "$SHORT"
 }
 
 @test "a result on the stream of a request answers it, or what went with it" {
