@@ -7,18 +7,18 @@
 
 #include "cmd/mcp-proxy/answer.h"
 #include "cmd/mcp-proxy/downstream.h"
-#include "cmd/mcp-proxy/strict.h"
+#include "cmd/mcp-proxy/event.h"
+#include "cmd/mcp-proxy/media.h"
+#include "cmd/mcp-proxy/response.h"
 #include "common/diag.h"
 #include "common/field.h"
-#include "common/sse.h"
 
 enum {
 	PIECE_LEN = 64 << 10,      /* sent at once */
 	QUEUE_MAX = 32 << 20,      /* unsent: the answer to what was asked */
 	FIELD_SLACK = 64 << 10,    /* of an event, besides its data */
 	LENGTH_LEN = 24,
-	OK_END = 299,              /* the last status of success */
-	ACCEPTED = 202,            /* whose body nobody reads */
+	ACCEPTED = 202,
 };
 
 struct answers {
@@ -84,18 +84,6 @@ exchange_answers_free(struct exchange *x)
 
 /* ---- the request ---- */
 
-static bool
-mentions(struct bytes value, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (size_t i = 0; i + n <= value.len; i++) {
-		if (field_eq_str(bytes_of(value.ptr + i, n), word))
-			return true;
-	}
-	return false;
-}
-
 void
 exchange_answers_expect(struct exchange *x)
 {
@@ -109,147 +97,30 @@ exchange_answers_expect(struct exchange *x)
 		const struct http_field *f = &h->fields[i];
 
 		if (field_eq_str(f->name, "accept") &&
-		    mentions(f->value, "event-stream"))
+		    media_mentions(f->value, "event-stream"))
 			x->asks_events = true;
 	}
 }
 
 /* ---- the head ---- */
 
-/* Takes what is before the next ';' off *in, without white space around. */
-static struct bytes
-next_parameter(struct bytes *in)
-{
-	const uint8_t *end = in->len == 0 ? NULL
-	    : memchr(in->ptr, ';', in->len);
-	size_t n = end == NULL ? in->len : (size_t)(end - in->ptr);
-	struct bytes part = bytes_of(in->ptr, n);
-
-	*in = bytes_after(*in, end == NULL ? n : n + 1);
-	while (part.len != 0 && (part.ptr[0] == ' ' || part.ptr[0] == '\t'))
-		part = bytes_after(part, 1);
-	while (part.len != 0 && (part.ptr[part.len - 1] == ' ' ||
-	    part.ptr[part.len - 1] == '\t'))
-		part.len--;
-	return part;
-}
-
-/* Whether the parameters of a type let its body be read as UTF-8. */
-static bool
-is_utf8_type(struct bytes parameters)
-{
-	while (parameters.len != 0) {
-		struct bytes part = next_parameter(&parameters);
-
-		if (mentions(part, "charset") &&
-		    !field_eq_str(part, "charset=utf-8") &&
-		    !field_eq_str(part, "charset=\"utf-8\""))
-			return false;
-	}
-	return true;
-}
-
-/* The one Content-Type without its parameters.  Returns 0, or -1 with a text
- * if there are two, or it has another charset than UTF-8. */
-static int
-type_of(const struct http_head *h, struct bytes *ret, bool *ret_utf8,
-    struct error *e)
-{
-	bool found = false;
-
-	*ret = bytes_of(NULL, 0);
-	*ret_utf8 = true;
-	for (size_t i = 0; i < h->field_count; i++) {
-		struct bytes value = h->fields[i].value;
-
-		if (!field_eq_str(h->fields[i].name, "content-type"))
-			continue;
-		if (found)
-			return error_set(e, "two Content-Types");
-		*ret = next_parameter(&value);
-		*ret_utf8 = is_utf8_type(value);
-		found = true;
-	}
-	return 0;
-}
-
-static bool
-is_encoded(const struct http_head *h)
-{
-	for (size_t i = 0; i < h->field_count; i++) {
-		if (field_eq_str(h->fields[i].name, "content-encoding") &&
-		    !field_eq_str(h->fields[i].value, "identity"))
-			return true;
-	}
-	return false;
-}
-
-/* How the body is judged.  Returns 1: as events, 0: as JSON; 2: it is no
- * message and passes; -1 with a text: it must not. */
-static int
-choose(const struct exchange *x, const struct http_head *h, struct error *e)
-{
-	struct bytes type;
-	bool success = h->status <= OK_END, utf8;
-	int how = 2;
-
-	if (x->response.state == BODY_DONE)
-		return 2;
-	if (type_of(h, &type, &utf8, e) != 0)
-		return -1;
-	if (field_eq_str(type, "text/event-stream"))
-		how = 1;
-	else if (field_eq_str(type, "application/json") && (x->asks_message ||
-	    (x->asks_events && (!success || h->status == ACCEPTED))))
-		how = 0;
-	else if (h->status == ACCEPTED)
-		how = 2;
-	/* Some clients take what they get for a stream, whatever its type. */
-	else if (success && (x->asks_message || x->asks_events))
-		return error_set(e, "a body that can not be judged: neither "
-		    "application/json nor text/event-stream");
-	if (how != 2 && is_encoded(h))
-		return error_set(e, "a body that can not be judged: it has "
-		    "a Content-Encoding");
-	if (how != 2 && !utf8)
-		return error_set(e, "a body that can not be judged: its "
-		    "charset is not UTF-8");
-	return how;
-}
-
-/* Takes off what would no longer be true of the body. */
-static void
-drop_digests(struct http_head *h)
-{
-	static const char *const names[] = {
-		"content-md5", "digest", "content-digest", "repr-digest",
-		"etag",
-	};
-
-	for (size_t i = 0; i < h->field_count; i++) {
-		for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
-			if (field_eq_str(h->fields[i].name, names[n]))
-				h->fields[i].role = HTTP_HOP;
-		}
-	}
-}
-
 int
 exchange_answers_begin(struct exchange *x, struct bytes head,
     struct http_head *h, struct error *e)
 {
 	struct answers *s;
-	int how = choose(x, h, e);
+	int how = x->response.state == BODY_DONE ? RESPONSE_OTHER
+	    : response_choose(h, x->asks_message, x->asks_events, e);
 
-	if (how == 2 || how == -1)
-		return how == 2 ? 0 : -1;
-	s = x->answers = answers_new(x, how == 1);
+	if (how == RESPONSE_OTHER || how == -1)
+		return how == -1 ? -1 : 0;
+	s = x->answers = answers_new(x, how == RESPONSE_EVENTS);
 	if (s == NULL)
 		return error_set(e, "out of memory");
 	if (s->events) {
 		x->response_framing = x->client_is_old ? BODY_TO_END
 		    : BODY_CHUNKED;
-		drop_digests(h);
+		response_drop_digests(h);
 		return 0;
 	}
 	s->head_held = true;
@@ -322,80 +193,16 @@ judge(struct answers *s, struct bytes text)
 
 /* ---- events ---- */
 
-/* Whether an event is told to be no message, and is none for anybody: of the
- * transport of 2024-11-05, where to POST to. */
-static bool
-is_endpoint(const struct sse *sse, struct bytes raw)
-{
-	struct bytes data = buf_bytes(&sse->data);
-
-	for (size_t i = 0; i < data.len; i++) {
-		if (data.ptr[i] <= ' ' || data.ptr[i] >= 0x7f)
-			return false;
-	}
-	return bytes_eq(bytes_cstr(sse->name), bytes_cstr("endpoint")) &&
-	    sse_is_plain(raw) && data.len != 0 && data.ptr[0] != '{' &&
-	    data.ptr[0] != '[';
-}
-
-/* The character at the beginning of in that some take for the end of a line, as
- * JSON can have it otherwise; NULL: it is none.  A line break can only be white
- * space in it. */
-static const char *
-escape_of(struct bytes in, size_t *ret_len)
-{
-	const uint8_t *at = in.ptr;
-
-	*ret_len = 1;
-	if (at[0] == '\n')
-		return " ";
-	*ret_len = 3;
-	if (in.len >= 3 && at[0] == 0xe2 && at[1] == 0x80 &&
-	    (at[2] == 0xa8 || at[2] == 0xa9))
-		return at[2] == 0xa8 ? "\\u2028" : "\\u2029";
-	*ret_len = 2;
-	return in.len >= 2 && at[0] == 0xc2 && at[1] == 0x85 ? "\\u0085"
-	    : NULL;
-}
-
-static int
-add_escaped(struct buf *out, struct bytes in)
-{
-	size_t from = 0, at = 0, len;
-
-	while (at < in.len) {
-		const char *escape = escape_of(bytes_after(in, at), &len);
-
-		if (escape == NULL) {
-			at++;
-			continue;
-		}
-		if (buf_add(out, bytes_of(in.ptr + from, at - from)) != 0 ||
-		    buf_add_str(out, escape) != 0)
-			return -1;
-		at += len;
-		from = at;
-	}
-	return buf_add(out, bytes_after(in, from));
-}
-
 /* Passes the event on that was judged. */
 static int
 use_event(struct answers *s)
 {
-	struct answer *a = &s->answer;
 	struct bytes raw = buf_bytes(&s->raw);
 
-	if (a->end == ANSWER_DROP)
+	if (s->answer.end == ANSWER_DROP)
 		return sse_strip(&s->out, raw);
-	/* Some take each line of data for a message. */
-	if (!a->changed && sse_is_plain(raw) &&
-	    memchr(a->pass.ptr, '\n', a->pass.len) == NULL)
-		return buf_add(&s->out, raw);
-	buf_clear(&s->escaped);
-	if (add_escaped(&s->escaped, a->pass) != 0)
-		return -1;
-	return sse_replace(&s->out, raw, buf_bytes(&s->escaped));
+	return event_write(&s->out, raw, s->answer.pass, s->answer.changed,
+	    &s->escaped);
 }
 
 /* Takes an event that is complete.  Returns 0, or -1 with a text. */
@@ -413,7 +220,7 @@ take_event(struct answers *s, struct error *e)
 		judge(s, data);
 		return 0;
 	}
-	if ((data.len == 0 && sse_is_plain(raw)) || is_endpoint(&s->sse, raw))
+	if ((data.len == 0 && sse_is_plain(raw)) || event_is_endpoint(&s->sse, raw))
 		r = buf_add(&s->out, raw);
 	else
 		r = sse_strip(&s->out, raw);
@@ -447,47 +254,6 @@ read_event(struct answers *s, struct error *e)
 }
 
 /* ---- JSON ---- */
-
-/* Whether JSON is no message for anybody, and may take the place of one: what
- * failed, told by OAuth or by what stands before the server; or that something
- * was accepted. */
-static bool
-is_no_message(const struct answers *s)
-{
-	static const char *const known[] = {"method", "result", "params"};
-	bool has_id = false, has_revision = false;
-	struct jsonr_iter i;
-	struct jsonr v, key, value;
-	struct error e;
-	struct buf name;
-	bool accepted = s->exchange->status == ACCEPTED;
-	bool other = accepted || s->exchange->status > OK_END;
-
-	if (!other || jsonr_parse(buf_bytes(&s->in), &v, &e) != 0 ||
-	    (v.kind != JSONR_OBJECT && !accepted))
-		return false;
-	if (v.kind != JSONR_OBJECT)
-		return v.kind != JSONR_ARRAY;
-	buf_init(&name, buf_len(&s->in));
-	jsonr_iter_init(&i, v);
-	while (other && jsonr_next(&i, &key, &value)) {
-		buf_clear(&name);
-		other = jsonr_add_str(key, &name) == 0;
-		has_id = has_id || strict_is_like(buf_bytes(&name), "id") ||
-		    jsonr_eq_str(key, "id");
-		has_revision = has_revision ||
-		    strict_is_like(buf_bytes(&name), "jsonrpc") ||
-		    jsonr_eq_str(key, "jsonrpc");
-		for (size_t n = 0; n < sizeof known / sizeof *known; n++)
-			other = other && !strict_is_like(buf_bytes(&name),
-			    known[n]) && !bytes_eq(buf_bytes(&name),
-			    bytes_cstr(known[n]));
-	}
-	buf_reset(&name);
-	/* Some servers leave the id of an error out, which is then no answer to
-	 * anything. */
-	return other && !(has_id && has_revision);
-}
 
 /* Gives the head the length of the body.  Returns 0, or -1 if there is no
  * room. */
@@ -523,7 +289,7 @@ write_head(struct answers *s, struct error *e)
 	if (http_parse_response(buf_bytes(&s->head), false, h, &body, e) != 0)
 		return -1;
 	if (s->answer.changed)
-		drop_digests(h);
+		response_drop_digests(h);
 	if (s->answer.end == ANSWER_DROP) {
 		h->status = x->status = ACCEPTED;
 		h->reason = bytes_cstr("Accepted");
@@ -541,23 +307,19 @@ write_head(struct answers *s, struct error *e)
 static int
 judge_body(struct answers *s)
 {
-	struct jsonr v;
-	struct error e;
+	struct bytes body = buf_bytes(&s->in);
+	int status = s->exchange->status;
 
 	s->begun = true;
-	if (is_no_message(s)) {
-		s->answer.end = ANSWER_PASS;
-		s->answer.pass = buf_bytes(&s->in);
+	if (response_is_no_message(status, body) ||
+	    response_is_waste(status, body)) {
+		s->answer.end = response_is_waste(status, body) ? ANSWER_DROP
+		    : ANSWER_PASS;
+		s->answer.pass = body;
 		s->judged = true;
-		return 0;
+	} else {
+		judge(s, body);
 	}
-	if (s->exchange->status == ACCEPTED &&
-	    jsonr_parse(buf_bytes(&s->in), &v, &e) != 0) {
-		s->answer.end = ANSWER_DROP;
-		s->judged = true;
-		return 0;
-	}
-	judge(s, buf_bytes(&s->in));
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cmd/mcp-proxy/media.h"
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/strict.h"
 #include "common/field.h"
@@ -95,27 +96,12 @@ reply(struct hearing *h, int status)
 
 /* ---- the head ---- */
 
-/* A media type without its parameters, of which only charset=utf-8 says
- * nothing else. */
 static bool
 is_json_type(struct bytes value)
 {
-	const uint8_t *at = value.len == 0 ? NULL
-	    : memchr(value.ptr, ';', value.len);
-	struct bytes type = value, rest = bytes_of(NULL, 0);
+	struct media media = media_parse(value);
 
-	if (at != NULL) {
-		type.len = (size_t)(at - value.ptr);
-		rest = bytes_after(value, type.len + 1);
-	}
-	while (type.len != 0 && (type.ptr[type.len - 1] == ' ' ||
-	    type.ptr[type.len - 1] == '\t'))
-		type.len--;
-	while (rest.len != 0 && (rest.ptr[0] == ' ' || rest.ptr[0] == '\t'))
-		rest = bytes_after(rest, 1);
-	return field_eq_str(type, "application/json") && (rest.len == 0 ||
-	    field_eq_str(rest, "charset=utf-8") ||
-	    field_eq_str(rest, "charset=\"utf-8\""));
+	return media_is(&media, "application/json") && media.utf8;
 }
 
 /* Whether a field's name is one that matters to those who, like CGI, do not
