@@ -78,19 +78,22 @@ check(const struct http_head *head, struct bytes body)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	const uint8_t *end = memmem(data, len, "\r\n\r\n", 4);
+	const uint8_t *end = len == 0 ? NULL : memmem(data, len, "\r\n\r\n", 4);
 	size_t n = end == NULL ? 0 : (size_t)(end - data) + 4;
+	struct http_scan scan = {0};
 	struct http_head head;
 	struct body framing;
 	struct error e;
 	struct buf text;
 
-	if (len > HEAD_MAX)
+	if (len > HEAD_MAX || end == NULL)
 		return 0;
 	buf_init(&text, HEAD_MAX * 2);
 	buf_add_str(&text, "POST / HTTP/1.1\r\nHost: a\r\n");
 	buf_add(&text, bytes_of(data, n));
-	if (http_parse_request(buf_bytes(&text), &head, &framing, &e) == 0)
+	if (http_scan_head(&scan, buf_bytes(&text), HEAD_MAX * 2, &e) ==
+	    (ssize_t)buf_len(&text) &&
+	    http_parse_request(buf_bytes(&text), &head, &framing, &e) == 0)
 		check(&head, bytes_of(data + n, len - n));
 	buf_reset(&text);
 	return 0;

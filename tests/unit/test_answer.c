@@ -116,8 +116,15 @@ test_judged(void)
 	check("{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1}}",
 	    "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1}}");
 	context.only_asked = false;
+	check(RESULT("3", "{\"tools\":[{\"name\":\"x\"}],\"a\":\"old\"}"),
+	    RESULT("3", "{\"tools\":[],\"a\":\"new\"}"));
+	check(RESULT("4", "{\"tools\":[{},{\"name\":\"a\\u0000\"}]}"),
+	    RESULT("4", "{\"tools\":[]}"));
 	rules.tools = NULL;
 	check(RESULT("4", LIST), RESULT("4", LIST));
+	rules.methods = all;
+	check(RESULT("4", LIST), RESULT("4", SHORT));
+	rules.methods = NULL;
 	rules.tools = all;
 }
 
@@ -146,6 +153,16 @@ test_refused(void)
 	for (int i = 0; i < MESSAGE_BATCH_MAX; i++)
 		buf_add_str(&b, "," NOTE("a:1"));
 	buf_add(&b, bytes_of("]", 2));
+	check((const char *)b.mem, "fail");
+	buf_clear(&b);
+	buf_add_str(&b, "{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":"
+	    "{\"tools\":[0");
+	for (int i = 1; i < LISTING_ENTRIES_MAX; i++)
+		buf_add_str(&b, ",0");
+	buf_add(&b, bytes_of("]}}", 4));
+	check((const char *)b.mem, RESULT("4", "{\"tools\":[]}"));
+	b.tail -= 4;
+	buf_add(&b, bytes_of(",0]}}", 6));
 	check((const char *)b.mem, "fail");
 	buf_reset(&b);
 }
@@ -281,7 +298,7 @@ test_no_message(void)
 	static const char *const maybe[] = {
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{}}", "{\"result\":1}",
 		"{\"RESULT\":1}", "{\"method\":1}", "{\"par_ams\":1}",
-		"{\"Id\":1,\"JsonRpc\":2}", "{\"result\\u0000\":1}", "[]", "x",
+		"{\"Id\":1,\"JsonRpc\":2}", "{\"re\\udc00sult\":1}", "{\"result\\u0000\":1}", "[]", "x",
 	};
 
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {

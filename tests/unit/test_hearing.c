@@ -16,6 +16,12 @@ enum { MESSAGE_MAX = 4096, TEXT_LEN = 4096 };
 	"\",\"arguments\":{\"a\":\"old\"}}}"
 #define NOTE(uri) "{\"jsonrpc\":\"2.0\",\"method\":" \
 	"\"notifications/resources/updated\",\"params\":{\"uri\":\"" uri "\"}}"
+#define REF(members) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":" \
+	"\"completion/complete\",\"params\":{\"ref\":{\"type\":" \
+	"\"ref/prompt\"," members "}}}"
+#define LISTEN(member) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":" \
+	"\"subscriptions/listen\",\"params\":{\"notifications\":{\"" member \
+	"\":[\"a:b\"]}}}"
 #define META "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":" \
 	"\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":{}}"
 #define DENIED(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":{" \
@@ -116,6 +122,8 @@ test_single(void)
 	    "\"new\"}}}");
 	check(NOTE("x:1"), "202 ");
 	check(NOTE("a:1"), NOTE("a:1"));
+	check(REF("\"name\":\"a\""), REF("\"name\":\"a\""));
+	check(LISTEN("resourceSubscriptions"), LISTEN("resourceSubscriptions"));
 	check("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}",
 	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
 }
@@ -186,6 +194,17 @@ test_refused(void)
 	check_refused(JSON, CALL("1", "\\udc00"), 400, RPC_INVALID_PARAMS);
 	check_refused(JSON, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
 	    "\"tools/Call\"}", 400, RPC_INVALID_PARAMS);
+	check_refused(JSON, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
+	    "\"x\\u0000\"}", 400, RPC_INVALID_PARAMS);
+	check_refused(JSON, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
+	    "\"x\",\"params\":{\"a\":{\"b\":1,\"b\":2}}}", 400,
+	    RPC_INVALID_REQUEST);
+	check_refused(JSON, REF("\"name\":\"a\",\"Name\":\"x\""), 400,
+	    RPC_INVALID_PARAMS);
+	check_refused(JSON, REF("\"name\":\"a\",\"type_\":\"x\""), 400,
+	    RPC_INVALID_PARAMS);
+	check_refused(JSON, LISTEN("resource_subscriptions"), 400,
+	    RPC_INVALID_PARAMS);
 	check_refused("Content-Type: text/plain\r\n", CALL("1", "a"), 415,
 	    RPC_INVALID_REQUEST);
 	check_refused(JSON JSON, CALL("1", "a"), 415, RPC_INVALID_REQUEST);
