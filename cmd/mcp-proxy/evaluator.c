@@ -797,11 +797,3 @@ evaluator_ask(struct evaluator *v, struct buf *text, evaluator_done *done,
 	ask_next(v);
 	return q;
 }
-
-/* What is asked already is answered, to nobody. */
-void
-evaluator_forget(struct evaluator_question *q)
-{
-	if (q != NULL)
-		q->done = NULL;
-}

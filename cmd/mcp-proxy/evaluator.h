@@ -59,9 +59,6 @@ void evaluator_free(struct evaluator *v);
 struct evaluator_question *evaluator_ask(struct evaluator *v,
     struct buf *text, evaluator_done *done, void *user, struct error *e);
 
-/* done is not called. */
-void evaluator_forget(struct evaluator_question *q);
-
 /* Whether pid is one of its processes. */
 bool evaluator_has(const struct evaluator *v, pid_t pid);
 
