@@ -41,7 +41,6 @@ struct policy_asked {
 	const struct config_route *route;
 	enum policy_direction direction;
 	size_t message_at, message_len; /* in the question */
-	struct evaluator_question *question;
 	policy_done *done;              /* NULL: nobody waits */
 	void *user;
 };
@@ -223,8 +222,7 @@ ask(struct proxy *p, struct evaluator *v, const struct policy_question *q,
 		e->code = EVALUATOR_BUSY;
 		return error_set(e, "a question that is too long");
 	}
-	a->question = evaluator_ask(v, &text, on_answer, a, e);
-	return a->question == NULL ? -1 : 0;
+	return evaluator_ask(v, &text, on_answer, a, e);
 }
 
 int
