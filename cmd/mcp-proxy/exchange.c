@@ -205,8 +205,9 @@ fail_open(struct exchange *x, const struct failure *because)
 	exchange_fail(x, &why);
 }
 
-/* Gets a connection for the request; the one that fits may be there. */
-static void
+/* Gets a connection for the request.  Returns whether there was one that fits;
+ * if not, x may be over. */
+static bool
 open_upstream(struct exchange *x, bool fresh)
 {
 	struct failure why;
@@ -215,10 +216,14 @@ open_upstream(struct exchange *x, bool fresh)
 	x->phase = EXCHANGE_DIALING;
 	x->upstream = upstream_open(exchange_proxy(x), x->route, fresh,
 	    &upstream_events, x, &why);
-	if (x->upstream == NULL)
+	if (x->upstream == NULL) {
 		fail_open(x, &why);
-	else if (x->upstream->state == UPSTREAM_READY)
-		x->phase = EXCHANGE_WAITING;
+		return false;
+	}
+	if (x->upstream->state != UPSTREAM_READY)
+		return false;
+	x->phase = EXCHANGE_WAITING;
+	return true;
 }
 
 /* Begins with the request in the proxy's head. */
@@ -313,9 +318,8 @@ on_ready(void *user)
 void
 exchange_open(struct exchange *x)
 {
-	open_upstream(x, false);
-	if (x->phase == EXCHANGE_WAITING)
-		on_ready(x); /* a connection was there */
+	if (open_upstream(x, false))
+		on_ready(x);
 }
 
 static void
@@ -338,9 +342,8 @@ exchange_retry(struct exchange *x, bool nothing_left)
 		return false;
 	x->retried = true;
 	upstream_close(x->upstream);
-	open_upstream(x, true);
-	if (x->phase == EXCHANGE_WAITING)
-		downstream_resume(x->downstream); /* connected at once */
+	if (open_upstream(x, true))
+		downstream_resume(x->downstream);
 	return true;
 }
 

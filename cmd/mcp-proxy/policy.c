@@ -129,7 +129,7 @@ judge_subscriptions(struct policy *o, const struct policy_question *q,
 	int r;
 
 	if (q->route->policy->resources == NULL ||
-	    q->direction != POLICY_REQUEST ||
+	    q->direction != POLICY_REQUEST || q->method.ptr == NULL ||
 	    !bytes_eq(q->method, bytes_cstr("subscriptions/listen")))
 		return true;
 	buf_init(&uri, q->message.len + 8);
