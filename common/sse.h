@@ -52,8 +52,8 @@ size_t sse_take(struct sse *s, struct bytes in, enum sse_result *ret);
 bool sse_is_plain(struct bytes raw);
 
 /* Appends raw, the bytes of an event, with data, which has no CR, in the place
- * of its own, and without other lines that are not plain.  Returns 0, or -1
- * with ENOBUFS or ENOMEM. */
+ * of its own, and without other lines that are not plain; each line ends with
+ * LF.  Returns 0, or -1 with ENOBUFS or ENOMEM. */
 int sse_replace(struct buf *out, struct bytes raw, struct bytes data);
 
 /* Appends what is left of an event that nobody is to see: its id, for those

@@ -198,10 +198,10 @@ SHORT='{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a","x": 1e0},{"na
 	body_is ": hi\n\nid: 7\nretry: 10\nevent: message\ndata: $SHORT\n\n"
 	events "\xef\xbb\xbfid: 8\r\ndata: ${LIST%%,*},\r\ndata:${LIST#*,}\r\n: x\r\n\r\n"
 	post tools/list
-	body_is "id: 8\r\ndata: ${SHORT%%,*}, ${SHORT#*,}\n: x\r\n\r\n"
+	body_is "id: 8\ndata: ${SHORT%%,*}, ${SHORT#*,}\n: x\n\n\n"
 	events "id: 9\r\rdata: $LIST\r\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
 	post tools/list
-	body_is "id: 9\r\rdata: $SHORT\n\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
+	body_is "id: 9\r\rdata: $SHORT\n\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
 }
 
 @test "an answer whose request is not known is filtered by what it has" {

@@ -213,9 +213,9 @@ test_replace(void)
 	check_written(write_two, "id: 1\ndata: x\nretry: 2\ndata: y\n: z\n\n",
 	    "id: 1\ndata: a\ndata: \ndata: b\nretry: 2\n: z\n\n");
 	check_written(write_two, "data:x\r\nid:1\r\n\r",
-	    "data: a\ndata: \ndata: b\nid:1\r\n\r");
+	    "data: a\ndata: \ndata: b\nid:1\n\n");
 	check_written(write_two, "\xef\xbb\xbf" "data\rid\r\r",
-	    "data: a\ndata: \ndata: b\nid\r\r");
+	    "data: a\ndata: \ndata: b\nid\n\n");
 	check_written(write_two, "\xef\xbb\xbf" "id: 1\ndata: x\n\n",
 	    "id: 1\ndata: a\ndata: \ndata: b\n\n");
 	check_written(write_none, "data: x\ndatax: y\nData: z\n data: a\n\n",
@@ -229,7 +229,10 @@ test_replace(void)
 	check_written(sse_strip, "event: e\nid: 1\ndata: x\nretry: 2\n: z\n\n",
 	    "id: 1\nretry: 2\n\n");
 	check_written(sse_strip, "event: e\ndata: x\n: z\n\n", "");
-	check_written(sse_strip, "data: x\r\nid\r\n\r", "id\r\n\r");
+	check_written(sse_strip, "data: x\r\nid\r\n\r", "id\n\n");
+	/* The LF is an empty line of its own, not the rest of the CR's. */
+	check_written(sse_strip, "id\rdata: x\n\n", "id\n\n");
+	check_written(write_none, "data: x\n: y\rz\n\n", "data: \n: y\n\n");
 	check_written(sse_strip, "data: x\nid: \v\n\n", "");
 }
 
