@@ -14,8 +14,28 @@
 enum {
 	LINKS_MAX = 8,
 	GROW = 64,
-	LIST_LEN = 4 << 10, /* of a directory, read at once */
 };
+
+void
+finder_init(struct finder *f)
+{
+	f->spare = &f->first;
+	f->first.next = NULL;
+	f->path[0] = '\0';
+	f->len = 0;
+}
+
+void
+finder_done(struct finder *f)
+{
+	while (f->spare != NULL) {
+		struct finder_buffer *b = f->spare;
+
+		f->spare = b->next;
+		if (b != &f->first)
+			free(b);
+	}
+}
 
 void
 finder_fail(struct finder *f, const char *why)
@@ -146,20 +166,25 @@ visit_all(struct finder *f, int fd, struct bytes entries, finder_visit *each,
 void
 finder_list(struct finder *f, int fd, finder_visit *each, void *arg)
 {
-	uint8_t *at = malloc(LIST_LEN);
+	struct finder_buffer *b = f->spare;
 	long n;
 
-	if (at == NULL) {
+	if (b != NULL)
+		f->spare = b->next;
+	else
+		b = malloc(sizeof *b);
+	if (b == NULL) {
 		finder_fail(f, "out of memory");
 		return;
 	}
 	lseek(fd, 0, SEEK_SET);
 	/* What we cannot list the payload cannot list either. */
 	do {
-		n = syscall(SYS_getdents64, fd, at, LIST_LEN);
-	} while (n > 0 && visit_all(f, fd, bytes_of(at, (size_t)n), each,
+		n = syscall(SYS_getdents64, fd, b->at, sizeof b->at);
+	} while (n > 0 && visit_all(f, fd, bytes_of(b->at, (size_t)n), each,
 	    arg));
-	free(at);
+	b->next = f->spare;
+	f->spare = b;
 }
 
 int

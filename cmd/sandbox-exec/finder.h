@@ -10,6 +10,14 @@
 #include "cmd/sandbox-exec/masks.h"
 #include "cmd/sandbox-exec/path.h"
 
+enum { FINDER_LIST_LEN = 4 << 10 }; /* of a directory, read at once */
+
+/* Where the entries of a directory are while they are visited. */
+struct finder_buffer {
+	struct finder_buffer *next;
+	uint8_t at[FINDER_LIST_LEN];
+};
+
 struct finder {
 	const struct policy *policy;
 	struct masks *masks;
@@ -23,7 +31,14 @@ struct finder {
 	struct error *error;
 	char path[PATH_LEN]; /* where the finder is; "" for the root */
 	size_t len;
+	struct finder_buffer *spare; /* to be used again: memory that is
+				      * given back costs more than a listing */
+	struct finder_buffer first;
 };
+
+/* After the fields that the caller sets.  To be ended with finder_done. */
+void finder_init(struct finder *f);
+void finder_done(struct finder *f);
 
 /* Ends the search with a text about the present path: the first one counts. */
 void finder_fail(struct finder *f, const char *why);

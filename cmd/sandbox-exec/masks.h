@@ -16,6 +16,7 @@ enum {
 	MASKS_PROTECT_VISITS = 4096 * MASKS_DIRECTORY, /* a file 1, of these */
 	MASKS_PROTECT_DEPTH = 3,
 	MASKS_WATCHED_MAX = 64, /* git directories below a path */
+	MASKS_DEPTH_MAX = 96, /* directories below each other */
 };
 
 enum masks_kind {

@@ -154,14 +154,27 @@ path_given(const char *text, const char *cwd, const char *home,
 	    make_host(copy, cwd, home, out, e);
 }
 
+void
+path_escape(const char *path, char *out)
+{
+	for (; *path != '\0'; path++) {
+		if (strchr("*?[\\", *path) != NULL)
+			*out++ = '\\';
+		*out++ = *path;
+	}
+	*out = '\0';
+}
+
 int
 path_glob(const char *text, const char *home, char out[static PATH_LEN],
     struct error *e)
 {
 	bool anchored = text[0] == '/' || str_starts(text, "~/");
-	char whole[PATH_LEN];
+	char whole[PATH_LEN], base[2 * PATH_LEN];
 
-	if (path_absolute(text, "/", home, whole, e) != 0)
+	path_escape(home == NULL ? "" : home, base);
+	if (path_absolute(text, "/", home == NULL ? NULL : base, whole, e) !=
+	    0)
 		return -1;
 	if (whole[1] == '\0')
 		return error_set(e, "would hide everything");
@@ -173,6 +186,44 @@ path_glob(const char *text, const char *home, char out[static PATH_LEN],
 		c += str_starts(c, "**");
 	}
 	str_format(out, PATH_LEN, "%s", whole + (anchored ? 0 : 1));
+	return 0;
+}
+
+/* Writes the path that the first len bytes of a pattern stand for.  Returns
+ * whether they have no wildcard. */
+static bool
+unescape(const char *glob, size_t len, char out[static PATH_LEN])
+{
+	for (size_t i = 0; i < len; i++) {
+		if (strchr("*?[", glob[i]) != NULL)
+			return false;
+		i += glob[i] == '\\' && i + 1 < len;
+		*out++ = glob[i];
+	}
+	*out = '\0';
+	return true;
+}
+
+int
+path_glob_host(const char *glob, char out[static PATH_LEN], struct error *e)
+{
+	char front[PATH_LEN], real[PATH_LEN], escaped[2 * PATH_LEN];
+	size_t len = glob[0] == '/' ? strlen(glob) : 0;
+
+	while (len > 1) {
+		if (unescape(glob, len, front) && realpath(front, real) != NULL)
+			break;
+		while (glob[--len] != '/')
+			continue;
+	}
+	if (len <= 1)
+		return str_format(out, PATH_LEN, "%s", glob);
+	path_escape(real, escaped);
+	if (escaped[1] == '\0' && glob[len] == '\0')
+		return error_set(e, "would hide everything");
+	if (str_format(out, PATH_LEN, "%s%s", escaped[1] == '\0' ? "" :
+	    escaped, glob + len) != 0)
+		return error_set(e, "too long");
 	return 0;
 }
 

@@ -35,6 +35,15 @@ int path_given(const char *text, const char *cwd, const char *home,
 int path_glob(const char *text, const char *home, char out[static PATH_LEN],
     struct error *e);
 
+/* Writes the pattern of host paths that such a pattern stands for: if it is
+ * absolute, the host's links in front of its first wildcard are resolved, so
+ * far as there are such files.  Returns 0, or -1 with a text. */
+int path_glob_host(const char *glob, char out[static PATH_LEN],
+    struct error *e);
+
+/* Writes the pattern that matches path alone; out is of 2 * PATH_LEN. */
+void path_escape(const char *path, char *out);
+
 /* Whether path, absolute, is dir or below it. */
 bool path_is_below(const char *path, const char *dir);
 

@@ -113,7 +113,8 @@ format_path(struct jsonw *w, const struct policy_path *path)
 	jsonw_key_str(w, "access", words[path->access]);
 	if (path->access != POLICY_TMPFS) {
 		jsonw_key(w, "host");
-		jsonw_bytes(w, bytes_cstr(path->host));
+		jsonw_bytes(w, bytes_cstr(path->access == POLICY_MASK ?
+		    path->inside : path->host));
 	}
 	if (path->access != POLICY_MASK) {
 		jsonw_key(w, "inside");

@@ -30,9 +30,11 @@ enum policy_access {
 
 struct policy_path {
 	enum policy_access access;
-	char *host;   /* absolute; the glob for POLICY_MASK */
+	char *host;   /* absolute; POLICY_MASK: a glob, with its front's
+		       * links resolved */
 	char *given;  /* host before its links were resolved; NULL: the same */
-	char *inside; /* absolute; the same unless "host:inside" was given */
+	char *inside; /* absolute; the same unless "host:inside" was given;
+		       * POLICY_MASK: the glob as it was given */
 	int64_t size; /* POLICY_TMPFS: bytes, 0 for the default */
 	bool narrows; /* it takes from a fixed grant above it; so it does not
 		       * lift default masks as a grant of its own would */
@@ -81,8 +83,11 @@ enum policy_require {
 	REQUIRE_FULL = 31,
 };
 
-/* The caller's home directory, root's, and the one that others' are in. */
-enum policy_homes { POLICY_OWN, POLICY_ROOT, POLICY_OTHERS, POLICY_HOMES };
+/* The caller's home directory by HOME and by /etc/passwd, root's, and the one
+ * that others' are in. */
+enum policy_homes {
+	POLICY_OWN, POLICY_LISTED, POLICY_ROOT, POLICY_OTHERS, POLICY_HOMES
+};
 
 struct policy {
 	bool default_files;  /* the host's /usr, /etc essentials, read-only */

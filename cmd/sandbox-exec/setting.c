@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cmd/sandbox-exec/allow.h"
+#include "cmd/sandbox-exec/homes.h"
 #include "cmd/sandbox-exec/path.h"
 #include "common/num.h"
 #include "common/str.h"
@@ -254,18 +255,19 @@ set_mask(struct setting_target *t, const struct setting *s, const char *value,
 {
 	struct policy *p = t->policy;
 	struct policy_path path = {.access = s->access};
-	char glob[PATH_LEN];
+	char glob[PATH_LEN], host[PATH_LEN];
 
-	if (path_glob(value, t->home, glob, e) != 0)
+	if (path_glob(value, t->home, glob, e) != 0 ||
+	    path_glob_host(glob, host, e) != 0)
 		return -1;
 	for (size_t i = 0; i < p->path_count; i++) {
 		if (p->paths[i].access == POLICY_MASK &&
-		    str_eq(p->paths[i].host, glob))
+		    str_eq(p->paths[i].inside, glob))
 			return 0;
 	}
 	if (p->path_count == POLICY_PATHS_MAX)
 		return error_set(e, "more than %d paths", POLICY_PATHS_MAX);
-	path.host = strdup(glob);
+	path.host = strdup(host);
 	path.inside = strdup(glob);
 	if (path.host == NULL || path.inside == NULL) {
 		free(path.host);
@@ -696,31 +698,12 @@ finish_home(struct setting_target *t, struct error *e)
 	return r;
 }
 
-/* Any of the ways there can be a link, and masks are looked for by what is
- * granted, which is without. */
-static void
-find_homes(struct setting_target *t)
-{
-	const char *const paths[POLICY_HOMES] = {
-		[POLICY_OWN] = t->home, [POLICY_ROOT] = "/root",
-		[POLICY_OTHERS] = "/home",
-	};
-	struct policy *p = t->policy;
-
-	if (!p->default_masks || p->path_count == 0)
-		return;
-	for (size_t i = 0; i < POLICY_HOMES; i++) {
-		free(p->home_of[i]);
-		p->home_of[i] = paths[i] == NULL ? NULL :
-		    realpath(paths[i], NULL);
-	}
-}
-
 int
 setting_finish(struct setting_target *t, struct error *e)
 {
 	if (finish_home(t, e) != 0)
 		return -1;
-	find_homes(t);
+	if (t->policy->default_masks && t->policy->path_count != 0)
+		homes_find(t->policy, t->home);
 	return policy_finish(t->policy, !t->no_digest, e);
 }

@@ -187,6 +187,148 @@ masked_grant()
 	each masked_grant
 }
 
+# masked_as MASK GRANT PATH [NAME=VALUE...]: no sandbox with this mask shows
+# what is in PATH.
+masked_as()
+{
+	run_tool 0 "${AS[@]}" env "${@:4}" "$SX" --ro "$2" --mask "$1" -- \
+		sh -c 'cat "$1" 2>/dev/null; true' sh "$3"
+	eq "$output" ''
+	run_tool 0 "${AS[@]}" env "${@:4}" "$SX" --ro "$2" -- cat "$3"
+	eq "$output" SECRET
+}
+
+# shellcheck disable=SC2088 # the tildes are sandbox-exec's
+masks_by_other_names()
+{
+	as mkdir -p real/sub/deep 'a[b]/sub'
+	echo SECRET >"$SX_DIR/secret"
+	as sh -c 'tee real/f real/sub/f real/sub/deep/f "a[b]/f" \
+		"a[b]/.netrc"' <"$SX_DIR/secret" >"$SX_DIR/out"
+	as ln -s real link
+	as ln -s real/sub/f file
+	masked_as "$W/link/f" real real/f
+	masked_as "$W/link/**/f" real real/sub/deep/f
+	masked_as "$W/file" real real/sub/f
+	masked_as '~/f' real real/f "HOME=$W/link"
+	masked_as "$W/real/f" real:/x /x/f
+	masked_as "$W/real" real/sub:/x /x/f
+	masked_as "$W/*/f" real:/x /x/f
+	masked_as "$W/**/f" real/sub:/x /x/deep/f
+	masked_as 'sub/f' real/sub:/x /x/f
+	masked_as sub real/sub:/x /x/f
+	masked_as '~/f' 'a[b]' 'a[b]/f' "HOME=$W/a[b]"
+	masked_as "$W/a\\[b]/f" 'a[b]:/x' /x/f
+	run_tool 0 "${AS[@]}" env HOME="$W/a[b]" "$SX" --home real -- sh -c \
+		'cat ~/.netrc && cat ~/f'
+	eq "$output" SECRET
+	sx 0 --ro real:/h --env HOME=/h -- sh -c 'cat ~/f; ls -A ~'
+	eq "$output" SECRET$'\n'f$'\n'sub
+}
+
+@test "a mask holds by whatever name a file is granted, and through links" {
+	each masks_by_other_names
+}
+
+# Nobody may list the directory, but names in it can be guessed.
+masks_in_closed()
+{
+	local mask dir=$SX_DIR/closed
+
+	mkdir -p "$dir/d/sub"
+	echo SECRET | tee "$dir/d/.env" "$dir/d/.netrc" >"$dir/d/sub/.env"
+	chmod 711 "$dir/d"
+	for mask in .env d/.env "$dir/d/.env" "$dir/*/.env" d; do
+		sx 0 --ro "$dir" --mask "$mask" -- sh -c '
+			cat "$1/d/.env" 2>/dev/null; true' sh "$dir"
+		eq "$output" ''
+	done
+	sx 0 --ro "$dir" --mask '**/sub/.env' -- sh -c '
+		cat "$1/d/sub/.env"; cat "$1/d/.env"' sh "$dir"
+	eq "$output" SECRET
+	run_tool 0 "${AS[@]}" env HOME="$dir/d" "$SX" --home real -- sh -c '
+		cat ~/.netrc; cat ~/.env'
+	eq "$output" SECRET
+	rm -r "$dir"
+}
+
+@test "masks hold in a directory that cannot be listed" {
+	each masks_in_closed
+}
+
+# Its group is none of the sandbox's, so that its mode holds for what looks for
+# masks; its owner can change that.
+@test "no command opens a directory that was closed to the masks" {
+	((EUID == 0)) || skip "needs root to give files away"
+	be_user
+	AS=(setpriv "--reuid=$SANDBOX_USER" "--regid=$SANDBOX_USER" --groups 4343)
+	mkdir own
+	echo SECRET >own/.env
+	chown "$SANDBOX_USER:4343" own own/.env
+	chmod 000 own
+	for mask in .env "$W/own/.env" "$W/own/*"; do
+		sx 125 --rw "$W" --mask "$mask" -- true
+		one_error "masks: $W/own: closed, and the command could open it"
+	done
+	sx 125 --rw own:/x --mask .env -- true
+	one_error "masks: /x: closed, and the command could open it"
+	sx 0 --ro "$W" --mask .env -- sh -c '! chmod 700 own 2>/dev/null'
+	sx 0 --rw "$W" -- sh -c 'chmod 700 own && cat own/.env'
+	eq "$output" SECRET
+}
+
+listed_home()
+{
+	local in=()
+
+	awk -F: -v OFS=: -v who="$WHO" -v home="$W" \
+		'$1 == who { $6 = home } 1' /etc/passwd >"$SX_DIR/passwd"
+	((EUID == 0)) || in=(--map-current-user)
+	echo SECRET >"$SX_DIR/secret"
+	as cp "$SX_DIR/secret" .netrc
+	for home in "HOME=/tmp" "--unset=HOME"; do
+		run_tool 0 unshare "${in[@]}" --mount sh -c 'mount --bind "$0" \
+			/etc/passwd && exec "$@"' "$SX_DIR/passwd" \
+			"${AS[@]}" env "$home" "$SX" --ro "$W" -- cat .netrc
+		eq "$output" ''
+	done
+}
+
+@test "the home directory that /etc/passwd names is one, whatever HOME is" {
+	each listed_home
+}
+
+# in_etc DIRECTORY ARGUMENT...: where DIRECTORY is /etc, two files show what
+# they have.
+in_etc()
+{
+	run_tool 0 unshare --mount sh -c 'mount --bind "$0" /etc && exec "$@"' \
+		"$1" "${AS[@]}" "$SX" "${@:2}"
+	eq "$output" SECRET$'\n'SECRET
+}
+
+@test "keys and passwords in /etc are masked" {
+	((EUID == 0)) || skip "needs root to put files in /etc"
+	local etc=$SX_DIR/etc name as
+	local usual=(shadow shadow- ssh/ssh_host_rsa_key security/opasswd)
+	local any=(shadow.old gshadow.org ssh/my_key)
+	local plain=(other ssh/ssh_host_rsa_key.pub)
+
+	mkdir -p "$etc/ssh" "$etc/security"
+	for name in "${usual[@]}" "${any[@]}" "${plain[@]}"; do
+		echo SECRET >"$etc/$name"
+	done
+	for as in "" "setpriv --reuid=4242 --regid=4242 --clear-groups"; do
+		read -ra AS <<<"$as"
+		in_etc "$etc" -- cat "${usual[@]/#//etc/}" \
+			"${plain[@]/#//etc/}"
+		in_etc "$etc" --ro /etc -- cat "${usual[@]/#//etc/}" \
+			"${any[@]/#//etc/}" "${plain[@]/#//etc/}"
+		in_etc "$etc" --ro /etc:/x -- cat "${usual[@]/#//x/}" \
+			"${any[@]/#//x/}" "${plain[@]/#//x/}"
+	done
+}
+
 odd_homes()
 {
 	local home

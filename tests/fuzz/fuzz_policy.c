@@ -38,10 +38,14 @@ static void
 check_policy(const struct policy *p)
 {
 	assert(p->path_count <= POLICY_PATHS_MAX);
-	for (size_t i = 0; i < p->path_count; i++)
-		assert(p->paths[i].access == POLICY_MASK ||
-		    (p->paths[i].host[0] == '/' &&
-		    p->paths[i].inside[0] == '/'));
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *path = &p->paths[i];
+
+		if (path->access == POLICY_MASK && path->inside[0] != '/')
+			assert(str_eq(path->host, path->inside));
+		else
+			assert(path->host[0] == '/' && path->inside[0] == '/');
+	}
 	for (size_t i = 0; i < p->env_count; i++)
 		assert(strchr(p->env[i], '=') != NULL);
 	assert(p->env[p->env_count] == NULL);

@@ -228,6 +228,122 @@ test_policy_masks(void)
 	eq_str(found(), "h work/.env\n", "a mask wins over a grant");
 }
 
+/* Sets a mask of a path below the temporary directory. */
+static void
+set_mask(const char *rest)
+{
+	char glob[256];
+
+	str_format(glob, sizeof glob, "%s/%s", dir, rest);
+	set("mask", glob);
+}
+
+/* Shows path by another name below the temporary directory, or by its own. */
+static void
+set_grant(const char *path, const char *as)
+{
+	char text[256];
+
+	if (as == NULL)
+		str_format(text, sizeof text, "%s", path);
+	else
+		str_format(text, sizeof text, "%s:%s/%s", path, dir, as);
+	set("ro", text);
+}
+
+/* A pattern is one of host paths as well: what is granted by another name, or
+ * named through a link.  The tree here is the host, so that the other name
+ * has to be there, too. */
+static void
+test_host_masks(void)
+{
+	const char *list;
+	static const struct {
+		const char *grant, *as, *mask, *want;
+	} rows[] = {
+		{"work/deep", "home/dot", "work/deep/gh/hosts",
+		    "h home/dot/gh/hosts\n"},
+		{"work/deep", "home/dot", "work/*/gh", "h home/dot/gh/\n"},
+		{"work/deep", "home/dot", "**/gh/ho?ts",
+		    "h home/dot/gh/hosts\n"},
+		{"work/deep", "home/dot", "work/**/**/hosts",
+		    "h home/dot/gh/hosts\n"},
+		{"work/deep", "home/dot", "work/**", "h home/dot/\n"},
+		{"work/deep", "home/dot", "work", "h home/dot/\n"},
+		{"work/deep", "home/dot", "w*/deep", "h home/dot/\n"},
+		{"work/plain", "home/.netrc", "work/pl*",
+		    "h home/.netrc\n"},
+		{"work/deep", "home/dot", "work/de", ""},
+		{"work/deep", "home/dot", "work/deep/gh/hosts/x", ""},
+		{"work/deep", "home/dot", "home/dot/gh", "h home/dot/gh/\n"},
+		{"work", NULL, "w/sub/.env", "h work/sub/.env\n"},
+		{"work", NULL, "w/*/.env", "h work/sub/.env\n"},
+		{"work", NULL, "env", "h work/sub/.env\n"},
+		{".", NULL, "?/deep/*/2", "h work/deep/1/2/\n"},
+	};
+
+	must(symlink("work", "w") == 0 && symlink("w/sub/.env", "env") == 0,
+	    "links");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		begin();
+		set_grant(rows[i].grant, rows[i].as);
+		set_mask(rows[i].mask);
+		list = found();
+		ok(rows[i].want[0] == '\0' ? list[0] == '\0' :
+		    strstr(list, rows[i].want) != NULL, "%s in %s: %s",
+		    rows[i].mask, rows[i].grant, list);
+	}
+	must(unlink("w") == 0 && unlink("env") == 0, "links");
+}
+
+/* What a grant is called counts for patterns of any depth. */
+static void
+test_named_grants(void)
+{
+	static const struct {
+		const char *grant, *as, *mask, *want;
+	} rows[] = {
+		{"work/sub", NULL, "sub", "h work/sub/\n"},
+		{"work/sub", NULL, "work", ""},
+		{"work/sub", NULL, "s*/.env", "h work/sub/.env\n"},
+		{"work/sub", NULL, "work/**/.env", "h work/sub/.env\n"},
+		{"work/deep", "home/dot", "deep/gh", "h home/dot/gh/\n"},
+		{"work/deep", "home/dot", "dot/gh", "h home/dot/gh/\n"},
+		{"work/plain", "home/.netrc", "plain", "h home/.netrc\n"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		begin();
+		set_grant(rows[i].grant, rows[i].as);
+		set("mask", rows[i].mask);
+		eq_str(found(), rows[i].want, "%s for %s", rows[i].mask,
+		    rows[i].grant);
+	}
+}
+
+/* A home directory that a pattern would take for one, and one that only the
+ * command knows. */
+static void
+test_odd_homes(void)
+{
+	char text[256];
+
+	must(mkdir("o[d]", 0700) == 0, "o[d]");
+	make_file("o[d]/.netrc");
+	begin();
+	set("ro", "o[d]");
+	str_format(text, sizeof text, "HOME=%s/o[d]", dir);
+	set("env", text);
+	eq_str(found(), "h o[d]/.netrc\n", "a name with brackets");
+	begin();
+	set_grant("work/deep", "home/dot");
+	must(symlink("gh", "home/dot/.aws") == 0, "link");
+	str_format(text, sizeof text, "HOME=%s/home/dot", dir);
+	set("env", text);
+	eq_str(found(), "h home/dot/gh/\n", "a name inside");
+	must(unlink("home/dot/.aws") == 0, "link");
+}
+
 static void
 test_protection(void)
 {
@@ -473,6 +589,9 @@ main(void)
 	make_files();
 	test_defaults();
 	test_policy_masks();
+	test_host_masks();
+	test_named_grants();
+	test_odd_homes();
 	test_protection();
 	test_names();
 	test_watch();

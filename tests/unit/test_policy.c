@@ -168,6 +168,47 @@ test_globs(void)
 }
 
 static void
+test_host_globs(void)
+{
+	static const struct {
+		const char *glob, *host;
+	} rows[] = {
+		{"/link/x", "/a/b/x"}, {"/link", "/a/b"},
+		{"/link/none/y*", "/a/b/none/y*"},
+		{"/a/*/link", "/a/*/link"}, {"/link/*/x", "/a/b/*/x"},
+		{"/none/link/x", "/none/link/x"}, {"/l*/x", "/l*/x"},
+		{"/odd/x", "/o\\[d]/x"}, {"/o\\[d]/y", "/o\\[d]/y"},
+		{"/l\\ink/x", "/a/b/x"}, {"/loop/x", "/loop/x"},
+	};
+	char path[256], host[PATH_LEN], want[256], escaped[64];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		str_format(path, sizeof path, "%s%s", dir, rows[i].glob);
+		str_format(want, sizeof want, "%s%s", dir, rows[i].host);
+		ok(path_glob_host(path, host, &why) == 0, "%s", rows[i].glob);
+		eq_str(host, want, "on the host");
+	}
+	ok(path_glob_host("a/*", host, &why) == 0, "of any depth");
+	eq_str(host, "a/*", "is what it is");
+	ok(path_glob_host("/", host, &why) == 0, "the root");
+	str_format(path, sizeof path, "%s/root", dir);
+	ok(path_glob_host(path, host, &why) != 0, "a link to the root");
+	eq_str(why.text, "would hide everything", "is told");
+	str_format(path, sizeof path, "%s/root/e*", dir);
+	ok(path_glob_host(path, host, &why) == 0, "and below it");
+	eq_str(host, "/e*", "is below the root");
+	path_escape("/a*b?[c]\\d", escaped);
+	eq_str(escaped, "/a\\*b\\?\\[c]\\\\d", "wildcards are escaped");
+	ok(path_match_part(escaped + 1, strlen(escaped + 1), "a*b?[c]\\d"),
+	    "and match themselves");
+	begin();
+	target.home = "/o[d]";
+	ok(set("mask", "~/x") && set("mask", "/o\\[d]/x"),
+	    "a home directory is no pattern");
+	eq_int(policy.path_count, 1, "so these two are one");
+}
+
+static void
 test_match(void)
 {
 	static const struct {
@@ -365,7 +406,8 @@ test_digest(void)
 static void
 make_files(void)
 {
-	static const char *const dirs[] = {"a", "a/b", "other", "third"};
+	static const char *const dirs[] = {"a", "a/b", "other", "third",
+		"o[d]"};
 
 	if (mkdtemp(dir) == NULL || chdir(dir) != 0) {
 		perror(dir);
@@ -375,15 +417,16 @@ make_files(void)
 		if (mkdir(dirs[i], 0700) != 0)
 			perror(dirs[i]);
 	}
-	if (symlink("a/b", "link") != 0)
-		perror("link");
+	if (symlink("a/b", "link") != 0 || symlink("o[d]", "odd") != 0 ||
+	    symlink("loop", "loop") != 0 || symlink("/", "root") != 0)
+		perror("links");
 }
 
 static void
 remove_files(void)
 {
-	static const char *const names[] = {"link", "a/b", "a", "other",
-		"third", dir};
+	static const char *const names[] = {"link", "odd", "loop", "root",
+		"o[d]", "a/b", "a", "other", "third", dir};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (remove(names[i]) != 0)
@@ -400,6 +443,7 @@ main(void)
 	test_numbers();
 	test_paths();
 	test_globs();
+	test_host_globs();
 	test_match();
 	test_order();
 	test_env();
