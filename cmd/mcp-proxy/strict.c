@@ -9,7 +9,6 @@
 enum {
 	HASHES_MAX = 64 << 20, /* bytes, of the names of open objects */
 	NAME_MAX_LEN = 16 << 20,
-	FOLDED_MAX = 32,       /* longer than all names that matter */
 };
 
 /* What is open around the reader. */
@@ -74,9 +73,10 @@ take_folded(struct bytes *in)
 		{"\xc5\xbf", 's'}, {"\xe2\x84\xaa", 'k'},
 		{"\xc4\xb0", 'i'}, {"\xc4\xb1", 'i'},
 	};
-	char c;
+	char c = (char)in->ptr[0];
 
-	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+	for (size_t i = 0; (c & 0x80) != 0 &&
+	    i < sizeof foreign / sizeof *foreign; i++) {
 		struct bytes text = bytes_cstr(foreign[i].text);
 
 		if (in->len >= text.len &&
@@ -85,38 +85,38 @@ take_folded(struct bytes *in)
 			return foreign[i].letter;
 		}
 	}
-	c = ascii_lower((char)in->ptr[0]);
 	*in = bytes_after(*in, 1);
-	return c;
+	return ascii_lower(c);
 }
 
-/* Writes in without case and '_', which only counts in front.  Returns false if
- * that is longer than any name that matters. */
-static bool
-fold(struct bytes in, char out[static FOLDED_MAX])
+/* The next one that counts, as '_' does in front only; '\0' at the end. */
+static char
+next_folded(struct bytes *in, bool in_front)
 {
-	size_t n = 0;
+	char c = '_';
 
-	while (in.len != 0) {
-		char c = take_folded(&in);
-
-		if (c == '_' && n != 0)
-			continue;
-		if (n == FOLDED_MAX - 1)
-			return false;
-		out[n++] = c;
+	while (c == '_') {
+		c = in->len == 0 ? '\0' : take_folded(in);
+		if (in_front)
+			break;
 	}
-	out[n] = '\0';
-	return true;
+	return c;
 }
 
 bool
 strict_is_like(struct bytes name, const char *known)
 {
-	char folded[FOLDED_MAX], want[FOLDED_MAX];
+	struct bytes left = name, want = bytes_cstr(known);
+	bool in_front = true;
+	char c;
 
-	return fold(name, folded) && fold(bytes_cstr(known), want) &&
-	    str_eq(folded, want) && !bytes_eq(name, bytes_cstr(known));
+	do {
+		c = next_folded(&left, in_front);
+		if (c != next_folded(&want, in_front))
+			return false;
+		in_front = false;
+	} while (c != '\0');
+	return !bytes_eq(name, bytes_cstr(known));
 }
 
 bool
