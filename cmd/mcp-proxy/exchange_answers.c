@@ -101,6 +101,8 @@ exchange_answers_expect(struct exchange *x)
 {
 	const struct http_head *h = &exchange_proxy(x)->head;
 
+	bool subscribes = false;
+
 	x->asks_message = bytes_eq(h->method, bytes_cstr("POST"));
 	x->asks_events = false;
 	for (size_t i = 0; i < h->field_count; i++) {
@@ -109,7 +111,12 @@ exchange_answers_expect(struct exchange *x)
 		if (field_eq_str(f->name, "accept") &&
 		    mentions(f->value, "event-stream"))
 			x->asks_events = true;
+		if (field_eq_str(f->name, "mcp-method") &&
+		    bytes_eq(f->value, bytes_cstr("subscriptions/listen")))
+			subscribes = true;
 	}
+	x->listens = x->asks_events && (subscribes ||
+	    bytes_eq(h->method, bytes_cstr("GET")));
 }
 
 /* ---- the head ---- */

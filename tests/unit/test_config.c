@@ -495,14 +495,14 @@ test_routes_long(void)
 	    "  d.example: {command: [server], mode: shared}\n"
 	    "  e.example: {command: [server]}\n", &c), "routes that are "
 	    "sockets and commands");
-	r = &c.routes[0];
+	r = c.routes[0];
 	ok(r->kind == CONFIG_UNIX && str_eq(r->socket, "/run/a.sock") &&
 	    str_eq(r->origin, "unix:/run/a.sock"), "a socket");
-	r = &c.routes[1];
+	r = c.routes[1];
 	ok(r->kind == CONFIG_UNIX && str_eq(r->as_host, "localhost:80") &&
 	    str_eq(r->prefix, "/v1"), "with another host and a prefix");
-	ok(!config_is_same(r, &c.routes[0]), "which is another route");
-	r = &c.routes[2];
+	ok(!config_is_same(r, c.routes[0]), "which is another route");
+	r = c.routes[2];
 	ok(r->kind == CONFIG_STDIO && str_eq(r->origin, "stdio:c.example"),
 	    "a command");
 	eq_str(r->stdio->argv[0], "sandbox-exec", "in a sandbox");
@@ -513,10 +513,10 @@ test_routes_long(void)
 	eq_str(r->stdio->envp[1], "EMPTY=", "an empty one");
 	ok(r->stdio->mode == CONFIG_POOL && r->stdio->pool == 3 &&
 	    r->stdio->message_max == 1 << 20, "a pool");
-	r = &c.routes[3];
+	r = c.routes[3];
 	ok(r->stdio->mode == CONFIG_POOL && r->stdio->pool == 1 &&
 	    r->stdio->sessions_max == 1024, "shared is a pool of one");
-	r = &c.routes[4];
+	r = c.routes[4];
 	ok(r->stdio->mode == CONFIG_SESSION && r->stdio->sessions_max == 64 &&
 	    r->stdio->idle_ms == HOUR_MS / 2 && str_eq(r->stdio->path, "/mcp"),
 	    "a process for each session by default");
@@ -618,7 +618,7 @@ test_policy(void)
 	    p->message_max == 16 << 20, "one of a command");
 	config_done(&c);
 	if (ok(parse(TLS ROUTES, &c), "without"))
-		ok(c.routes[0].policy == NULL, "nothing is judged");
+		ok(c.routes[0]->policy == NULL, "nothing is judged");
 	config_done(&c);
 }
 
