@@ -7,6 +7,7 @@
 #define ADIT_MCP_PROXY_CONFIG_H
 
 #include "common/guard.h"
+#include "common/sha256.h"
 
 enum {
 	CONFIG_FILE_MAX = 1 << 20,
@@ -82,6 +83,7 @@ struct config_route {
 };
 
 struct config {
+	char digest[2 * SHA256_LEN + 1]; /* of the text, in hexadecimal */
 	char *listen_addr;    /* "127.0.0.1:8080" or ":8080"; NULL: none */
 	int log_level;        /* an enum diag_level, or -1: not given */
 	int64_t shutdown_ms;

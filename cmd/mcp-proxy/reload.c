@@ -100,8 +100,8 @@ use(struct server *s, struct setup *u)
 	reload_level(s);
 	diag_notice("configuration loaded: %s: routes=%zu", s->config_path,
 	    s->proxy.config->route_count);
-	audit_note(&s->proxy.audit, "reload", "configuration",
-	    s->config_path);
+	audit_reload(&s->proxy.audit, s->config_path,
+	    s->proxy.config->digest);
 }
 
 void

@@ -526,7 +526,7 @@ audit_start(struct proxy *p, bool check, struct error *e)
 
 	e->code = EXIT_USAGE;
 	if (!check)
-		return audit_open(&p->audit, path, e);
+		return audit_open(&p->audit, path, p->config->digest, e);
 	return path == NULL ? 0 : auditfile_check(path, e);
 }
 

@@ -109,6 +109,10 @@ children_are()
 	"$BIN/mcp-proxy" audit verify "$T/audit" >/dev/null
 	eq "$(events '.configuration // empty' | uniq -c | xargs)" \
 		"2 $T/proxy.yaml"
+	eq "$(events '.sha256 // empty' | tail -n 1)" \
+		"$(sha256sum <"$T/proxy.yaml" | cut -d ' ' -f 1)"
+	eq "$(jq -r 'select(.event == "open" or .event == "reload") |
+		.sha256 // empty' "$T/audit" | sort -u | wc -l)" 3
 	eq "$(jq -r 'select(.event == "decide") | "\(.verdict) \(.route)"' \
 		"$T/audit" | uniq | xargs)" \
 		'allow docs deny null allow docs allow more allow docs deny null'
@@ -207,12 +211,12 @@ sse_are()
 	echo 'limits: {streams: 0}' >>"$T/proxy.yaml"
 	refuses "$T/proxy.yaml:[0-9:]+ limits.streams: .*"
 	eq "$(events .refused)" "$(sed -n "s/^mcp-proxy: warning: \(.*\); going on.*/\1/p" "$T/proxy.err")"
-	{ echo 'a: 1'; echo 'b: 2'; cat "$T/good"; } >"$T/proxy.yaml"
-	refuses "$T/proxy.yaml:1:1: a: unknown key, and 1 more"
+	{ printf "zzzzzzzz: 1\nzzzzzzzzz: 2\n"; cat "$T/good"; } >"$T/proxy.yaml"
+	refuses "$T/proxy.yaml:1:1: zzzzzzzz: unknown key, and 1 more"
 	printf 'a: [' >"$T/proxy.yaml"
 	refuses "$T/proxy.yaml:.*"
 	: >"$T/proxy.yaml"
-	refuses "$T/proxy.yaml: .*, and [0-9] more"
+	refuses "$T/proxy.yaml:1:1: the file is empty"
 	head -c 1100000 /dev/zero | tr '\0' '#' >"$T/proxy.yaml"
 	refuses "$T/proxy.yaml: .*"
 	rm "$T/proxy.yaml"
