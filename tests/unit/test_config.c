@@ -683,7 +683,7 @@ test_share_http(void)
 		{"  A.B: {upstream: http://10.0.0.1:80}\n", "audit: f\n"},
 		{"  a.b: http://10.0.0.1:80\n  c.d: unix:/s\n", ""},
 		{"  a.b: http://10.0.0.1:80\n", "log_level: info\n"},
-	}, other[][2] = {
+	}, *const other[][2] = {
 		{"  a.b: http://10.0.0.1:81\n", ""},
 		{"  a.c: http://10.0.0.1:80\n", ""},
 		{"  a.b: unix:/s\n", ""},
