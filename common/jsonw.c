@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/str.h"
 #include "common/utf8.h"
 
 void
@@ -141,6 +142,25 @@ jsonw_null(struct jsonw *w)
 {
 	separate(w);
 	put(w, "null", 4);
+}
+
+void
+jsonw_key_name(struct jsonw *w, const char *key, struct bytes value)
+{
+	char name[64], digits[3];
+
+	jsonw_key(w, key);
+	jsonw_bytes(w, value);
+	if (utf8_is_valid(value))
+		return;
+	str_format(name, sizeof name, "%s_hex", key);
+	jsonw_key(w, name);
+	put(w, "\"", 1);
+	for (size_t i = 0; i < value.len; i++) {
+		str_hex(digits, bytes_of(value.ptr + i, 1));
+		put(w, digits, 2);
+	}
+	put(w, "\"", 1);
 }
 
 void

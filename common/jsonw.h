@@ -28,6 +28,10 @@ void jsonw_int(struct jsonw *w, int64_t value);
 void jsonw_bool(struct jsonw *w, bool value);
 void jsonw_null(struct jsonw *w);
 
+/* A key and foreign bytes that must not be lost, such as a path: if they are
+ * not UTF-8, a second key, with "_hex" behind it, has them as they are. */
+void jsonw_key_name(struct jsonw *w, const char *key, struct bytes value);
+
 /* Key and value in one call. */
 void jsonw_key_str(struct jsonw *w, const char *key, const char *value);
 void jsonw_key_int(struct jsonw *w, const char *key, int64_t value);

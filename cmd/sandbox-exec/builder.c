@@ -145,13 +145,20 @@ enter_workdir(const struct init_args *a)
 	return chdir(setting_home(a->policy)) == 0 ? 0 : chdir("/");
 }
 
-/* The first thing that is not as a full sandbox has it, or NULL. */
-static const char *
-find_shortfall(const struct tree *t)
+/* Whether something is not as a full sandbox has it; *ret is the first. */
+static bool
+has_shortfall(const struct tree *t, struct error *ret)
 {
-	return t->no_proc ? "the kernel refuses a new /proc" :
-	    t->no_idmap ? "the file system of a path cannot map owners" :
-	    t->cut ? "too many files to look for all repositories" : NULL;
+	if (t->no_proc)
+		error_set(ret, "the kernel refuses a new /proc");
+	else if (t->no_idmap != NULL)
+		error_set(ret, "the file system of %s cannot map owners",
+		    t->no_idmap);
+	else if (t->cut)
+		error_set(ret, "too many files to look for all repositories");
+	else
+		return false;
+	return true;
 }
 
 static int
@@ -159,15 +166,15 @@ check_required(struct init_start *s)
 {
 	struct init_args *a = s->args;
 	bool landlock = (a->policy->require & REQUIRE_LANDLOCK) != 0;
-	const char *shortfall = find_shortfall(a->tree);
 
 	if (landlock && s->landlock.abi == 0) {
 		error_set(&s->error, "landlock is required, and the kernel has "
 		    "none");
 		return fail(s, STAGE_POLICY);
 	}
-	if (a->policy->require == REQUIRE_FULL && shortfall != NULL) {
-		error_set(&s->error, "full isolation is required: %s", shortfall);
+	if (a->policy->require == REQUIRE_FULL &&
+	    has_shortfall(a->tree, &s->error)) {
+		error_prefix(&s->error, "full isolation is required");
 		return fail(s, STAGE_POLICY);
 	}
 	return 0;

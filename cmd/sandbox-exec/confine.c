@@ -135,10 +135,13 @@ note_ready(struct confine *c, const struct init_message *m)
 	if (m->ready.no_proc)
 		degrade(c, "proc", "the kernel refuses a new /proc (an outer "
 		    "container masks parts of its own)", "/proc is empty");
-	if (m->ready.no_idmap)
-		degrade(c, "idmap", "the file system of a path "
-		    "cannot map owners", "the command may be unable to use "
-		    "what is there");
+	if (m->ready.no_idmap[0] != '\0') {
+		str_format(c->no_idmap, sizeof c->no_idmap, "the file system "
+		    "of %.*s cannot map owners",
+		    (int)sizeof m->ready.no_idmap - 1, m->ready.no_idmap);
+		degrade(c, "idmap", c->no_idmap, "the command may be unable "
+		    "to use what is there");
+	}
 	if (m->ready.cut)
 		degrade(c, "protection", "too many files to look for all "
 		    "repositories", "hooks and settings of those that were "

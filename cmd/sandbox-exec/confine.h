@@ -100,6 +100,7 @@ struct confine {
 	uid_t owner_uid;              /* the payload's on the host */
 	gid_t owner_gid;
 	char workdir[4096];           /* inside */
+	char no_idmap[320];           /* why a path's owner is not mapped */
 };
 
 enum confine_layer {

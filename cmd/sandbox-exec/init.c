@@ -155,7 +155,8 @@ format_ready(const struct init_args *a, const struct landlock *l,
 {
 	m->type = INIT_READY;
 	m->ready.no_proc = a->tree->no_proc;
-	m->ready.no_idmap = a->tree->no_idmap;
+	str_format(m->ready.no_idmap, sizeof m->ready.no_idmap, "%s",
+	    a->tree->no_idmap == NULL ? "" : a->tree->no_idmap);
 	m->ready.cut = a->tree->cut;
 	m->ready.landlock_abi = l->abi;
 	if (getcwd(m->ready.workdir, sizeof m->ready.workdir) == NULL)

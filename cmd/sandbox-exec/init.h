@@ -63,8 +63,9 @@ struct init_message {
 			char path[4096];
 		} watch;
 		struct {
-			bool no_proc, no_idmap, cut;
+			bool no_proc, cut;
 			int landlock_abi;
+			char no_idmap[256]; /* as much of it as fits */
 			char workdir[4096];
 		} ready;
 		struct {

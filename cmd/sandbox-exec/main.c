@@ -64,10 +64,9 @@ report_found(void *user, const char *path, const char *renamed)
 	if (a->fd == -1)
 		return;
 	audit_begin(a, "protected");
-	jsonw_key(&a->w, "path");
-	jsonw_bytes(&a->w, bytes_cstr(path));
-	jsonw_key(&a->w, "renamed");
-	jsonw_bytes(&a->w, bytes_cstr(renamed == NULL ? "" : renamed));
+	jsonw_key_name(&a->w, "path", bytes_cstr(path));
+	jsonw_key_name(&a->w, "renamed", bytes_cstr(renamed == NULL ? "" :
+	    renamed));
 	audit_end(a);
 }
 

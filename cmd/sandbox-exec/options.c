@@ -251,9 +251,9 @@ find_place(const char *file, const char *cwd, char out[static PATH_LEN])
 	char *slash;
 
 	out[0] = '\0';
-	if (file == NULL || cwd == NULL || str_format(path, sizeof path,
-	    "%s%s%s", file[0] == '/' ? "" : cwd, file[0] == '/' ? "" : "/",
-	    file) != 0)
+	if (file == NULL || (file[0] != '/' && cwd[0] != '/') ||
+	    str_format(path, sizeof path, "%s%s%s", file[0] == '/' ? "" : cwd,
+	    file[0] == '/' ? "" : "/", file) != 0)
 		return;
 	slash = strrchr(path, '/');
 	*slash = '\0';
@@ -450,7 +450,7 @@ options_parse(int argc, char **argv, struct options *ret)
 	*t = (struct setting_target){
 		.policy = &ret->policy, .environment = environ,
 		.home = find_home(environ, ret->home),
-		.cwd = getcwd(ret->cwd, sizeof ret->cwd) == NULL ? NULL :
+		.cwd = getcwd(ret->cwd, sizeof ret->cwd) == NULL ? "" :
 		    ret->cwd,
 	};
 	policy_init(&ret->policy);

@@ -232,8 +232,8 @@ add(struct overlays *o, const struct policy *p, struct policy_path *path,
 	return path->upper == NULL ? error_errno(e, "%s", a->dir) : 0;
 }
 
-int
-overlay_open(struct overlays *o, struct policy *p, const char *changes,
+static int
+open_all(struct overlays *o, struct policy *p, const char *changes,
     bool keep, struct error *e)
 {
 	char parent[PATH_LEN] = "";
@@ -263,6 +263,17 @@ overlay_open(struct overlays *o, struct policy *p, const char *changes,
 			return -1;
 	}
 	return 0;
+}
+
+int
+overlay_open(struct overlays *o, struct policy *p, const char *changes,
+    bool keep, struct error *e)
+{
+	mode_t old = umask(077);
+	int r = open_all(o, p, changes, keep, e);
+
+	umask(old);
+	return r;
 }
 
 static int
@@ -342,15 +353,10 @@ static int
 make_layers(int root_fd)
 {
 	struct stat st;
-	mode_t old = umask(0);
-	int r = -1;
 
-	if (fstatat(root_fd, place_lower, &st, 0) == 0 &&
-	    mkdirat(root_fd, ".overlay/data/upper", st.st_mode & 0777) == 0 &&
-	    mkdirat(root_fd, ".overlay/data/work", 0700) == 0)
-		r = 0;
-	umask(old);
-	return r;
+	return fstatat(root_fd, place_lower, &st, 0) != 0 ||
+	    mkdirat(root_fd, ".overlay/data/upper", st.st_mode & 0777) != 0 ||
+	    mkdirat(root_fd, ".overlay/data/work", 0700) != 0 ? -1 : 0;
 }
 
 int

@@ -413,11 +413,9 @@ format_json(struct jsonw *w, const struct overlay *o, const struct change *c)
 	static const char *const kinds[] = {"deleted", "added", "modified"};
 
 	jsonw_open(w, '{');
-	jsonw_key(w, "overlay");
-	jsonw_bytes(w, bytes_cstr(o->host));
+	jsonw_key_name(w, "overlay", bytes_cstr(o->host));
 	jsonw_key_str(w, "change", kinds[c->kind]);
-	jsonw_key(w, "path");
-	jsonw_bytes(w, bytes_cstr(c->path));
+	jsonw_key_name(w, "path", bytes_cstr(c->path));
 	jsonw_key_str(w, "type", type_of(c->mode));
 	if (c->problem != CHANGE_FINE)
 		jsonw_key_str(w, "problem", changes_problem(c->problem));

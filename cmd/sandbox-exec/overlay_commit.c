@@ -13,7 +13,7 @@
 #include "common/io.h"
 #include "common/str.h"
 
-enum { COPY_LEN = 1 << 20, TEMP_LEN = 48, LINK_LEN = 4096 };
+enum { COPY_RANGE = 1 << 20, COPY_LEN = 64 << 10, TEMP_LEN = 48, LINK_LEN = 4096 };
 
 /* One change on its way to the host. */
 struct commit {
@@ -80,7 +80,7 @@ copy_bytes(int from, int to)
 	static char block[COPY_LEN];
 	ssize_t n;
 
-	while ((n = copy_file_range(from, NULL, to, NULL, COPY_LEN, 0)) > 0)
+	while ((n = copy_file_range(from, NULL, to, NULL, COPY_RANGE, 0)) > 0)
 		;
 	if (n == 0)
 		return 0;
@@ -247,12 +247,9 @@ check(const struct overlay *o, const struct changes *c, struct error *e)
 	    first->path, changes_problem(first->problem), problems - 1);
 }
 
-int
-changes_commit(const struct overlay *o, const struct changes *c,
-    struct error *e)
+static int
+commit_all(const struct overlay *o, const struct changes *c, struct error *e)
 {
-	if (check(o, c, e) != 0)
-		return -1;
 	for (size_t i = 0; i < c->count; i++) {
 		if (step(o, &c->at[i], apply, e) != 0)
 			return -1;
@@ -267,4 +264,19 @@ changes_commit(const struct overlay *o, const struct changes *c,
 			return -1;
 	}
 	return 0;
+}
+
+int
+changes_commit(const struct overlay *o, const struct changes *c,
+    struct error *e)
+{
+	mode_t old;
+	int r;
+
+	if (check(o, c, e) != 0)
+		return -1;
+	old = umask(077);
+	r = commit_all(o, c, e);
+	umask(old);
+	return r;
 }

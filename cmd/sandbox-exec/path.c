@@ -47,9 +47,11 @@ find_base(const char **text, const char *cwd, const char *home,
 			error_set(e, "HOME is no path below '/'");
 		return home;
 	}
-	if (cwd == NULL)
-		error_set(e, "must begin with '/' or '~/'");
-	return cwd;
+	if (cwd != NULL && cwd[0] == '/')
+		return cwd;
+	error_set(e, cwd == NULL ? "must begin with '/' or '~/'" :
+	    "the current directory is gone");
+	return NULL;
 }
 
 int

@@ -13,7 +13,8 @@
 enum { PATH_LEN = 4096 };
 
 /* Writes text as an absolute path, "~/x" below home and "x" below cwd (either
- * may be NULL).  Touches no file.  Returns 0, or -1 with a text. */
+ * may be NULL; cwd is "" for one that has been removed).  Touches no file.
+ * Returns 0, or -1 with a text. */
 int path_absolute(const char *text, const char *cwd, const char *home,
     char out[static PATH_LEN], struct error *e);
 

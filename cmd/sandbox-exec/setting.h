@@ -19,7 +19,7 @@ enum setting_fixed {
 struct setting_target {
 	struct policy *policy;
 	const char *cwd;          /* of relative paths, without links; NULL:
-				   * there are none */
+				   * there are none; "": it is gone */
 	const char *home;         /* of "~/"; NULL: there is none */
 	char *const *environment; /* where "env NAME" takes values from */
 	unsigned fixed;           /* enum setting_fixed bits */

@@ -30,6 +30,8 @@ enum {
 	    MOUNT_ATTR_RDONLY,
 	PRIVATE_INODES = 1 << 18,
 	DIRECTORIES = 2, /* of system_paths, that are no links anywhere */
+	IN_TREE = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+	    RESOLVE_IN_ROOT,
 };
 
 void
@@ -37,7 +39,8 @@ tree_init(struct tree *t)
 {
 	t->source_count = t->watches.count = 0;
 	t->root = t->idmount.userns_fd = -1;
-	t->no_proc = t->no_idmap = t->links_read = t->refused = t->cut = false;
+	t->no_proc = t->links_read = t->refused = t->cut = false;
+	t->no_idmap = NULL;
 }
 
 void
@@ -244,7 +247,7 @@ open_upper(struct tree *t, struct tree_source *s, const struct stat *st,
 	close(fd);
 	if (owner->map && idmount_set(&t->idmount, s->upper_fd, st,
 	    owner->host.uid, owner->host.gid) != 0)
-		t->no_idmap = true;
+		t->no_idmap = upper;
 	return 0;
 }
 
@@ -273,7 +276,7 @@ open_path(struct tree *t, const struct policy_path *path,
 	 * system. */
 	if (owner->map && !str_eq(path->host, "/") && idmount_set(&t->idmount,
 	    mount_fd, &st, owner->host.uid, owner->host.gid) != 0)
-		t->no_idmap = true;
+		t->no_idmap = path->host;
 	s = add_source(t, path->inside, mount_fd, &st);
 	s->path = path;
 	s->writable = path->access != POLICY_RO;
@@ -445,15 +448,13 @@ out:
 /* Opens the place for a mount, and makes it where that is in the private
  * tmpfs; never on the host. */
 static int
-open_target(struct tree *t, const char *inside, bool directory,
+make_target(struct tree *t, const char *inside, bool directory,
     struct error *e)
 {
-	const uint64_t resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-	    RESOLVE_IN_ROOT;
 	char parent[PATH_MAX];
 	char *slash;
 	struct stat st;
-	int fd = open_beneath(t->root, inside, O_PATH, resolve);
+	int fd = open_beneath(t->root, inside, O_PATH, IN_TREE);
 
 	if (fd != -1 || errno != ENOENT)
 		goto out;
@@ -464,7 +465,7 @@ open_target(struct tree *t, const char *inside, bool directory,
 	if (slash == parent)
 		fd = fcntl(t->root, F_DUPFD_CLOEXEC, 3);
 	else
-		fd = open_target(t, parent, true, e);
+		fd = make_target(t, parent, true, e);
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &st) != 0 || st.st_dev != t->private_dev) {
@@ -476,11 +477,44 @@ open_target(struct tree *t, const char *inside, bool directory,
 	    mknodat(fd, slash + 1, S_IFREG | 0444, 0)) != 0)
 		io_close(&fd);
 	else
-		close(fd), fd = open_beneath(t->root, inside, O_PATH, resolve);
+		close(fd), fd = open_beneath(t->root, inside, O_PATH, IN_TREE);
 out:
 	if (fd == -1)
 		error_errno(e, "%s: in the sandbox", inside);
 	return fd;
+}
+
+/* Makes room where a link of ours is, such as /var/run or /bin. */
+static void
+remove_link(struct tree *t, const char *inside)
+{
+	const char *name = strrchr(inside, '/') + 1;
+	char parent[PATH_MAX];
+	struct stat dir, st;
+	int fd;
+
+	if (str_format(parent, sizeof parent, "%.*s", (int)(name - inside),
+	    inside) != 0)
+		return;
+	fd = open_beneath(t->root, parent, O_PATH | O_DIRECTORY, IN_TREE);
+	if (fd != -1 && fstat(fd, &dir) == 0 &&
+	    dir.st_dev == t->private_dev &&
+	    fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISLNK(st.st_mode))
+		unlinkat(fd, name, 0);
+	io_close(&fd);
+}
+
+/* What is granted takes the place of a link that every tree has. */
+static int
+open_target(struct tree *t, const char *inside, bool directory,
+    struct error *e)
+{
+	int fd = open_beneath(t->root, inside, O_PATH, IN_TREE);
+
+	if (fd == -1 && errno == ELOOP)
+		remove_link(t, inside);
+	return fd != -1 ? fd : make_target(t, inside, directory, e);
 }
 
 /* Puts an overlay in the place of the mount that it is over. */
@@ -748,8 +782,8 @@ tree_make_root(struct tree *t, const struct policy *p, struct error *e)
 	return 0;
 }
 
-int
-tree_build(struct tree *t, const struct policy *p, struct landlock *l,
+static int
+build(struct tree *t, const struct policy *p, struct landlock *l,
     struct error *e)
 {
 	if (attach_proc(t, p) != 0)
@@ -764,4 +798,15 @@ tree_build(struct tree *t, const struct policy *p, struct landlock *l,
 	if (landlock_allow_read(l, t->root) != 0)
 		return error_errno(e, "landlock");
 	return 0;
+}
+
+int
+tree_build(struct tree *t, const struct policy *p, struct landlock *l,
+    struct error *e)
+{
+	mode_t old = umask(0); /* the caller's is for what the payload makes */
+	int r = build(t, p, l, e);
+
+	umask(old);
+	return r;
 }

@@ -40,7 +40,7 @@ struct tree {
 	bool links_read;
 	char links[TREE_LINKS][64]; /* of "/bin", "/sbin", "/lib" ... */
 	bool no_proc;       /* the kernel refused a fresh /proc */
-	bool no_idmap;      /* a path's owner could not be mapped */
+	const char *no_idmap; /* a path whose owner could not be mapped */
 	bool refused;       /* the kernel does not let us mount as such */
 	bool cut;           /* not all repositories were looked for */
 	size_t source_count;

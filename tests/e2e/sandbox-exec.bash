@@ -70,6 +70,12 @@ be_user()
 	new_workspace
 }
 
+# as COMMAND...: on the host, as the present user.
+as()
+{
+	"${AS[@]}" "$@"
+}
+
 # each FUNCTION [ARGUMENT...]: runs it as the present user and, if that is
 # root, as the ordinary one.
 each()

@@ -878,6 +878,94 @@ whatever_umask()
 	AS=("${own[@]}")
 }
 
+# With paths, masks and overlays; nothing that cannot be removed stays.
+umask_of_paths()
+{
+	local mask
+	local own=("${AS[@]}")
+
+	as mkdir -p w/sub
+	as sh -c 'echo secret >w/.env'
+	for mask in 0777 0177; do
+		AS=("${own[@]}" sh -c "umask $mask; exec \"\$@\"" -)
+		sx 0 --rw "$W/w" --ro "$W/w/sub:/a/b/c" --mask .env -- sh -c '
+			umask 022; cat .env w/.env; echo >w/a; ls /a/b/c'
+		eq "$stderr" 'cat: .env: No such file or directory'
+		sx 0 --overlay w -- sh -c 'umask 022; echo >w/b'
+		sx 0 --overlay w --diff -- sh -c 'umask 022; echo >w/c'
+		eq "$output" "A"$'\t'"$W/w/c"
+		sx 0 --overlay w --changes kept -- sh -c 'umask 022; echo >w/d'
+		sx 0 --overlay w --changes kept --diff -- ls w
+		eq "$output" a$'\n'd$'\n'sub$'\n'"A"$'\t'"$W/w/d"
+		sx 0 --overlay w --changes kept --discard
+		sx 0 --overlay w --commit -- sh -c 'umask 022; mkdir w/e
+			echo >w/e/f'
+		eq "$(as stat -c %a w/e w/e/f)" 755$'\n'644
+		as rm -r w/a w/e
+		AS=("${own[@]}")
+	done
+	eq "$(find . -maxdepth 2 | sort)" $'.\n./kept\n./w\n./w/.env\n./w/sub'
+}
+
 @test "the caller's umask is the command's, and not the sandbox's" {
 	each whatever_umask
+	each umask_of_paths
+}
+
+# What the sandbox has as links, and the host perhaps as well.
+paths_of_links()
+{
+	sx 0 --ro /bin --ro /lib64 --ro /var/run --tmpfs /var/tmp --rw "$W:/sbin" \
+		-- sh -c 'for i in /bin /lib64 /var/run /var/tmp /sbin; do
+			test -d $i -a ! -h $i || echo $i
+		done; echo >/var/tmp/x && echo >/sbin/x && ls /var/tmp /sbin
+		test -e /bin/sh -a ! -e /tmp/x'
+	eq "$output" $'/sbin:\nx\n\n/var/tmp:\nx'
+	run_tool 0 "${AS[@]}" env HOME=/var/run "$SX" --home real -- sh -c '
+		cd && pwd && test ! -h "$PWD" -a "$(ls)" && ! touch x 2>/dev/null'
+	eq "$output" /var/run
+	sx 125 --ro "$W:/bin/x/y" -- true
+	one_error '/bin/x/y: in the sandbox: .*'
+}
+
+@test "what is granted takes the place of a link that each sandbox has" {
+	requires userns
+	each paths_of_links
+}
+
+gone_directory()
+{
+	as mkdir gone
+	cd gone || return 1
+	as rmdir ../gone
+	for option in --rw --ro --overlay --workdir; do
+		sx 125 "$option" . -- true
+		eq "${stderr_lines[0]}" \
+			"sandbox-exec: $option: '.': the current directory is gone"
+	done
+	sx 125 --audit audit -- true
+	one_error 'audit: No such file or directory'
+	sx 0 --audit "$W/audit" -- true
+	sx 125 --rw "$W" --audit "$W/audit" -- true
+	cd "$W" || return 1
+}
+
+@test "a current directory that is gone is called so" {
+	each gone_directory
+}
+
+@test "the path whose file system cannot map owners is named" {
+	requires userns
+	((EUID == 0)) || skip "only root maps owners"
+	local said="the file system of $SX_DIR/ram cannot map owners"
+
+	mkdir "$SX_DIR/ram"
+	run_tool 0 unshare --mount sh -c 'mount -t ramfs none "$0" && exec "$@"' \
+		"$SX_DIR/ram" "$SX" --ro "$W" --rw "$SX_DIR/ram" -- true
+	one_error "warning: idmap: $said: the command may be unable to use what is there"
+	run_tool 125 unshare --mount sh -c 'mount -t ramfs none "$0" &&
+		exec "$@"' "$SX_DIR/ram" "$SX" --require full --rw \
+		"$SX_DIR/ram" -- true
+	one_error "full isolation is required: $said"
+	rmdir "$SX_DIR/ram"
 }

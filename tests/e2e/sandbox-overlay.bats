@@ -61,6 +61,14 @@ only_workspace()
 		head -n 3)" $'deleted file dir/two\ndeleted directory gone\nadded file dir/new'
 }
 
+@test "overlay: --diff --json loses no byte of a name" {
+	requires jq
+	run_tool 0 overlaid --diff --json -- sh -c 'echo >"$(printf "a\200")"
+		echo >"$(printf "a\303\244")"'
+	eq "$(jq -r '.path + " " + .path_hex' <<<"$output")" \
+		$'a\xef\xbf\xbd 6180\na\xc3\xa4 '
+}
+
 # The pipe is the command's as well: it is full, and nobody waits any more who
 # writes to it.
 fill='use Fcntl; mkdir "made";

@@ -23,12 +23,6 @@ sx()
 	run_tool "$want" "${AS[@]}" env HOME="$W" "$SX" "$@"
 }
 
-# as COMMAND...: on the host, as the present user.
-as()
-{
-	"${AS[@]}" "$@"
-}
-
 wrong_options()
 {
 	sx 125 --net sometimes true

@@ -119,6 +119,14 @@ test_write(void)
 	eq_bytes(buf_bytes(&b), bytes_cstr("\"a\xef\xbf\xbd\xc3\xbc\xef\xbf"
 	    "\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""),
 	    "what is no UTF-8 is replaced");
+	buf_clear(&b);
+	jsonw_open(&w, '{');
+	jsonw_key_name(&w, "p", bytes_cstr("\xc3\xbc"));
+	jsonw_key_name(&w, "q", bytes_cstr("\xfc\"b"));
+	jsonw_close(&w, '}');
+	eq_bytes(buf_bytes(&b), bytes_cstr("{\"p\":\"\xc3\xbc\",\"q\":"
+	    "\"\xef\xbf\xbd\\\"b\",\"q_hex\":\"fc2262\"}"),
+	    "and kept as hex where it is a name");
 	buf_reset(&b);
 }
 
