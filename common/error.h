@@ -25,4 +25,11 @@ int error_errno(struct error *e, const char *format, ...)
 int error_prefix(struct error *e, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+#ifdef __clang_analyzer__
+/* clang's analyzer sees one file at a time, and not what these return. */
+#define error_set(...) ((error_set)(__VA_ARGS__), -1)
+#define error_errno(...) ((error_errno)(__VA_ARGS__), -1)
+#define error_prefix(...) ((error_prefix)(__VA_ARGS__), -1)
+#endif
+
 #endif

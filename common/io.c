@@ -16,7 +16,7 @@
 #include "common/acl.h"
 #include "common/str.h"
 
-enum { READ_STEP = 16384, SECRET_MAX = 4096 };
+enum { READ_STEP = 16384, SECRET_MAX = 4096, FD_PATH_LEN = 32 };
 
 int
 io_set_nonblock(int fd, bool on)
@@ -81,6 +81,24 @@ io_write_all(int fd, struct bytes in)
 			return -1;
 	}
 	return 0;
+}
+
+bool
+io_is_torn(int fd)
+{
+	char path[FD_PATH_LEN], last = '\n';
+	struct stat st;
+	int in;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return false;
+	/* fd itself may only be written to. */
+	str_format(path, sizeof path, "/proc/self/fd/%d", fd);
+	in = open(path, O_RDONLY | O_CLOEXEC);
+	if (in != -1 && pread(in, &last, 1, st.st_size - 1) != 1)
+		last = '\n';
+	io_close(&in);
+	return last != '\n';
 }
 
 int

@@ -27,9 +27,12 @@ int io_take_stdio(int *ret_in, int *ret_out, struct error *e);
 /* Writes all of in to a blocking descriptor.  Returns 0 or -1 with errno. */
 int io_write_all(int fd, struct bytes in);
 
-/* Appends a line with its end.  *torn, at first false, says that a full disk
- * cut one short before, which then gets an end of its own.  Returns 0 or -1
- * with errno. */
+/* Whether the last line of a regular file, open for writing, has no end. */
+bool io_is_torn(int fd);
+
+/* Appends a line with its end.  *torn, at first io_is_torn, says that a full
+ * disk or a crash cut one short before, which then gets an end of its own.
+ * Returns 0 or -1 with errno. */
 int io_append_line(int fd, bool *torn, struct bytes line);
 
 /* Reads a whole file of at most b's max bytes into b (appending).  Returns 0,

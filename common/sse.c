@@ -184,9 +184,10 @@ sse_take(struct sse *s, struct bytes in, enum sse_result *ret)
 
 /* ---- writing ---- */
 
-/* Takes the next line off *raw, with its end. */
+/* Takes the next line off *raw, without its end; U+FEFF before it says
+ * nothing. */
 static bool
-next_line(struct bytes *raw, struct bytes *ret_line, struct bytes *ret_whole)
+next_line(struct bytes *raw, struct bytes *ret)
 {
 	size_t n, end;
 
@@ -197,16 +198,28 @@ next_line(struct bytes *raw, struct bytes *ret_line, struct bytes *ret_whole)
 	if (end < raw->len)
 		end += raw->ptr[end] == '\r' && end + 1 < raw->len &&
 		    raw->ptr[end + 1] == '\n' ? 2 : 1;
-	*ret_line = bytes_of(raw->ptr, n);
-	*ret_whole = bytes_of(raw->ptr, end);
+	*ret = bytes_of(raw->ptr, n);
 	*raw = bytes_after(*raw, end);
-	if (n >= 3 && memcmp(ret_line->ptr, "\xef\xbb\xbf", 3) == 0)
-		*ret_line = bytes_after(*ret_line, 3);
+	if (n >= 3 && memcmp(ret->ptr, "\xef\xbb\xbf", 3) == 0)
+		*ret = bytes_after(*ret, 3);
 	return true;
 }
 
-bool
-sse_is_plain(struct bytes raw)
+static bool
+is_known_line(struct bytes line)
+{
+	static const char *const fields[] = {"data", "event", "id", "retry"};
+	struct bytes value;
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		if (take_field(line, fields[i], &value))
+			return true;
+	}
+	return line.len == 0 || line.ptr[0] == ':';
+}
+
+static bool
+has_plain_ends(struct bytes raw)
 {
 	for (size_t i = 0; i < raw.len; i++) {
 		const uint8_t *at = raw.ptr + i;
@@ -219,6 +232,21 @@ sse_is_plain(struct bytes raw)
 		if (left >= 3 && at[0] == 0xe2 && at[1] == 0x80 &&
 		    (at[2] == 0xa8 || at[2] == 0xa9))
 			return false;
+	}
+	return true;
+}
+
+bool
+sse_is_plain(struct bytes raw)
+{
+	if (!has_plain_ends(raw))
+		return false;
+	while (raw.len != 0) {
+		size_t n = line_length(raw);
+
+		if (!is_known_line(bytes_of(raw.ptr, n)))
+			return false;
+		raw = bytes_after(raw, n < raw.len ? n + 1 : n);
 	}
 	return true;
 }
@@ -242,18 +270,26 @@ add_data(struct buf *out, struct bytes data)
 	return 0;
 }
 
+/* With one kind of end: a CR would take the LF of an empty line for its own, if
+ * what was between them is left out. */
+static int
+add_line(struct buf *out, struct bytes line)
+{
+	return buf_add(out, line) != 0 ? -1 : buf_add_str(out, "\n");
+}
+
 int
 sse_replace(struct buf *out, struct bytes raw, struct bytes data)
 {
-	struct bytes line, whole, value;
+	struct bytes line, value;
 	bool written = false;
 
-	while (next_line(&raw, &line, &whole)) {
+	while (next_line(&raw, &line)) {
 		if (take_field(line, "data", &value)) {
 			if (!written && add_data(out, data) != 0)
 				return -1;
 			written = true;
-		} else if (sse_is_plain(line) && buf_add(out, whole) != 0) {
+		} else if (sse_is_plain(line) && add_line(out, line) != 0) {
 			return -1;
 		}
 	}
@@ -263,16 +299,17 @@ sse_replace(struct buf *out, struct bytes raw, struct bytes data)
 int
 sse_strip(struct buf *out, struct bytes raw)
 {
-	struct bytes line, whole, value;
+	struct bytes line, value;
 	bool any = false;
 
-	while (next_line(&raw, &line, &whole)) {
+	while (next_line(&raw, &line)) {
 		bool kept = sse_is_plain(line) &&
 		    (take_field(line, "id", &value) ||
 		    take_field(line, "retry", &value));
 
 		any = any || kept;
-		if ((kept || (any && line.len == 0)) && buf_add(out, whole) != 0)
+		if ((kept || (any && line.len == 0)) &&
+		    add_line(out, line) != 0)
 			return -1;
 	}
 	return 0;

@@ -45,13 +45,15 @@ void sse_done(struct sse *s);
  * was made of. */
 size_t sse_take(struct sse *s, struct bytes in, enum sse_result *ret);
 
-/* Whether all readers see the same lines in raw: some take VT, FF, the
- * separators of ASCII, U+0085, U+2028 and U+2029 for ends of lines, too. */
+/* Whether all readers see the same in raw: some take VT, FF, the separators of
+ * ASCII, U+0085, U+2028 and U+2029 for ends of lines, too; and some may take
+ * a line for another, unless it is empty, a comment or one of the four
+ * fields. */
 bool sse_is_plain(struct bytes raw);
 
 /* Appends raw, the bytes of an event, with data, which has no CR, in the place
- * of its own, and without other lines that are not plain.  Returns 0, or -1
- * with ENOBUFS or ENOMEM. */
+ * of its own, and without other lines that are not plain; each line ends with
+ * LF.  Returns 0, or -1 with ENOBUFS or ENOMEM. */
 int sse_replace(struct buf *out, struct bytes raw, struct bytes data);
 
 /* Appends what is left of an event that nobody is to see: its id, for those

@@ -74,6 +74,13 @@ take_message(struct answer *a, struct jsonr v)
 	}
 	a->call = a->message.kind != RPC_RESPONSE ? NULL
 	    : a->context->find(a->context->user, a->message.id);
+	/* A client would take it for the answer to something else that it has
+	 * asked, which is not known here. */
+	if (a->context->only_asked && a->call == NULL &&
+	    a->message.result.kind != JSONR_ABSENT) {
+		fail_message(a, "a result of nothing that was asked");
+		return;
+	}
 	a->now = a->message.text;
 	a->verdict = AUDIT_ALLOW;
 	a->rule[0] = '\0';
@@ -117,7 +124,6 @@ may_filter(const struct config_policy *o)
 static void
 begin_filter(struct answer *a)
 {
-	const struct policy_list *list = NULL;
 	struct error e;
 	int r;
 
@@ -125,12 +131,8 @@ begin_filter(struct answer *a)
 	if (a->message.kind != RPC_RESPONSE || a->now.ptr == NULL ||
 	    !may_filter(a->context->route->policy))
 		return;
-	if (a->call != NULL && a->call->method.ptr != NULL) {
-		list = policy_list(a->call->method);
-		if (list == NULL)
-			return;
-	}
-	r = listing_init(&a->listing, &a->message, list, &e);
+	r = listing_init(&a->listing, &a->message, a->call == NULL ? NULL
+	    : policy_list(a->call->method), &e);
 	a->has_list = true;
 	if (r < 0)
 		fail_message(a, e.text);
@@ -450,5 +452,6 @@ answer_hear(struct answer_context *ret, struct hearing *h)
 {
 	*ret = (struct answer_context){.proxy = h->proxy, .route = h->route,
 	    .who = h->who, .host = bytes_cstr(h->host), .session = h->session,
-	    .modern = h->modern, .find = find_heard, .user = h};
+	    .modern = h->modern, .only_asked = h->heard, .find = find_heard,
+	    .user = h};
 }

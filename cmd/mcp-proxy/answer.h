@@ -31,6 +31,7 @@ struct answer_context {
 	struct bytes host;
 	const char *session;    /* audit_digest of its id, or "" */
 	bool modern;            /* by revision 2026-07-28 */
+	bool only_asked;        /* it has no result but of what find knows */
 	/* The request that has this id, or NULL. */
 	const struct hearing_call *(*find)(void *user, struct jsonr id);
 	/* A request of the server was denied and will not be answered by the

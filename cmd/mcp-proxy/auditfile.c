@@ -192,14 +192,14 @@ auditfile_open(struct auditfile *f, const char *path, struct error *e)
 	struct tail tail;
 	struct stat st;
 	struct buf b;
-	int r = -1;
+	int r = -1, fd = open_locked(path, &st, e);
 
-	*f = (struct auditfile){.fd = open_locked(path, &st, e)};
-	if (f->fd == -1)
+	*f = (struct auditfile){.fd = fd};
+	if (fd == -1)
 		return -1;
 	buf_init(&f->since, AUDITLINE_SINCE_MAX);
 	buf_init(&b, AUDITLINE_SINCE_MAX);
-	if (read_tail(f->fd, path, st.st_size, &b, &tail, e) != 0)
+	if (read_tail(fd, path, st.st_size, &b, &tail, e) != 0)
 		goto out;
 	if (take_tail(f, &tail) != 0) {
 		error_errno(e, "%s", path);

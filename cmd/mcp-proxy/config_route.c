@@ -280,9 +280,10 @@ set_upstream(struct loader *l, const char *path, struct config_route *r,
 		    loader_quote(text, quoted), e.text);
 }
 
-/* Puts "sandbox-exec OPTION... --" before the command. */
+/* Puts "sandbox-exec OPTION... --" before the command, and takes the options
+ * over. */
 static int
-add_sandbox(char ***argv, char **options)
+add_sandbox(char ***argv, char ***options)
 {
 	static const char *const first = "sandbox-exec", *const last = "--";
 	size_t count = 0, extra = 0, at = 0;
@@ -290,18 +291,19 @@ add_sandbox(char ***argv, char **options)
 
 	while ((*argv)[count] != NULL)
 		count++;
-	while (options[extra] != NULL)
+	while ((*options)[extra] != NULL)
 		extra++;
 	all = calloc(count + extra + 3, sizeof *all);
 	if (all == NULL)
 		return -1;
 	all[at++] = strdup(first);
 	for (size_t i = 0; i < extra; i++)
-		all[at++] = options[i];
+		all[at++] = (*options)[i];
 	all[at++] = strdup(last);
 	for (size_t i = 0; i < count; i++)
 		all[at++] = (*argv)[i];
-	free(options);
+	free(*options);
+	*options = NULL;
 	free(*argv);
 	*argv = all;
 	return all[0] == NULL || all[1 + extra] == NULL ? -1 : 0;
@@ -325,19 +327,17 @@ set_stdio(struct config_route *r, struct draft *d)
 {
 	char origin[SOCK_HOST_MAX + 8];
 
-	r->stdio = malloc(sizeof *r->stdio);
+	r->stdio = calloc(1, sizeof *r->stdio);
 	if (r->stdio == NULL)
 		return -1;
 	if (d->stdio.pool != 0)
 		d->stdio.mode = CONFIG_POOL;
-	if (d->sandbox != NULL) {
-		if (add_sandbox(&d->stdio.argv, d->sandbox) != 0)
-			return -1;
-		d->sandbox = NULL;
-	}
+	if (d->sandbox != NULL &&
+	    add_sandbox(&d->stdio.argv, &d->sandbox) != 0)
+		return -1;
 	set_defaults(&d->stdio);
 	*r->stdio = d->stdio;
-	memset(&d->stdio, 0, sizeof d->stdio);
+	d->stdio = (struct config_stdio){.argv = NULL};
 	r->kind = CONFIG_STDIO;
 	str_format(origin, sizeof origin, "stdio:%s", r->name);
 	r->origin = strdup(origin);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/mcp-proxy/questions.h"
 #include "cmd/mcp-proxy/stamp.h"
 #include "common/diag.h"
 #include "common/io.h"
@@ -25,21 +26,6 @@ enum {
 /* See stamp.h. */
 static const double look_s = 0.5;
 
-struct evaluator_question {
-	struct evaluator_question *next;
-	struct evaluator *evaluator;
-	evaluator_done *done; /* NULL: nobody waits */
-	void *user;
-	int64_t due_ms;       /* to be asked */
-	uint8_t head[JUDGE_LENGTH_LEN];
-	struct buf text;
-};
-
-struct queue {
-	struct evaluator_question *first, *last;
-	size_t count;
-};
-
 /* A process that runs a program, or tries to. */
 struct judge {
 	struct evaluator *owner;
@@ -51,7 +37,7 @@ struct judge {
 	bool ready;                /* its program compiles */
 	struct buf program;        /* that it runs, as a message */
 	size_t program_sent;
-	struct queue flight;       /* asked, the first is being answered */
+	struct questions flight;       /* asked, the first is being answered */
 	struct evaluator_question *writing; /* of flight, not all sent */
 	size_t written;
 	int64_t began_ms, began_cpu_ms; /* the first question */
@@ -67,7 +53,7 @@ struct evaluator {
 	struct judge *current;  /* NULL: it failed */
 	struct judge *fresh;    /* with a program that may take over, or NULL */
 	struct judge *dead;     /* killed, not collected */
-	struct queue waiting;
+	struct questions waiting;
 	size_t waiting_len;     /* bytes */
 	struct backoff backoff;
 	bool starting;          /* failures are told by evaluator_new */
@@ -78,77 +64,6 @@ struct evaluator {
 
 static void ask_next(struct evaluator *v);
 static void start_again(struct evaluator *v);
-
-/* ---- queues ---- */
-
-static void
-queue_add(struct queue *q, struct evaluator_question *one)
-{
-	one->next = NULL;
-	if (q->last != NULL)
-		q->last->next = one;
-	else
-		q->first = one;
-	q->last = one;
-	q->count++;
-}
-
-static struct evaluator_question *
-queue_take(struct queue *q)
-{
-	struct evaluator_question *one = q->first;
-
-	if (one == NULL)
-		return NULL;
-	q->first = one->next;
-	if (q->first == NULL)
-		q->last = NULL;
-	q->count--;
-	return one;
-}
-
-/* Puts all of front before what q has. */
-static void
-queue_put_back(struct queue *q, struct queue *front)
-{
-	if (front->first == NULL)
-		return;
-	front->last->next = q->first;
-	if (q->last == NULL)
-		q->last = front->last;
-	q->first = front->first;
-	q->count += front->count;
-	*front = (struct queue){NULL, NULL, 0};
-}
-
-static void
-question_free(struct evaluator_question *q)
-{
-	if (q == NULL)
-		return;
-	buf_reset(&q->text);
-	free(q);
-}
-
-/* Answers it, or says why not, and frees it. */
-static void
-question_end(struct evaluator_question *q, struct bytes answer,
-    const struct error *e)
-{
-	if (q->done != NULL)
-		q->done(q->user, buf_bytes(&q->text), answer, e);
-	question_free(q);
-}
-
-static void
-question_fail(struct evaluator_question *q, enum evaluator_fault fault,
-    const char *text)
-{
-	struct error e = {.code = (int)fault};
-
-	error_set(&e, "%s", text);
-	question_end(q, bytes_of(NULL, 0), &e);
-}
 
 /* ---- the process ---- */
 
@@ -252,7 +167,7 @@ static void
 judge_failed(struct judge *j, enum evaluator_fault fault, const char *text)
 {
 	struct evaluator *v = j->owner;
-	struct evaluator_question *first = queue_take(&j->flight);
+	struct evaluator_question *first = questions_take(&j->flight);
 
 	if (j == v->fresh) {
 		fresh_failed(v, text);
@@ -261,7 +176,7 @@ judge_failed(struct judge *j, enum evaluator_fault fault, const char *text)
 	for (const struct evaluator_question *q = j->flight.first; q != NULL;
 	    q = q->next)
 		v->waiting_len += buf_len(&q->text);
-	queue_put_back(&v->waiting, &j->flight);
+	questions_put_back(&v->waiting, &j->flight);
 	judge_free(j);
 	v->current = NULL;
 	if (v->starting)
@@ -359,16 +274,12 @@ ask_next(struct evaluator *v)
 	while (v->fresh == NULL || !v->fresh->ready) {
 		struct evaluator_question *q =
 		    j->flight.count < EVALUATOR_FLIGHT_MAX
-		    ? queue_take(&v->waiting) : NULL;
+		    ? questions_take(&v->waiting) : NULL;
 
 		if (q == NULL)
 			break;
 		v->waiting_len -= buf_len(&q->text);
-		if (q->done == NULL) {
-			question_free(q);
-			continue;
-		}
-		queue_add(&j->flight, q);
+		questions_add(&j->flight, q);
 		if (j->writing == NULL) {
 			j->writing = q;
 			j->written = 0;
@@ -397,7 +308,7 @@ static void
 take_answer(struct judge *j, enum judge_word word, struct bytes text)
 {
 	struct evaluator *v = j->owner;
-	struct evaluator_question *q = queue_take(&j->flight);
+	struct evaluator_question *q = questions_take(&j->flight);
 	struct error e = {.code = EVALUATOR_PROGRAM};
 
 	start_clock(j);
@@ -637,7 +548,7 @@ drop_late(struct evaluator *v)
 	int64_t now_ms = clock_ms();
 
 	while (v->waiting.first != NULL && v->waiting.first->due_ms <= now_ms) {
-		struct evaluator_question *q = queue_take(&v->waiting);
+		struct evaluator_question *q = questions_take(&v->waiting);
 
 		v->waiting_len -= buf_len(&q->text);
 		question_fail(q, EVALUATOR_BUSY, "too many questions wait");
@@ -732,11 +643,11 @@ evaluator_tell(struct evaluator *v,
 }
 
 static void
-free_all(struct queue *q)
+free_all(struct questions *q)
 {
 	struct evaluator_question *one;
 
-	while ((one = queue_take(q)) != NULL)
+	while ((one = questions_take(q)) != NULL)
 		question_fail(one, EVALUATOR_ENDED, "shutting down");
 }
 
@@ -770,7 +681,7 @@ evaluator_has(const struct evaluator *v, pid_t pid)
 
 /* ---- questions ---- */
 
-struct evaluator_question *
+int
 evaluator_ask(struct evaluator *v, struct buf *text, evaluator_done *done,
     void *user, struct error *e)
 {
@@ -783,9 +694,8 @@ evaluator_ask(struct evaluator *v, struct buf *text, evaluator_done *done,
 		error_set(e, "out of memory");
 	if (q == NULL) {
 		buf_reset(text);
-		return NULL;
+		return -1;
 	}
-	q->evaluator = v;
 	q->done = done;
 	q->user = user;
 	q->due_ms = clock_ms() + EVALUATOR_WAIT_MS;
@@ -793,15 +703,7 @@ evaluator_ask(struct evaluator *v, struct buf *text, evaluator_done *done,
 	buf_init(text, text->max);
 	be32_put(q->head, (uint32_t)buf_len(&q->text));
 	v->waiting_len += buf_len(&q->text);
-	queue_add(&v->waiting, q);
+	questions_add(&v->waiting, q);
 	ask_next(v);
-	return q;
-}
-
-/* What is asked already is answered, to nobody. */
-void
-evaluator_forget(struct evaluator_question *q)
-{
-	if (q != NULL)
-		q->done = NULL;
+	return 0;
 }

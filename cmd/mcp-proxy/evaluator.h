@@ -27,7 +27,6 @@ enum {
 };
 
 struct evaluator;
-struct evaluator_question;
 
 /* What went wrong, in e->code. */
 enum evaluator_fault {
@@ -54,13 +53,9 @@ void evaluator_tell(struct evaluator *v,
 /* Ends the process; questions that are open get a fault. */
 void evaluator_free(struct evaluator *v);
 
-/* Asks: a JSON object, whose memory is taken over.  Returns NULL with e,
- * and text is freed. */
-struct evaluator_question *evaluator_ask(struct evaluator *v,
-    struct buf *text, evaluator_done *done, void *user, struct error *e);
-
-/* done is not called. */
-void evaluator_forget(struct evaluator_question *q);
+/* Asks: a JSON object, whose memory is taken over.  Returns 0, or -1 with e. */
+int evaluator_ask(struct evaluator *v, struct buf *text, evaluator_done *done,
+    void *user, struct error *e);
 
 /* Whether pid is one of its processes. */
 bool evaluator_has(const struct evaluator *v, pid_t pid);

@@ -151,30 +151,22 @@ exchange_fail_request(struct exchange *x, const struct error *e)
 }
 
 void
+exchange_fail_upstream(struct exchange *x, enum frame_code code,
+    const char *text)
+{
+	struct failure why;
+
+	failure_set(&why, code == FRAME_TIMEOUT ? 504 : 502, code,
+	    BLAME_UPSTREAM, "%s: %s", x->route->origin, text);
+	exchange_fail(x, &why);
+}
+
+void
 exchange_finish(struct exchange *x, bool keep)
 {
 	exchange_ended(x, NULL);
 	reset(x);
 	downstream_finished(x->downstream, keep);
-}
-
-/* The upstream's response is complete and passed on. */
-static void
-finish(struct exchange *x)
-{
-	struct upstream *u = x->upstream;
-	bool whole = x->request.state == BODY_DONE && x->head_sent &&
-	    !x->unread && x->unsent.len == 0;
-	bool keep = whole && !x->client_closes && !x->close;
-
-	if (whole && !x->upstream_closes && buf_len(&x->rx) == 0 &&
-	    wire_unwritten(&u->wire) == 0)
-		upstream_release(u, x->keep_alive_ms);
-	else if (whole)
-		upstream_close(u);
-	else
-		upstream_abort(u);
-	exchange_finish(x, keep);
 }
 
 void
@@ -229,8 +221,9 @@ fail_open(struct exchange *x, const struct failure *because)
 	exchange_fail(x, &why);
 }
 
-/* Gets a connection for the request; the one that fits may be there. */
-static void
+/* Gets a connection for the request.  Returns whether there was one that fits;
+ * if not, x may be over. */
+static bool
 open_upstream(struct exchange *x, bool fresh)
 {
 	struct failure why;
@@ -239,10 +232,14 @@ open_upstream(struct exchange *x, bool fresh)
 	x->phase = EXCHANGE_DIALING;
 	x->upstream = upstream_open(exchange_proxy(x), x->route, fresh,
 	    &upstream_events, x, &why);
-	if (x->upstream == NULL)
+	if (x->upstream == NULL) {
 		fail_open(x, &why);
-	else if (x->upstream->state == UPSTREAM_READY)
-		x->phase = EXCHANGE_WAITING;
+		return false;
+	}
+	if (x->upstream->state != UPSTREAM_READY)
+		return false;
+	x->phase = EXCHANGE_WAITING;
+	return true;
 }
 
 /* Begins with the request in the proxy's head. */
@@ -337,9 +334,8 @@ on_ready(void *user)
 void
 exchange_open(struct exchange *x)
 {
-	open_upstream(x, false);
-	if (x->phase == EXCHANGE_WAITING)
-		on_ready(x); /* a connection was there */
+	if (open_upstream(x, false))
+		on_ready(x);
 }
 
 static void
@@ -353,9 +349,8 @@ on_failed(void *user, const struct failure *why)
 
 /* ---- the request ---- */
 
-/* Sends the request again on a connection of its own, where that is safe. */
-static bool
-retry(struct exchange *x, bool nothing_left)
+bool
+exchange_retry(struct exchange *x, bool nothing_left)
 {
 	if (!x->upstream->reused || x->retried ||
 	    x->phase != EXCHANGE_WAITING || x->interim_count != 0 ||
@@ -363,18 +358,14 @@ retry(struct exchange *x, bool nothing_left)
 		return false;
 	x->retried = true;
 	upstream_close(x->upstream);
-	open_upstream(x, true);
-	if (x->phase == EXCHANGE_WAITING)
-		downstream_resume(x->downstream); /* connected at once */
+	if (open_upstream(x, true))
+		downstream_resume(x->downstream);
 	return true;
 }
 
-/* Appends what in has of the body to the proxy's out.  Returns how much was
- * used, or -1 when x failed. */
-static ssize_t
-compose_request(struct exchange *x, struct bytes in)
+ssize_t
+exchange_take_body(struct exchange *x, struct bytes in, exchange_take *take)
 {
-	struct buf *out = &exchange_proxy(x)->out;
 	struct error e;
 	size_t used = 0;
 
@@ -391,17 +382,24 @@ compose_request(struct exchange *x, struct bytes in)
 		}
 		used += (size_t)n;
 		x->bytes_in += run.len;
-		if (body_write(out, x->request.framing, run) != 0) {
-			exchange_fail_internal(x);
+		if (!take(x, run))
 			return -1;
-		}
-		if (x->request.state == BODY_DONE &&
-		    body_write_end(out, x->request.framing) != 0) {
-			exchange_fail_internal(x);
-			return -1;
-		}
 	}
 	return (ssize_t)used;
+}
+
+/* Appends bytes of the body to the proxy's out. */
+static bool
+compose_run(struct exchange *x, struct bytes run)
+{
+	struct buf *out = &exchange_proxy(x)->out;
+
+	if (body_write(out, x->request.framing, run) == 0 &&
+	    (x->request.state != BODY_DONE ||
+	    body_write_end(out, x->request.framing) == 0))
+		return true;
+	exchange_fail_internal(x);
+	return false;
 }
 
 /* Sends the proxy's out, to which the body went on from before.  Returns 0,
@@ -420,7 +418,7 @@ send_request(struct exchange *x, const struct body *before)
 	/* Should that fail as well, the agent's body is still unread, and what
 	 * follows is no request. */
 	x->request = *before;
-	if (first && none && retry(x, true))
+	if (first && none && exchange_retry(x, true))
 		return 1;
 	x->request = after;
 	x->unread = true;
@@ -450,7 +448,7 @@ exchange_request(struct exchange *x, struct bytes in)
 		exchange_fail_internal(x);
 		return 0;
 	}
-	used = compose_request(x, in);
+	used = exchange_take_body(x, in, compose_run);
 	if (used < 0)
 		return 0;
 	piece = exchange_add_piece(x);
@@ -506,278 +504,6 @@ on_broken(void *user, int error)
 	downstream_resume(x->downstream);
 }
 
-/* ---- the response ---- */
-
-static void
-fail_upstream(struct exchange *x, enum frame_code code, const char *text)
-{
-	struct failure why;
-
-	failure_set(&why, code == FRAME_TIMEOUT ? 504 : 502, code,
-	    BLAME_UPSTREAM, "%s: %s", x->route->origin, text);
-	exchange_fail(x, &why);
-}
-
-/* Passes a 1xx on, but not to those who do not know them. */
-static int
-compose_interim(struct exchange *x, const struct http_head *h)
-{
-	if (h->status == 101 || ++x->interim_count > EXCHANGE_INTERIM_MAX)
-		return -1;
-	if (x->client_is_old)
-		return 0;
-	return http_write_response(&exchange_proxy(x)->out, h, BODY_NONE, false);
-}
-
-static void
-choose_framing(struct exchange *x, const struct http_head *h)
-{
-	x->response_framing = h->framing;
-	if (h->framing == BODY_CHUNKED || h->framing == BODY_TO_END)
-		x->response_framing = x->client_is_old ? BODY_TO_END
-						       : BODY_CHUNKED;
-}
-
-/* Takes a head from in and appends it to the proxy's out.  Returns its
- * length, 0 if it is not complete, -1 with a text. */
-static ssize_t
-compose_head(struct exchange *x, struct bytes in, struct error *e)
-{
-	struct proxy *p = exchange_proxy(x);
-	struct http_head *h = &p->head;
-	ssize_t n = http_scan_head(&x->scan, in,
-	    (size_t)p->config->header_max, e);
-
-	if (n <= 0)
-		return n;
-	if (http_parse_response(bytes_of(in.ptr, (size_t)n), x->to_head, h,
-	    &x->response, e) != 0)
-		return -1;
-	x->scan = (struct http_scan){0};
-	if (h->status < 200) {
-		if (compose_interim(x, h) != 0)
-			return error_set(e, "status %d: not asked for",
-			    h->status);
-		return n;
-	}
-	x->phase = EXCHANGE_STREAMING;
-	x->status = h->status;
-	x->upstream_closes = h->close;
-	x->keep_alive_ms = h->keep_alive_ms;
-	choose_framing(x, h);
-	x->close = x->client_closes || p->draining ||
-	    x->request.state != BODY_DONE;
-	if (x->hearing != NULL) {
-		int held = exchange_answers_begin(x, bytes_of(in.ptr,
-		    (size_t)n), h, e);
-
-		if (held != 0)
-			return held < 0 ? -1 : n;
-	}
-	if (http_write_response(&p->out, h, x->response_framing,
-	    x->close) != 0)
-		return error_set(e, "head: too long");
-	return n;
-}
-
-static ssize_t
-compose_body(struct exchange *x, struct bytes in, struct error *e)
-{
-	struct buf *out = &exchange_proxy(x)->out;
-	struct bytes run;
-	ssize_t n = body_take(&x->response, in, &run, e);
-
-	if (n <= 0)
-		return n;
-	if (x->answers != NULL)
-		return exchange_answers_take(x, run, e) == 0 ? n : -1;
-	x->bytes_out += run.len;
-	if (body_write(out, x->response_framing, run) != 0)
-		return error_set(e, "out of memory");
-	if (x->response.state == BODY_DONE &&
-	    body_write_end(out, x->response_framing) != 0)
-		return error_set(e, "out of memory");
-	return n;
-}
-
-static bool
-is_answered(const struct exchange *x)
-{
-	return x->phase == EXCHANGE_STREAMING &&
-	    x->response.state == BODY_DONE && exchange_answers_ended(x);
-}
-
-/* Turns in into what the agent gets, in the proxy's out.  Returns how much
- * was used, or -1 with a text. */
-static ssize_t
-compose_response(struct exchange *x, struct bytes in, struct error *e)
-{
-	size_t used = 0;
-	ssize_t n = 1;
-
-	buf_clear(&exchange_proxy(x)->out);
-	if (x->answers != NULL && exchange_answers_go_on(x, e) != 0)
-		return -1;
-	while (n > 0 && !is_answered(x) && !exchange_answers_wait(x)) {
-		struct bytes rest = bytes_after(in, used);
-
-		n = x->phase == EXCHANGE_WAITING ? compose_head(x, rest, e)
-						 : compose_body(x, rest, e);
-		if (n > 0)
-			used += (size_t)n;
-	}
-	return n < 0 ? -1 : (ssize_t)used;
-}
-
-/* Sends what was composed.  Returns false when x is over. */
-static bool
-send_response(struct exchange *x)
-{
-	struct downstream *d = x->downstream;
-
-	if (x->phase == EXCHANGE_STREAMING && !exchange_answers_hold(x))
-		x->answered = true;
-	if (buf_len(&d->proxy->out) != 0 &&
-	    downstream_send(d, buf_bytes(&d->proxy->out)) != 0)
-		return false;
-	if (is_answered(x)) {
-		finish(x);
-		return false;
-	}
-	if (x->phase == EXCHANGE_STREAMING)
-		downstream_watch(d, d->proxy->config->idle_ms);
-	return true;
-}
-
-static void
-fail_response(struct exchange *x, const struct error *e)
-{
-	const struct failure *why = exchange_answers_why(x);
-	struct failure copy;
-
-	if (exchange_answers_flush(x)) {
-		x->answered = true;
-		if (downstream_send(x->downstream,
-		    buf_bytes(&exchange_proxy(x)->out)) != 0)
-			return;
-	}
-	if (why == NULL) {
-		fail_upstream(x, FRAME_PROTOCOL, e->text);
-		return;
-	}
-	copy = *why; /* it goes with the answers */
-	exchange_fail(x, &copy);
-}
-
-/* Takes bytes of the response.  Returns false when x is over. */
-static bool
-take_part(struct exchange *x, struct bytes in)
-{
-	bool kept = buf_len(&x->rx) != 0;
-	struct error e;
-	ssize_t used;
-
-	if (kept) {
-		if (buf_add(&x->rx, in) != 0) {
-			exchange_fail_internal(x);
-			return false;
-		}
-		in = buf_bytes(&x->rx);
-	}
-	used = compose_response(x, in, &e);
-	if (used < 0) {
-		fail_response(x, &e);
-		return false;
-	}
-	if (kept)
-		buf_drop(&x->rx, (size_t)used);
-	else if ((size_t)used < in.len &&
-	    buf_add(&x->rx, bytes_after(in, (size_t)used)) != 0) {
-		exchange_fail_internal(x);
-		return false;
-	}
-	if (buf_len(&x->rx) == 0)
-		buf_reset(&x->rx);
-	return send_response(x);
-}
-
-/* The same, and lets all of it go that the agent takes now. */
-static bool
-take_response(struct exchange *x, struct bytes in)
-{
-	if (!take_part(x, in))
-		return false;
-	while (exchange_answers_queue(x) && !exchange_is_slow(x)) {
-		if (!take_part(x, bytes_of(NULL, 0)))
-			return false;
-	}
-	return true;
-}
-
-/* The upstream ended: cleanly when error is 0. */
-static void
-take_end(struct exchange *x, int error)
-{
-	struct proxy *p = exchange_proxy(x);
-
-	if (retry(x, false))
-		return;
-	if (x->phase == EXCHANGE_STREAMING && error == 0 &&
-	    body_may_end(&x->response)) {
-		x->response.state = BODY_DONE;
-		if (x->answers != NULL) {
-			take_response(x, bytes_of(NULL, 0));
-			return;
-		}
-		buf_clear(&p->out);
-		if (body_write_end(&p->out, x->response_framing) != 0)
-			exchange_fail_internal(x);
-		else
-			send_response(x);
-		return;
-	}
-	fail_upstream(x, FRAME_ABORTED, x->phase == EXCHANGE_WAITING
-	    ? "closed the connection before a response"
-	    : "closed the connection in the middle of a response");
-}
-
-static void
-on_input(void *user)
-{
-	struct exchange *x = user;
-	struct proxy *p = exchange_proxy(x);
-	struct wire *w = &x->upstream->wire;
-
-	for (int i = 0; i < PROXY_READS_PER_TURN; i++) {
-		ssize_t n;
-
-		if (exchange_is_slow(x) || exchange_answers_wait(x)) {
-			wire_pause(w);
-			return;
-		}
-		n = wire_read(w, p->in, sizeof p->in);
-		if (n == -1 && errno == EAGAIN)
-			return;
-		if (n <= 0) {
-			take_end(x, n == 0 ? 0 : errno);
-			return;
-		}
-		if (!take_response(x, bytes_of(p->in, (size_t)n)))
-			return;
-		if ((size_t)n < sizeof p->in)
-			break;
-	}
-	if (wire_has_pending(w))
-		wire_kick(w);
-}
-
-void
-exchange_answers_resume(struct exchange *x)
-{
-	if (take_response(x, bytes_of(NULL, 0)) && !exchange_answers_wait(x))
-		wire_resume(&x->upstream->wire);
-}
-
 void
 exchange_drained(struct exchange *x)
 {
@@ -809,20 +535,20 @@ exchange_expired(struct exchange *x)
 	} else if (exchange_is_slow(x)) {
 		exchange_fail_slow(x);
 	} else if (exchange_is_full(x)) {
-		fail_upstream(x, FRAME_TIMEOUT,
+		exchange_fail_upstream(x, FRAME_TIMEOUT,
 		    "the request was not read in time");
 	} else if (x->request.state != BODY_DONE) {
 		failure_set(&why, 408, FRAME_TIMEOUT, BLAME_CLIENT,
 		    "the rest of the request did not come");
 		exchange_fail(x, &why);
 	} else {
-		fail_upstream(x, FRAME_TIMEOUT,
+		exchange_fail_upstream(x, FRAME_TIMEOUT,
 		    x->phase == EXCHANGE_WAITING ? "no response in time"
 		    : "the response went silent");
 	}
 }
 
 static const struct upstream_events upstream_events = {
-	.ready = on_ready, .failed = on_failed, .input = on_input,
+	.ready = on_ready, .failed = on_failed, .input = exchange_on_input,
 	.drained = on_upstream_drained, .broken = on_broken,
 };

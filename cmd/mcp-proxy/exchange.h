@@ -116,7 +116,29 @@ void exchange_fail(struct exchange *x, const struct failure *why);
 void exchange_fail_internal(struct exchange *x);
 void exchange_fail_slow(struct exchange *x);
 
-/* ---- between exchange.c and exchange_visit.c ---- */
+/* ---- between exchange.c and its parts ---- */
+
+/* Takes what in has of the request's body; take gets each run of it, and
+ * returns false if x failed.  Returns how much was used, or -1 when x
+ * failed. */
+typedef bool exchange_take(struct exchange *x, struct bytes run);
+ssize_t exchange_take_body(struct exchange *x, struct bytes in,
+    exchange_take *take);
+
+/* Sends the request again on a connection of its own, where that is safe.
+ * Returns whether it does. */
+bool exchange_retry(struct exchange *x, bool nothing_left);
+
+/* Ends it because of what the upstream did. */
+void exchange_fail_upstream(struct exchange *x, enum frame_code code,
+    const char *text);
+
+/* ---- exchange_response.c ---- */
+
+/* The upstream, user's, can be read. */
+void exchange_on_input(void *user);
+
+/* ---- exchange_visit.c ---- */
 
 /* Begins with the visit of a request whose route is a command. */
 void exchange_visit_start(struct exchange *x);

@@ -7,18 +7,18 @@
 
 #include "cmd/mcp-proxy/answer.h"
 #include "cmd/mcp-proxy/downstream.h"
-#include "cmd/mcp-proxy/strict.h"
+#include "cmd/mcp-proxy/event.h"
+#include "cmd/mcp-proxy/media.h"
+#include "cmd/mcp-proxy/response.h"
 #include "common/diag.h"
 #include "common/field.h"
-#include "common/sse.h"
 
 enum {
 	PIECE_LEN = 64 << 10,      /* sent at once */
 	QUEUE_MAX = 32 << 20,      /* unsent: the answer to what was asked */
 	FIELD_SLACK = 64 << 10,    /* of an event, besides its data */
 	LENGTH_LEN = 24,
-	OK_END = 299,              /* the last status of success */
-	ACCEPTED = 202,            /* whose body nobody reads */
+	ACCEPTED = 202,
 };
 
 struct answers {
@@ -84,18 +84,6 @@ exchange_answers_free(struct exchange *x)
 
 /* ---- the request ---- */
 
-static bool
-mentions(struct bytes value, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (size_t i = 0; i + n <= value.len; i++) {
-		if (field_eq_str(bytes_of(value.ptr + i, n), word))
-			return true;
-	}
-	return false;
-}
-
 void
 exchange_answers_expect(struct exchange *x)
 {
@@ -103,13 +91,15 @@ exchange_answers_expect(struct exchange *x)
 
 	bool subscribes = false;
 
-	x->asks_message = bytes_eq(h->method, bytes_cstr("POST"));
+	/* Some servers mind the path alone. */
+	x->asks_message = bytes_eq(h->method, bytes_cstr("POST")) ||
+	    x->request.state != BODY_DONE;
 	x->asks_events = false;
 	for (size_t i = 0; i < h->field_count; i++) {
 		const struct http_field *f = &h->fields[i];
 
 		if (field_eq_str(f->name, "accept") &&
-		    mentions(f->value, "event-stream"))
+		    media_mentions(f->value, "event-stream"))
 			x->asks_events = true;
 		if (field_eq_str(f->name, "mcp-method") &&
 		    bytes_eq(f->value, bytes_cstr("subscriptions/listen")))
@@ -121,106 +111,23 @@ exchange_answers_expect(struct exchange *x)
 
 /* ---- the head ---- */
 
-/* The one Content-Type without its parameters.  Returns 0, or -1 if there are
- * two. */
-static int
-type_of(const struct http_head *h, struct bytes *ret)
-{
-	bool found = false;
-
-	*ret = bytes_of(NULL, 0);
-	for (size_t i = 0; i < h->field_count; i++) {
-		struct bytes value = h->fields[i].value;
-		size_t n = 0;
-
-		if (!field_eq_str(h->fields[i].name, "content-type"))
-			continue;
-		if (found)
-			return -1;
-		while (n < value.len && value.ptr[n] != ';')
-			n++;
-		while (n > 0 && (value.ptr[n - 1] == ' ' ||
-		    value.ptr[n - 1] == '\t'))
-			n--;
-		*ret = bytes_of(value.ptr, n);
-		found = true;
-	}
-	return 0;
-}
-
-static bool
-is_encoded(const struct http_head *h)
-{
-	for (size_t i = 0; i < h->field_count; i++) {
-		if (field_eq_str(h->fields[i].name, "content-encoding") &&
-		    !field_eq_str(h->fields[i].value, "identity"))
-			return true;
-	}
-	return false;
-}
-
-/* How the body is judged.  Returns 1: as events, 0: as JSON; 2: it is no
- * message and passes; -1 with a text: it must not. */
-static int
-choose(const struct exchange *x, const struct http_head *h, struct error *e)
-{
-	struct bytes type;
-	bool success = h->status <= OK_END;
-	int how = 2;
-
-	if (x->response.state == BODY_DONE)
-		return 2;
-	if (type_of(h, &type) != 0)
-		return error_set(e, "two Content-Types");
-	if (field_eq_str(type, "text/event-stream"))
-		how = 1;
-	else if (h->status == ACCEPTED)
-		how = 2;
-	else if (x->asks_message && field_eq_str(type, "application/json"))
-		how = 0;
-	/* Some clients take what they get for a stream, whatever its type. */
-	else if (success && (x->asks_message || x->asks_events))
-		return error_set(e, "a body that can not be judged: neither "
-		    "application/json nor text/event-stream");
-	if (how != 2 && is_encoded(h))
-		return error_set(e, "a body that can not be judged: it has "
-		    "a Content-Encoding");
-	return how;
-}
-
-/* Takes off what would no longer be true of the body. */
-static void
-drop_digests(struct http_head *h)
-{
-	static const char *const names[] = {
-		"content-md5", "digest", "content-digest", "repr-digest",
-		"etag",
-	};
-
-	for (size_t i = 0; i < h->field_count; i++) {
-		for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
-			if (field_eq_str(h->fields[i].name, names[n]))
-				h->fields[i].role = HTTP_HOP;
-		}
-	}
-}
-
 int
 exchange_answers_begin(struct exchange *x, struct bytes head,
     struct http_head *h, struct error *e)
 {
 	struct answers *s;
-	int how = choose(x, h, e);
+	int how = x->response.state == BODY_DONE ? RESPONSE_OTHER
+	    : response_choose(h, x->asks_message, x->asks_events, e);
 
-	if (how == 2 || how == -1)
-		return how == 2 ? 0 : -1;
-	s = x->answers = answers_new(x, how == 1);
+	if (how == RESPONSE_OTHER || how == -1)
+		return how == -1 ? -1 : 0;
+	s = x->answers = answers_new(x, how == RESPONSE_EVENTS);
 	if (s == NULL)
 		return error_set(e, "out of memory");
 	if (s->events) {
 		x->response_framing = x->client_is_old ? BODY_TO_END
 		    : BODY_CHUNKED;
-		drop_digests(h);
+		response_drop_digests(h);
 		return 0;
 	}
 	s->head_held = true;
@@ -293,74 +200,16 @@ judge(struct answers *s, struct bytes text)
 
 /* ---- events ---- */
 
-/* Whether an event is told to be no message, and is none for anybody: of the
- * transport of 2024-11-05, where to POST to. */
-static bool
-is_endpoint(const struct sse *sse, struct bytes raw)
-{
-	struct bytes data = buf_bytes(&sse->data);
-	size_t i = 0;
-
-	while (i < data.len && (data.ptr[i] == ' ' || data.ptr[i] == '\t' ||
-	    data.ptr[i] == '\n'))
-		i++;
-	return bytes_eq(bytes_cstr(sse->name), bytes_cstr("endpoint")) &&
-	    sse_is_plain(raw) && i < data.len && data.ptr[i] != '{' &&
-	    data.ptr[i] != '[';
-}
-
-/* The character at the beginning of in that some take for the end of a line, as
- * JSON can have it otherwise; NULL: it is none. */
-static const char *
-escape_of(struct bytes in, size_t *ret_len)
-{
-	const uint8_t *at = in.ptr;
-
-	*ret_len = 3;
-	if (in.len >= 3 && at[0] == 0xe2 && at[1] == 0x80 &&
-	    (at[2] == 0xa8 || at[2] == 0xa9))
-		return at[2] == 0xa8 ? "\\u2028" : "\\u2029";
-	*ret_len = 2;
-	return in.len >= 2 && at[0] == 0xc2 && at[1] == 0x85 ? "\\u0085"
-	    : NULL;
-}
-
-static int
-add_escaped(struct buf *out, struct bytes in)
-{
-	size_t from = 0, at = 0, len;
-
-	while (at < in.len) {
-		const char *escape = escape_of(bytes_after(in, at), &len);
-
-		if (escape == NULL) {
-			at++;
-			continue;
-		}
-		if (buf_add(out, bytes_of(in.ptr + from, at - from)) != 0 ||
-		    buf_add_str(out, escape) != 0)
-			return -1;
-		at += len;
-		from = at;
-	}
-	return buf_add(out, bytes_after(in, from));
-}
-
 /* Passes the event on that was judged. */
 static int
 use_event(struct answers *s)
 {
-	struct answer *a = &s->answer;
 	struct bytes raw = buf_bytes(&s->raw);
 
-	if (a->end == ANSWER_DROP)
+	if (s->answer.end == ANSWER_DROP)
 		return sse_strip(&s->out, raw);
-	if (!a->changed && sse_is_plain(raw))
-		return buf_add(&s->out, raw);
-	buf_clear(&s->escaped);
-	if (add_escaped(&s->escaped, a->pass) != 0)
-		return -1;
-	return sse_replace(&s->out, raw, buf_bytes(&s->escaped));
+	return event_write(&s->out, raw, s->answer.pass, s->answer.changed,
+	    &s->escaped);
 }
 
 /* Takes an event that is complete.  Returns 0, or -1 with a text. */
@@ -378,7 +227,7 @@ take_event(struct answers *s, struct error *e)
 		judge(s, data);
 		return 0;
 	}
-	if ((data.len == 0 && sse_is_plain(raw)) || is_endpoint(&s->sse, raw))
+	if ((data.len == 0 && sse_is_plain(raw)) || event_is_endpoint(&s->sse, raw))
 		r = buf_add(&s->out, raw);
 	else
 		r = sse_strip(&s->out, raw);
@@ -403,51 +252,15 @@ read_event(struct answers *s, struct error *e)
 		return take_event(s, e);
 	if (r != SSE_PASSED)
 		return 0;
-	if (sse_is_plain(buf_bytes(&s->raw)) &&
-	    buf_add(&s->out, buf_bytes(&s->raw)) != 0)
+	if ((sse_is_plain(buf_bytes(&s->raw))
+	    ? buf_add(&s->out, buf_bytes(&s->raw))
+	    : sse_strip(&s->out, buf_bytes(&s->raw))) != 0)
 		return fail_memory(e);
 	buf_clear(&s->raw);
 	return 0;
 }
 
 /* ---- JSON ---- */
-
-/* Whether an answer that says what failed is none of JSON-RPC: an error of
- * OAuth, or of what stands before the server. */
-static bool
-is_other_error(const struct answers *s)
-{
-	static const char *const known[] = {"method", "result", "params"};
-	bool has_id = false, has_revision = false;
-	struct jsonr_iter i;
-	struct jsonr v, key, value;
-	struct error e;
-	struct buf name;
-	bool other = s->exchange->status > OK_END &&
-	    jsonr_parse_object(buf_bytes(&s->in), &v, &e) == 0;
-
-	if (!other)
-		return false;
-	buf_init(&name, buf_len(&s->in));
-	jsonr_iter_init(&i, v);
-	while (other && jsonr_next(&i, &key, &value)) {
-		buf_clear(&name);
-		other = jsonr_add_str(key, &name) == 0;
-		has_id = has_id || strict_is_like(buf_bytes(&name), "id") ||
-		    jsonr_eq_str(key, "id");
-		has_revision = has_revision ||
-		    strict_is_like(buf_bytes(&name), "jsonrpc") ||
-		    jsonr_eq_str(key, "jsonrpc");
-		for (size_t n = 0; n < sizeof known / sizeof *known; n++)
-			other = other && !strict_is_like(buf_bytes(&name),
-			    known[n]) && !bytes_eq(buf_bytes(&name),
-			    bytes_cstr(known[n]));
-	}
-	buf_reset(&name);
-	/* Some servers leave the id of an error out, which is then no answer to
-	 * anything. */
-	return other && !(has_id && has_revision);
-}
 
 /* Gives the head the length of the body.  Returns 0, or -1 if there is no
  * room. */
@@ -483,7 +296,7 @@ write_head(struct answers *s, struct error *e)
 	if (http_parse_response(buf_bytes(&s->head), false, h, &body, e) != 0)
 		return -1;
 	if (s->answer.changed)
-		drop_digests(h);
+		response_drop_digests(h);
 	if (s->answer.end == ANSWER_DROP) {
 		h->status = x->status = ACCEPTED;
 		h->reason = bytes_cstr("Accepted");
@@ -501,14 +314,19 @@ write_head(struct answers *s, struct error *e)
 static int
 judge_body(struct answers *s)
 {
+	struct bytes body = buf_bytes(&s->in);
+	int status = s->exchange->status;
+
 	s->begun = true;
-	if (is_other_error(s)) {
-		s->answer.end = ANSWER_PASS;
-		s->answer.pass = buf_bytes(&s->in);
+	if (response_is_no_message(status, body) ||
+	    response_is_waste(status, body)) {
+		s->answer.end = response_is_waste(status, body) ? ANSWER_DROP
+		    : ANSWER_PASS;
+		s->answer.pass = body;
 		s->judged = true;
-		return 0;
+	} else {
+		judge(s, body);
 	}
-	judge(s, buf_bytes(&s->in));
 	return 0;
 }
 

@@ -148,32 +148,13 @@ exchange_judge_start(struct exchange *x)
 	}
 }
 
-/* Collects the body.  Returns how much was used, or -1 when x failed. */
-static ssize_t
-collect(struct exchange *x, struct bytes in)
+static bool
+collect(struct exchange *x, struct bytes run)
 {
-	struct error e;
-	size_t used = 0;
-
-	while (x->request.state != BODY_DONE) {
-		struct bytes run;
-		ssize_t n = body_take(&x->request, bytes_after(in, used), &run,
-		    &e);
-
-		if (n == 0)
-			break;
-		if (n < 0) {
-			exchange_fail_request(x, &e);
-			return -1;
-		}
-		used += (size_t)n;
-		x->bytes_in += run.len;
-		if (buf_add(&x->body, run) != 0) {
-			fail_size(x);
-			return -1;
-		}
-	}
-	return (ssize_t)used;
+	if (buf_add(&x->body, run) == 0)
+		return true;
+	fail_size(x);
+	return false;
 }
 
 size_t
@@ -184,7 +165,7 @@ exchange_judge_request(struct exchange *x, struct bytes in)
 
 	if (x->request.state == BODY_DONE)
 		return 0; /* the verdict is to come */
-	used = collect(x, in);
+	used = exchange_take_body(x, in, collect);
 	if (used < 0)
 		return 0;
 	if (x->request.state != BODY_DONE) {

@@ -49,35 +49,31 @@ exchange_visit_start(struct exchange *x)
 		answer_expectation(x);
 }
 
+static bool
+give(struct exchange *x, struct bytes run)
+{
+	visit_take(x->visit, run);
+	return true;
+}
+
 size_t
 exchange_visit_request(struct exchange *x, struct bytes in)
 {
-	struct error e;
-	size_t used = 0;
+	ssize_t used;
 
 	if (x->head_sent)
 		return 0;
-	while (x->request.state != BODY_DONE) {
-		struct bytes run;
-		ssize_t n = body_take(&x->request, bytes_after(in, used),
-		    &run, &e);
-
-		if (n == 0) {
-			downstream_watch(x->downstream,
-			    exchange_proxy(x)->config->idle_ms);
-			return used;
-		}
-		if (n < 0) {
-			exchange_fail_request(x, &e);
-			return 0;
-		}
-		used += (size_t)n;
-		x->bytes_in += run.len;
-		visit_take(x->visit, run);
+	used = exchange_take_body(x, in, give);
+	if (used < 0)
+		return 0;
+	if (x->request.state != BODY_DONE) {
+		downstream_watch(x->downstream,
+		    exchange_proxy(x)->config->idle_ms);
+		return (size_t)used;
 	}
 	x->head_sent = true;
 	visit_run(x->visit);
-	return used;
+	return (size_t)used;
 }
 
 void

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cmd/mcp-proxy/media.h"
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/strict.h"
 #include "common/field.h"
@@ -13,7 +14,11 @@
 enum {
 	SLACK = 64 << 10,  /* of an answer besides the id and the text */
 	DATA_MAX = 512,
+	FIELD_NAME_LEN = 32, /* longer than those that matter */
 };
+
+/* The largest whole number that a double and all below it hold. */
+#define EXACT_MAX ((INT64_C(1) << 53) - 1)
 
 #define BATCHES "2025-03-26"
 #define NEWEST "2026-07-28"
@@ -91,27 +96,36 @@ reply(struct hearing *h, int status)
 
 /* ---- the head ---- */
 
-/* A media type without its parameters, of which only charset=utf-8 says
- * nothing else. */
 static bool
 is_json_type(struct bytes value)
 {
-	const uint8_t *at = value.len == 0 ? NULL
-	    : memchr(value.ptr, ';', value.len);
-	struct bytes type = value, rest = bytes_of(NULL, 0);
+	struct media media = media_parse(value);
 
-	if (at != NULL) {
-		type.len = (size_t)(at - value.ptr);
-		rest = bytes_after(value, type.len + 1);
+	return media_is(&media, "application/json") && media.utf8;
+}
+
+/* Whether a field's name is one that matters to those who, like CGI, do not
+ * tell '_' from '-'. */
+static bool
+is_like_field(struct bytes name)
+{
+	static const char *const known[] = {
+		"mcp-protocol-version", "mcp-method", "mcp-name",
+		"mcp-session-id", "content-type", "content-encoding",
+		"content-length", "transfer-encoding",
+	};
+	char text[FIELD_NAME_LEN];
+	bool like = false, any = false;
+
+	if (str_from_bytes(text, sizeof text, name) != 0)
+		return false;
+	for (char *c = text; *c != '\0'; c++) {
+		any = any || *c == '_';
+		*c = *c == '_' ? '-' : *c;
 	}
-	while (type.len != 0 && (type.ptr[type.len - 1] == ' ' ||
-	    type.ptr[type.len - 1] == '\t'))
-		type.len--;
-	while (rest.len != 0 && (rest.ptr[0] == ' ' || rest.ptr[0] == '\t'))
-		rest = bytes_after(rest, 1);
-	return field_eq_str(type, "application/json") && (rest.len == 0 ||
-	    field_eq_str(rest, "charset=utf-8") ||
-	    field_eq_str(rest, "charset=\"utf-8\""));
+	for (size_t i = 0; any && i < sizeof known / sizeof *known; i++)
+		like = like || str_eq_nocase(text, known[i]);
+	return like;
 }
 
 struct seen {
@@ -125,7 +139,10 @@ take_field(struct hearing *h, const struct http_field *f, struct seen *seen)
 
 	if (h->end != HEARING_OPEN)
 		return;
-	if (mirror_take(&h->mirror, f->name, f->value, &e) < 0) {
+	if (is_like_field(f->name)) {
+		refuse_text(h, 400, RPC_INVALID_REQUEST,
+		    "a header with '_', which some take for '-'");
+	} else if (mirror_take(&h->mirror, f->name, f->value, &e) < 0) {
 		refuse_text(h, 400, RPC_HEADER_MISMATCH, e.text);
 	} else if (field_eq_str(f->name, "content-type")) {
 		h->has_body_type = !seen->type && is_json_type(f->value);
@@ -391,6 +408,56 @@ check_message(struct hearing *h)
 	return true;
 }
 
+/* Whether a number is one that nobody rounds. */
+static bool
+is_exact(struct jsonr id, int64_t *ret)
+{
+	return jsonr_int(id, -EXACT_MAX, EXACT_MAX, ret) == 0;
+}
+
+/* Appends an id as a text that is the same for all that a server could take for
+ * one another: a string, and a number with these digits; all numbers that it
+ * may round. */
+static int
+add_id(struct jsonr id, struct buf *out)
+{
+	int64_t n;
+
+	if (id.kind == JSONR_STRING)
+		return jsonr_add_str(id, out);
+	if (!is_exact(id, &n))
+		return buf_add_str(out, "?");
+	return buf_format(out, "%lld", (long long)n);
+}
+
+static bool
+is_like_id(struct jsonr a, struct jsonr b)
+{
+	struct buf x, y;
+	bool like;
+
+	buf_init(&x, RPC_ID_MAX);
+	buf_init(&y, RPC_ID_MAX);
+	like = add_id(a, &x) == 0 && add_id(b, &y) == 0 &&
+	    bytes_eq(buf_bytes(&x), buf_bytes(&y));
+	buf_reset(&x);
+	buf_reset(&y);
+	return like;
+}
+
+/* Whether an answer to a request of a batch can only be an answer to it. */
+static bool
+has_own_id(const struct hearing *h)
+{
+	struct jsonr id = h->message.id;
+	int64_t n;
+
+	if (h->message.kind != RPC_REQUEST)
+		return true;
+	return (id.kind == JSONR_STRING || is_exact(id, &n)) &&
+	    hearing_find(h, id) == NULL;
+}
+
 /* Judges h->message.  Returns true if that is done, false if it goes on later
  * or h is at its end. */
 static bool
@@ -465,6 +532,11 @@ next_message(struct hearing *h)
 			refuse(h, 400, h->message.id.text, &e, NULL);
 			return;
 		}
+		if (!has_own_id(h)) {
+			refuse_text(h, 400, RPC_INVALID_REQUEST, "an id that "
+			    "is not the only one like it in its batch");
+			return;
+		}
 		if (!judge(h))
 			return;
 	}
@@ -486,6 +558,7 @@ hearing_run(struct hearing *h, struct bytes body, void (*done)(void *user),
 	h->done = done;
 	h->user = user;
 	h->body = body;
+	h->heard = true;
 	if (!h->has_body_type) {
 		refuse_text(h, 415, RPC_INVALID_REQUEST,
 		    "Content-Type: not application/json");
@@ -519,10 +592,12 @@ hearing_find(const struct hearing *h, struct jsonr id)
 {
 	struct jsonr one = {JSONR_STRING, {NULL, 0}};
 
+	if (!rpc_is_id(id))
+		return NULL;
 	for (const struct hearing_call *c = h->calls; c != NULL; c = c->next) {
 		one.text = c->id;
 		one.kind = c->id.ptr[0] == '"' ? JSONR_STRING : JSONR_NUMBER;
-		if (rpc_id_eq(one, id))
+		if (rpc_id_eq(one, id) || is_like_id(one, id))
 			return c;
 	}
 	return NULL;

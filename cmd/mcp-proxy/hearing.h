@@ -39,6 +39,7 @@ struct hearing {
 	struct mirror mirror;      /* what the head says of the body */
 	bool has_body_type;        /* the head says it is JSON */
 	bool modern;               /* by revision 2026-07-28 */
+	bool heard;                /* the body is a message */
 
 	enum hearing_end end;
 	int status;
@@ -79,7 +80,8 @@ void hearing_free(struct hearing *h);
 
 /* ---- for the answers ---- */
 
-/* The request that has this id, or NULL. */
+/* The request that has this id, also if one is a string of the other's digits,
+ * which some servers and clients make of it; or NULL. */
 const struct hearing_call *hearing_find(const struct hearing *h,
     struct jsonr id);
 

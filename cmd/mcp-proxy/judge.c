@@ -7,8 +7,7 @@
 #include "common/buf.h"
 #include "common/exit.h"
 #include "common/io.h"
-#include "common/json.h"
-#include "common/str.h"
+#include "common/jqprogram.h"
 
 enum { READ_LEN = 64 << 10 };
 
@@ -86,67 +85,6 @@ say(enum judge_word word, struct bytes text)
 
 /* ---- the program ---- */
 
-/* Keeps the first message, which names the cause. */
-static void
-take_message(void *user, jv message)
-{
-	struct error *e = user;
-
-	if (e->text[0] == '\0') {
-		jv text = jv_get_kind(message) == JV_KIND_STRING ?
-		    jv_copy(message) : jv_dump_string(jv_copy(message), 0);
-
-		error_set(e, "%.*s", (int)strcspn(jv_string_value(text),
-		    "\n"), jv_string_value(text));
-		jv_free(text);
-	}
-	jv_free(message);
-}
-
-static int
-compile(jq_state *jq, struct buf *program, struct error *e)
-{
-	jq_set_error_cb(jq, take_message, e);
-	e->text[0] = '\0';
-	/* jq_compile wants a string, in which a NUL would end the program
-	 * before its end. */
-	if (memchr(buf_bytes(program).ptr == NULL ? (const uint8_t *)""
-	    : buf_bytes(program).ptr, '\0', buf_len(program)) != NULL)
-		return error_set(e, "a NUL byte");
-	if (buf_add(program, bytes_of("", 1)) != 0)
-		return error_set(e, "too long");
-	if (jq_compile(jq, (const char *)buf_bytes(program).ptr) != 0)
-		return 0;
-	return e->text[0] != '\0' ? -1 : error_set(e, "it does not compile");
-}
-
-/* The first value that the started program gives, if it is the only one. */
-static jv
-take_value(jq_state *jq, struct error *e)
-{
-	jv v = jq_next(jq), more;
-
-	if (!jv_is_valid(v)) {
-		if (jv_invalid_has_msg(jv_copy(v)))
-			take_message(e, jv_invalid_get_msg(jv_copy(v)));
-		else
-			error_set(e, "it gives no value");
-		return v;
-	}
-	more = jq_next(jq);
-	if (jv_is_valid(more)) {
-		error_set(e, "it gives more than one value");
-	} else if (jv_invalid_has_msg(jv_copy(more))) {
-		take_message(e, jv_invalid_get_msg(jv_copy(more)));
-	} else {
-		jv_free(more);
-		return v;
-	}
-	jv_free(more);
-	jv_free(v);
-	return jv_invalid();
-}
-
 static bool
 answer(jq_state *jq, struct bytes question)
 {
@@ -156,12 +94,8 @@ answer(jq_state *jq, struct bytes question)
 
 	if (json_parse_object(question, &input, &e) != 0)
 		return say(JUDGE_FAULT, bytes_cstr(e.text));
-	jq_start(jq, input, 0);
-	v = take_value(jq, &e);
-	if (!jv_is_valid(v)) {
-		jv_free(v);
+	if (jqprogram_run(jq, input, &v, &e) != 0)
 		return say(JUDGE_FAULT, bytes_cstr(e.text));
-	}
 	text = jv_dump_string(v, 0);
 	said = say(JUDGE_VALUE, bytes_of(jv_string_value(text),
 	    (size_t)jv_string_length_bytes(jv_copy(text))));
@@ -185,10 +119,10 @@ judge_main(void)
 		say(JUDGE_FAULT, bytes_cstr(e.text));
 		goto out;
 	}
-	jq = jq_init();
-	if (jq == NULL || !read_message(&in))
+	if (!read_message(&in))
 		goto out;
-	if (compile(jq, &in, &e) != 0) {
+	jq = jqprogram_compile(buf_bytes(&in), &e);
+	if (jq == NULL) {
 		say(JUDGE_FAULT, bytes_cstr(e.text));
 		goto out;
 	}

@@ -31,11 +31,15 @@ find_key(struct jsonr key, const char *const *known, size_t count,
 	return found;
 }
 
+/* asked: it is the list that the answer should have.  Returns 1; 0 if it is
+ * none, and nobody takes it for one; -1 with a text. */
 static int
-take_array(struct listing *l, size_t i, struct jsonr value, struct error *e)
+take_array(struct listing *l, size_t i, struct jsonr value, bool asked,
+    struct error *e)
 {
 	if (value.kind != JSONR_ARRAY)
-		return error_set(e, "%s: not an array", policy_lists[i].member);
+		return !asked ? 0 : error_set(e, "%s: not an array",
+		    policy_lists[i].member);
 	if (l->arrays[i].value.kind != JSONR_ABSENT)
 		return error_set(e, "%s: given twice", policy_lists[i].member);
 	l->arrays[i].value = value;
@@ -49,6 +53,7 @@ listing_init(struct listing *l, const struct rpc *m,
 	const char *known[POLICY_LISTS + 2];
 	struct jsonr_iter i;
 	struct jsonr key, value;
+	bool any = false;
 	int r = 0;
 
 	*l = (struct listing){.text = m->text};
@@ -65,16 +70,17 @@ listing_init(struct listing *l, const struct rpc *m,
 		int n = find_key(key, known, POLICY_LISTS + 2, &exact);
 
 		if (n >= 0 && !exact)
-			r = error_set(e, "a member like %s, but for the case of "
-			    "letters", known[n]);
+			r = error_set(e, "a member that is like %s", known[n]);
 		else if (n == POLICY_LISTS)
 			l->ttl = value;
 		else if (n == POLICY_LISTS + 1)
 			l->scope = value;
-		else if (n >= 0 && (list == NULL || list == &policy_lists[n]))
-			r = take_array(l, (size_t)n, value, e);
+		else if (n >= 0)
+			r = take_array(l, (size_t)n, value,
+			    list == &policy_lists[n], e);
+		any = any || r == 1;
 	}
-	return r;
+	return r < 0 ? -1 : any;
 }
 
 void
@@ -86,28 +92,30 @@ listing_done(struct listing *l)
 
 /* ---- entries ---- */
 
+static bool
+is_clear(struct jsonr string)
+{
+	struct buf text;
+	bool clear;
+
+	buf_init(&text, string.text.len);
+	clear = jsonr_add_str(string, &text) == 0 &&
+	    strict_is_clear(buf_bytes(&text));
+	buf_reset(&text);
+	return clear;
+}
+
 /* The string that names it, given once, and nothing that could be taken for
  * it. */
 static struct jsonr
 name_of(const struct policy_list *list, struct jsonr entry)
 {
-	struct jsonr key, value, name = {JSONR_ABSENT, {NULL, 0}};
-	struct jsonr_iter i;
+	struct jsonr name;
+	struct error e;
 
-	if (entry.kind != JSONR_OBJECT)
-		return name;
-	jsonr_iter_init(&i, entry);
-	while (jsonr_next(&i, &key, &value)) {
-		bool exact = false;
-		int n = find_key(key, &list->key, 1, &exact);
-
-		if (n < 0)
-			continue;
-		if (!exact || name.kind != JSONR_ABSENT ||
-		    value.kind != JSONR_STRING)
-			return (struct jsonr){JSONR_ABSENT, {NULL, 0}};
-		name = value;
-	}
+	if (strict_get(entry, list->key, &name, &e) != 1 ||
+	    name.kind != JSONR_STRING || !is_clear(name))
+		return (struct jsonr){JSONR_ABSENT, {NULL, 0}};
 	return name;
 }
 

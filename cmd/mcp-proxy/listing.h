@@ -45,9 +45,11 @@ struct listing {
 	size_t name_count;
 };
 
-/* Looks for the list in an answer; list NULL: for any, because what was asked
- * is not known.  Returns 1 if there is one; 0 if there is none; -1 with a text
- * if it can not be told what is in it.  The answer must last. */
+/* Looks for lists in an answer, also for others than that which was asked for:
+ * an answer may come with what was asked before, or by another way.  list:
+ * which that is; NULL: it is not known, or none.  Returns 1 if there is one;
+ * 0 if there is none; -1 with a text if it can not be told what is in it.  The
+ * answer must last. */
 int listing_init(struct listing *l, const struct rpc *m,
     const struct policy_list *list, struct error *e);
 void listing_done(struct listing *l);

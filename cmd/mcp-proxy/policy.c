@@ -6,6 +6,7 @@
 #include "cmd/mcp-proxy/evaluator.h"
 #include "cmd/mcp-proxy/rules.h"
 #include "cmd/mcp-proxy/service.h"
+#include "cmd/mcp-proxy/strict.h"
 #include "cmd/mcp-proxy/verdict.h"
 #include "common/clock.h"
 #include "common/diag.h"
@@ -40,7 +41,6 @@ struct policy_asked {
 	const struct config_route *route;
 	enum policy_direction direction;
 	size_t message_at, message_len; /* in the question */
-	struct evaluator_question *question;
 	policy_done *done;              /* NULL: nobody waits */
 	void *user;
 };
@@ -100,9 +100,9 @@ find_denied_subscription(const struct config_policy *c,
 	struct error e;
 
 	if (jsonr_parse_object(message, &v, &e) != 0 ||
-	    jsonr_get(v, "params", &params, &e) < 0 ||
-	    jsonr_get(params, "notifications", &wanted, &e) < 0 ||
-	    jsonr_get(wanted, "resourceSubscriptions", &uris, &e) < 0)
+	    strict_get(v, "params", &params, &e) < 0 ||
+	    strict_get(params, "notifications", &wanted, &e) < 0 ||
+	    strict_get(wanted, "resourceSubscriptions", &uris, &e) < 0)
 		return -1;
 	if (uris.kind == JSONR_ABSENT || uris.kind == JSONR_NULL)
 		return 0;
@@ -112,7 +112,8 @@ find_denied_subscription(const struct config_policy *c,
 	while (jsonr_next(&i, NULL, &one)) {
 		buf_clear(ret_uri);
 		if (one.kind != JSONR_STRING ||
-		    jsonr_add_str(one, ret_uri) != 0)
+		    jsonr_add_str(one, ret_uri) != 0 ||
+		    !strict_is_clear(buf_bytes(ret_uri)))
 			return -1;
 		if (!is_resource_allowed(c, buf_bytes(ret_uri)))
 			return 1;
@@ -128,7 +129,7 @@ judge_subscriptions(struct policy *o, const struct policy_question *q,
 	int r;
 
 	if (q->route->policy->resources == NULL ||
-	    q->direction != POLICY_REQUEST ||
+	    q->direction != POLICY_REQUEST || q->method.ptr == NULL ||
 	    !bytes_eq(q->method, bytes_cstr("subscriptions/listen")))
 		return true;
 	buf_init(&uri, q->message.len + 8);
@@ -222,8 +223,7 @@ ask(struct proxy *p, struct evaluator *v, const struct policy_question *q,
 		e->code = EVALUATOR_BUSY;
 		return error_set(e, "a question that is too long");
 	}
-	a->question = evaluator_ask(v, &text, on_answer, a, e);
-	return a->question == NULL ? -1 : 0;
+	return evaluator_ask(v, &text, on_answer, a, e);
 }
 
 int

@@ -2,6 +2,7 @@
 /* What a policy has to know of messages, and how it refuses them.  Pure. */
 #include "cmd/mcp-proxy/message.h"
 #include "cmd/mcp-proxy/policy.h"
+#include "cmd/mcp-proxy/strict.h"
 #include "common/jsonw.h"
 #include "common/str.h"
 
@@ -41,10 +42,10 @@ look_at_ref(const struct rpc *m, enum policy_kind *ret_kind,
 {
 	struct jsonr ref, type, name, uri;
 
-	if (jsonr_get(m->params, "ref", &ref, e) != 1 ||
-	    jsonr_get(ref, "type", &type, e) != 1 ||
-	    jsonr_get(ref, "name", &name, e) < 0 ||
-	    jsonr_get(ref, "uri", &uri, e) < 0)
+	if (strict_get(m->params, "ref", &ref, e) != 1 ||
+	    strict_get(ref, "type", &type, e) != 1 ||
+	    strict_get(ref, "name", &name, e) < 0 ||
+	    strict_get(ref, "uri", &uri, e) < 0)
 		return fail(e, "params.ref: missing, or a member of it is not "
 		    "given once");
 	if (jsonr_eq_str(type, "ref/prompt")) {
@@ -87,6 +88,38 @@ look_at_name(const struct rpc *m, enum policy_kind *ret_kind,
 	return 0;
 }
 
+/* The methods that are judged by more than their names. */
+static const char *const known_methods[] = {
+	"tools/call", "tools/list", "prompts/get", "prompts/list",
+	"resources/read", "resources/list", "resources/templates/list",
+	"resources/subscribe", "resources/unsubscribe", "completion/complete",
+	"subscriptions/listen",
+};
+
+/* What is judged of it besides: that there is one of each. */
+static int
+check_subscriptions(const struct rpc *m, struct error *e)
+{
+	struct jsonr wanted, uris;
+
+	if (strict_get(m->params, "notifications", &wanted, e) < 0 ||
+	    strict_get(wanted, "resourceSubscriptions", &uris, e) < 0)
+		return fail(e, "params.notifications: a member that could be "
+		    "taken for another");
+	return 0;
+}
+
+static int
+check_method(struct bytes method, struct error *e)
+{
+	bool like = !strict_is_clear(method);
+
+	for (size_t i = 0; i < sizeof known_methods / sizeof *known_methods;
+	    i++)
+		like = like || strict_is_like(method, known_methods[i]);
+	return like ? fail(e, "method: could be taken for another") : 0;
+}
+
 int
 policy_look(const struct rpc *m, struct buf *text, struct policy_question *q,
     struct error *e)
@@ -114,7 +147,12 @@ policy_look(const struct rpc *m, struct buf *text, struct policy_question *q,
 	q->name = name.kind == JSONR_ABSENT ? bytes_of(NULL, 0)
 	    : bytes_of(all.ptr == NULL ? (const uint8_t *)""
 	    : all.ptr + (middle - start), all.len - (middle - start));
-	return 0;
+	if (check_method(q->method, e) != 0 ||
+	    (rpc_is(m, "subscriptions/listen") &&
+	    check_subscriptions(m, e) != 0))
+		return -1;
+	return strict_is_clear(q->name) ? 0
+	    : fail(e, "params: a name or uri that could be taken for another");
 }
 
 /* ---- how it refuses ---- */

@@ -92,11 +92,27 @@ is_plain_escape(struct bytes in)
 }
 
 static bool
-is_plain_segment(struct bytes s, bool last)
+is_dots(struct bytes segment)
 {
-	if (s.len == 0)
-		return last;
-	return !bytes_eq(s, bytes_cstr(".")) && !bytes_eq(s, bytes_cstr(".."));
+	return bytes_eq(segment, bytes_cstr(".")) ||
+	    bytes_eq(segment, bytes_cstr(".."));
+}
+
+/* Whether no part of what follows the path is "." or "..": who takes a URI of
+ * a file for a path with something in front knows no query. */
+static bool
+is_plain_rest(struct bytes rest)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i <= rest.len; i++) {
+		if (i < rest.len && strchr("/?#", rest.ptr[i]) == NULL)
+			continue;
+		if (is_dots(bytes_of(rest.ptr + start, i - start)))
+			return false;
+		start = i + 1;
+	}
+	return true;
 }
 
 static bool
@@ -107,8 +123,8 @@ is_plain_path(struct bytes path)
 	for (size_t i = 0; i <= path.len; i++) {
 		if (i < path.len && path.ptr[i] != '/')
 			continue;
-		if (!is_plain_segment(bytes_of(path.ptr + start, i - start),
-		    i == path.len))
+		if ((i == start && i != path.len) ||
+		    is_dots(bytes_of(path.ptr + start, i - start)))
 			return false;
 		start = i + 1;
 	}
@@ -160,7 +176,10 @@ rules_is_plain(struct bytes uri)
 		uri = bytes_after(uri, 2);
 		uri = bytes_after(uri, span(uri, "/?#", true, &bad));
 	}
-	uri.len = span(uri, "?#", false, &bad);
+	n = span(uri, "?#", false, &bad);
+	if (!is_plain_rest(bytes_after(uri, n)))
+		return false;
+	uri.len = n;
 	if (uri.len != 0 && uri.ptr[0] == '/')
 		uri = bytes_after(uri, 1);
 	return !bad && is_plain_path(uri);

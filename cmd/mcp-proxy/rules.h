@@ -17,8 +17,9 @@ bool rules_allow(char *const *list, struct bytes name);
 
 /* Whether a URI is written in the plainest way, so that none that means the
  * same looks otherwise: scheme and host in lower case; no segment of the path
- * is empty, but the last, or "." or ".."; nothing is percent-encoded that need
- * not be, nor a slash; no backslash, space or control byte. */
+ * is empty, but the last, or "." or "..", nor is any in the query; nothing is
+ * percent-encoded that need not be, nor a slash; no backslash, space or control
+ * byte. */
 bool rules_is_plain(struct bytes uri);
 
 #endif

@@ -237,7 +237,7 @@ keep_event(struct session *s, const struct message_event_id *id,
 		s->events = e;
 	s->last_event = e;
 	s->event_len += e->len;
-	while (s->event_len > BRIDGE_LOG_MAX)
+	while (s->events != NULL && s->event_len > BRIDGE_LOG_MAX)
 		drop_event(s);
 }
 

@@ -25,6 +25,7 @@ struct walk {
 	size_t depth;
 	size_t base;       /* depth of a message: 1, or 2 in an array */
 	bool name_next;    /* the next string is a member's name */
+	bool in_params;    /* of the message, or deeper */
 	struct buf hashes; /* uint64_t of each name in the open objects */
 	struct buf name;   /* decoded */
 	struct error *e;
@@ -61,28 +62,49 @@ fail_memory(struct walk *w)
 
 /* ---- names that matter ---- */
 
-/* Writes in as those fold it who compare without case: also the two characters
- * outside of ASCII that fold to letters of it.  Returns false if that is longer
- * than any name that matters. */
+/* Takes a character off the front of *in, as those fold it who compare without
+ * case: also those outside of ASCII that fold to letters of it. */
+static char
+take_folded(struct bytes *in)
+{
+	static const struct {
+		const char *text;
+		char letter;
+	} foreign[] = {
+		{"\xc5\xbf", 's'}, {"\xe2\x84\xaa", 'k'},
+		{"\xc4\xb0", 'i'}, {"\xc4\xb1", 'i'},
+	};
+	char c;
+
+	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+		struct bytes text = bytes_cstr(foreign[i].text);
+
+		if (in->len >= text.len &&
+		    memcmp(in->ptr, text.ptr, text.len) == 0) {
+			*in = bytes_after(*in, text.len);
+			return foreign[i].letter;
+		}
+	}
+	c = ascii_lower((char)in->ptr[0]);
+	*in = bytes_after(*in, 1);
+	return c;
+}
+
+/* Writes in without case and '_', which only counts in front.  Returns false if
+ * that is longer than any name that matters. */
 static bool
 fold(struct bytes in, char out[static FOLDED_MAX])
 {
-	static const char long_s[] = "\xc5\xbf", kelvin[] = "\xe2\x84\xaa";
 	size_t n = 0;
 
-	for (size_t i = 0; i < in.len; n++) {
+	while (in.len != 0) {
+		char c = take_folded(&in);
+
+		if (c == '_' && n != 0)
+			continue;
 		if (n == FOLDED_MAX - 1)
 			return false;
-		if (in.len - i >= 2 && memcmp(in.ptr + i, long_s, 2) == 0) {
-			out[n] = 's';
-			i += 2;
-		} else if (in.len - i >= 3 &&
-		    memcmp(in.ptr + i, kelvin, 3) == 0) {
-			out[n] = 'k';
-			i += 3;
-		} else {
-			out[n] = ascii_lower((char)in.ptr[i++]);
-		}
+		out[n++] = c;
 	}
 	out[n] = '\0';
 	return true;
@@ -95,6 +117,39 @@ strict_is_like(struct bytes name, const char *known)
 
 	return fold(name, folded) && fold(bytes_cstr(known), want) &&
 	    str_eq(folded, want) && !bytes_eq(name, bytes_cstr(known));
+}
+
+bool
+strict_is_clear(struct bytes text)
+{
+	static const uint8_t half[] = {0xef, 0xbf, 0xbd};
+
+	return text.len == 0 || (memchr(text.ptr, '\0', text.len) == NULL &&
+	    memmem(text.ptr, text.len, half, sizeof half) == NULL);
+}
+
+int
+strict_get(struct jsonr object, const char *key, struct jsonr *ret,
+    struct error *e)
+{
+	struct jsonr_iter i;
+	struct jsonr k, v;
+	struct buf name;
+	bool like = false;
+
+	buf_init(&name, NAME_MAX_LEN);
+	jsonr_iter_init(&i, object);
+	while (!like && object.kind == JSONR_OBJECT &&
+	    jsonr_next(&i, &k, &v)) {
+		buf_clear(&name);
+		like = jsonr_add_str(k, &name) != 0 ||
+		    !strict_is_clear(buf_bytes(&name)) ||
+		    strict_is_like(buf_bytes(&name), key);
+	}
+	buf_reset(&name);
+	*ret = (struct jsonr){JSONR_ABSENT, {NULL, 0}};
+	return like ? error_set(e, "a member that is like %s", key)
+	    : jsonr_get(object, key, ret, e);
 }
 
 /* Whether name could be taken for another one that matters. */
@@ -139,10 +194,15 @@ take_name(struct walk *w)
 	if (jsonr_add_str(take_string(w), &w->name) != 0)
 		return fail_memory(w);
 	/* What is deeper is a tool's own, but for ref and notifications, whose
-	 * members are asked for by their exact names. */
-	if (w->depth <= w->base + 1 && is_disguised(buf_bytes(&w->name)))
+	 * members strict_get is asked for; and so is a result, but for lists. */
+	if (w->depth <= w->base)
+		w->in_params = bytes_eq(buf_bytes(&w->name),
+		    bytes_cstr("params"));
+	if ((w->depth <= w->base || (w->depth == w->base + 1 &&
+	    w->in_params)) && (is_disguised(buf_bytes(&w->name)) ||
+	    !strict_is_clear(buf_bytes(&w->name))))
 		return error_set(w->e, "a member's name is like one that "
-		    "matters, but for the case of letters");
+		    "matters");
 	h = hash(buf_bytes(&w->name));
 	w->name_next = false;
 	return buf_add(&w->hashes, bytes_of(&h, sizeof h)) != 0

@@ -49,6 +49,7 @@ audit_open(struct audit *a, const char *path, const struct policy *p,
 		io_close(&a->fd);
 		return -1;
 	}
+	a->torn = io_is_torn(a->fd);
 	random_bytes(id, sizeof id);
 	str_hex(a->id, bytes_of(id, sizeof id));
 	buf_init(&a->line, LINE_MAX_BYTES);

@@ -29,14 +29,16 @@ audit_open(struct audit *a, const char *path, const char *dir,
 	a->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
 	    O_NOCTTY | O_NONBLOCK, 0600);
 	if (a->fd == -1 || io_set_nonblock(a->fd, false) != 0 ||
-	    realpath(path, real) == NULL)
+	    realpath(path, real) == NULL) {
 		error_errno(e, "%s", path);
-	else if (str_is_within(real, dir) || (other[0] != '\0' &&
-	    str_is_within(real, other)))
+	} else if (str_is_within(real, dir) || (other[0] != '\0' &&
+	    str_is_within(real, other))) {
 		error_set(e, "%s: the audit file is in a directory that the "
 		    "session can write", path);
-	else
+	} else {
+		a->torn = io_is_torn(a->fd);
 		return 0;
+	}
 	io_close(&a->fd);
 	return -1;
 }

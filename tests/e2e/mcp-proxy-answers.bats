@@ -144,7 +144,7 @@ SHORT='{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a","x": 1e0},{"na
 	END
 	json '{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"x"},{"name":"y"}],"tools":[{"name":"x"}]}}'
 	post prompts/list
-	body_is '{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"y"}],"tools":[{"name":"x"}]}}'
+	body_is '{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"y"}],"tools":[]}}'
 	json '{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"http://u:p@x/a?token=t#f"},{"uri":"file:///srv/../etc/passwd"},{"uri":"file:///srv/a"}]}}'
 	post resources/list
 	body_is '{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"file:///srv/a"}]}}'
@@ -198,10 +198,10 @@ SHORT='{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a","x": 1e0},{"na
 	body_is ": hi\n\nid: 7\nretry: 10\nevent: message\ndata: $SHORT\n\n"
 	events "\xef\xbb\xbfid: 8\r\ndata: ${LIST%%,*},\r\ndata:${LIST#*,}\r\n: x\r\n\r\n"
 	post tools/list
-	body_is "\xef\xbb\xbfid: 8\r\ndata: ${SHORT%%,*}, ${SHORT#*,}\n: x\r\n\r\n"
+	body_is "id: 8\ndata: ${SHORT%%,*}, ${SHORT#*,}\n: x\n\n\n"
 	events "id: 9\r\rdata: $LIST\r\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
 	post tools/list
-	body_is "id: 9\r\rdata: $SHORT\n\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
+	body_is "id: 9\r\rdata: $SHORT\n\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\r\r"
 }
 
 @test "an answer whose request is not known is filtered by what it has" {
@@ -218,6 +218,52 @@ SHORT='{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a","x": 1e0},{"na
 	body_is 'id: 3\ndata: {"jsonrpc":"2.0","id":5,"result":{"prompts":[{"name":"p"}],"tools":[]}}\n\n'
 	eq "$(audited '[.method,.verdict]')" '[null,"filter"]'
 	[[ $(<"$T/answer.got") == *'Last-Event-ID: 2'* ]]
+}
+
+@test "a list is filtered in whatever answer it comes" {
+	judged <<<'tools: ["get_*"]'
+	json "$LIST"
+	post tasks/result '{"taskId":"t"}'
+	body_is "$SHORT"
+	# Some servers mind the path alone.
+	rpc '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' -X PUT
+	body_is "$SHORT"
+	rpc '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' -X GET
+	body_is "$SHORT"
+	STATUS_LINE='202 Accepted' json "$LIST"
+	post tools/list
+	eq "$CODE" 202
+	body_is "$SHORT"
+	STATUS_LINE='404 Not Found' json "$LIST"
+	ACCEPT=text/event-stream fetch
+	eq "$CODE" 404
+	body_is "$SHORT"
+}
+
+@test "a result on the stream of a request answers it, or what went with it" {
+	local result='{"jsonrpc":"2.0","id":%s,"result":{}}' id
+
+	echo '[.direction, .method] != ["answer", "x"]' >"$T/p.jq"
+	judged <<<"program: $T/p.jq"
+	# Clients take all of these for the answer.
+	for id in 1 '"1"' 1.0 '"\u0031"'; do
+		# shellcheck disable=SC2059
+		json "$(printf "$result" "$id")"
+		post x
+		eq "$id $(jq .error.code "$T/body")" "$id 403"
+	done
+	for id in 2 '"0x1"' '" 1"' null; do
+		# shellcheck disable=SC2059
+		json "$(printf "$result" "$id")"
+		post x
+		fails 502 'protocol; blame=upstream' "http://127.0.0.1:$UPSTREAM: a message that can not be judged: a result of nothing that was asked"
+	done
+	json '{"jsonrpc":"2.0","id":"server-error","error":{"code":1,"message":""}}'
+	post x
+	eq "$CODE" 200
+	json '{"jsonrpc":"2.0","id":9007199254740992,"result":{}}'
+	rpc '{"jsonrpc":"2.0","id":9007199254740993,"method":"x"}'
+	eq "$(jq .error.code "$T/body")" 403
 }
 
 PROGRAM='if .direction == "list" then .entry.title != "hidden"
@@ -309,9 +355,9 @@ refused()
 	refused 'jsonrpc: not "2.0"' '{"id":1,"result":{}}'
 	refused 'neither a request, a notification nor a response' \
 		'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}'
-	refused "a member's name is like one that matters, but for the case of letters" \
+	refused "a member's name is like one that matters" \
 		'{"jsonrpc":"2.0","id":1,"Result":{"tools":[]},"result":{}}'
-	refused 'a member like tools, but for the case of letters' \
+	refused 'a member that is like tools' \
 		'{"jsonrpc":"2.0","id":1,"result":{"tools":[],"Tools":[{"name":"x"}]}}'
 	refused 'tools: not an array' \
 		'{"jsonrpc":"2.0","id":1,"result":{"tools":{"0":{"name":"x"}}}}'
@@ -355,6 +401,15 @@ refused()
 	STATUS_LINE='202 Accepted' TYPE=text/plain json Accepted
 	rpc '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 	eq "$CODE$(<"$T/body")" 202Accepted
+	STATUS_LINE='202 Accepted' json null
+	rpc '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+	eq "$CODE$(<"$T/body")" 202null
+	STATUS_LINE='202 Accepted' json '{"ok":true}'
+	rpc '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+	eq "$CODE$(<"$T/body")" '202{"ok":true}'
+	STATUS_LINE='202 Accepted' json "${LIST%?},\"x\":NaN}"
+	rpc '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+	eq "$CODE$(<"$T/body")" 202
 	STATUS_LINE='204 No Content' TYPE=text/plain json ''
 	post tools/list
 	eq "$CODE" 204
@@ -398,6 +453,18 @@ NEITHER='a body that can not be judged: neither application/json nor text/event-
 	post tools/list
 	fails 502 'protocol; blame=upstream' \
 		"http://127.0.0.1:$UPSTREAM: a body that can not be judged: it has a Content-Encoding"
+	for type in 'application/json; charset=utf-16' \
+		'text/event-stream;charset=UTF-7' \
+		'application/json; a=b; charset = latin1' \
+		'text/event-stream; charset=utf-8; charset="utf-16"'; do
+		TYPE=$type json "$LIST"
+		post tools/list
+		fails 502 'protocol; blame=upstream' \
+			"http://127.0.0.1:$UPSTREAM: a body that can not be judged: its charset is not UTF-8"
+	done
+	TYPE='application/json; x=y ;charset="utf-8"' json "$LIST"
+	post tools/list
+	eq "$CODE" 200
 	json "$LIST" 'Content-Encoding: identity'
 	post tools/list
 	body_is '{"jsonrpc":"2.0","id":1,"result":{"tools":[],"nextCursor":"n"}}'
@@ -415,6 +482,17 @@ NEITHER='a body that can not be judged: neither application/json nor text/event-
 	events "event: other\nid: 4\ndata: $LIST\n\nevent: endpoint\ndata: $LIST\n\nevent: endpoint\ndata: /messages?s=1\n\nid: 5\ndata:\n\n"
 	ACCEPT=text/event-stream fetch
 	body_is 'id: 4\n\nevent: endpoint\ndata: /messages?s=1\n\nid: 5\ndata:\n\n'
+	events "event: endpoint\ndata: \xef\xbb\xbf$LIST\n\nevent: endpoint\ndata: /a\ndata: $LIST\n\n"
+	ACCEPT=text/event-stream fetch
+	body_is ''
+	# Some readers trim lines, fold the case of fields, or know more marks.
+	events "\xef\xbb\xbf\xef\xbb\xbfdata: $LIST\n\nid: 2\nData: $LIST\n\nid: 3\n data: $LIST\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"m\"}\n\xef\xbb\xbfdata: $LIST\n\n"
+	post tools/list
+	body_is 'id: 2\n\nid: 3\ndata: {"jsonrpc":"2.0","method":"m"}\n\n'
+	# Some take each line of data for a message.
+	events "data: {\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"a\":\ndata: $LIST\ndata: }}\n\n"
+	post tools/list
+	body_is "data: {\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"a\": $LIST }}\n\n"
 	# The end of the stream ends no event.
 	events "data: $LIST\n"
 	post tools/list

@@ -207,16 +207,17 @@ has_lines()
 		elif $do == "tool" then {message: (.message | .params.name = "other")}
 		elif $do == "member" then {deny: "x", other: 1}
 		elif $do == "input" then input elif $do == "halt" then halt
+		elif $do == "after" then (true, halt)
 		else true end' </dev/null
 	local what
-	for what in none two error null number id method tool member input halt; do
+	for what in none two error null number id method tool member input halt after; do
 		call_tool t "{\"do\":\"$what\"}"
 		eq "$what $CODE $BODY" "$what 200 $(denied_call "$FAILED")"
 	done
 	call_tool t
 	eq "$BODY" "$GOT_CALL"
 	eq "$(count_got)" 1
-	eq "$(audited 'select(.verdict == "deny") | .rule' | sort | uniq -c | xargs)" '11 program-failed'
+	eq "$(audited 'select(.verdict == "deny") | .rule' | sort | uniq -c | xargs)" '12 program-failed'
 	grep -F "warning: policy: route=docs: $T/p.jq: its error; denied" "$T/proxy.err"
 	grep -F ': it gives more than one value; denied' "$T/proxy.err"
 }
@@ -356,6 +357,14 @@ example()
 		'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}' \
 		'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":1,"x":2}}}' \
 		'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":1}}' \
+		'{"jsonrpc":"2.0","id":1,"method":"tools/call\u0000"}' \
+		'{"jsonrpc":"2.0","id":1,"method":"Tools/Call"}' \
+		'{"jsonrpc":"2.0","id":1,"method":"ping","method\u0000":"tools/call"}' \
+		'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a\u0000"}}' \
+		'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a\ud800"}}' \
+		'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","task_id":1}}' \
+		'{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"a","Name":"b"}}}' \
+		'{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resource_subscriptions":["a:b"]}}}' \
 		'{"jsonrpc":"2.0","id":{},"method":"ping"}' $'{"jsonrpc":"2.0","id":1,"method":"\xff"}' \
 		"$(printf '[%.0s' {1..65})$(printf ']%.0s' {1..65})"; do
 		ask "$m"
@@ -379,6 +388,10 @@ example()
 	run -0 agent_curl -o /dev/null -w '%{http_code}' -d "$m" \
 		-H 'Content-Type: application/json; charset=UTF-8' /mcp
 	eq "$output" 200
+	for type in Content_Encoding mcp_method Mcp_Session-Id Transfer_Encoding; do
+		ask "$m" -H "$type: gzip"
+		eq "$type $CODE" "$type 400"
+	done
 	run -0 agent_curl -o /dev/null -w '%{http_code}' -X PUT -d x \
 		-H 'Content-Type: application/json' /other
 	eq "$output" 400
@@ -452,8 +465,14 @@ example()
 	eq "$CODE$BODY" 202
 	VERSION=2025-06-18 ask "[$ok1]"
 	eq "$CODE" 400
-	ask "[$(printf "$ok1,%.0s" {1..64})$ok1]"
+	local many='[range(65) | {jsonrpc: "2.0", id: ., method: "ping"}]' id
+	ask "$(jq -cn "$many")"
 	eq "$CODE" 400
+	# What answers the one could be taken for an answer to the other.
+	for id in 1 '"1"' 1.0e0 9007199254740992; do
+		ask "[$ok1,{\"jsonrpc\":\"2.0\",\"id\":$id,\"method\":\"tools/list\"}]"
+		eq "$id $CODE" "$id 400"
+	done
 	eq "$(count_got)" 2
 }
 

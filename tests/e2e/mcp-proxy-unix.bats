@@ -57,6 +57,11 @@ start_server()
 	[[ $(got 1) == $'GET /p/ HTTP/1.1\r\nHost: inner.example\r\n'* ]]
 }
 
+has_at_most()
+{
+	(($(fd_count proxy) <= $1))
+}
+
 @test "its connections are used again" {
 	start_server "$T/x.sock"
 	bridge_config <<<"docs: unix:$T/x.sock"
@@ -66,7 +71,7 @@ start_server()
 	before=$(fd_count proxy)
 	agent_curl / >"$T/out"
 	agent_curl / >"$T/out"
-	(($(fd_count proxy) <= before))
+	wait_until has_at_most "$before"
 }
 
 @test "a socket that is not there, is none, or has no listener is a 502" {

@@ -498,6 +498,11 @@ records_audit()
 	eq "$(stat -c %a "$W/audit")" 600
 	sx 125 --audit "$W/audit" --rw "$W" -- true
 	one_error 'the command can write'
+	printf '{"torn' >"$W/audit.torn"
+	chmod 666 "$W/audit.torn"
+	sx 0 --audit "$W/audit.torn" -- true
+	eq "$(sed -n '1p;2s/","run.*//p' "$W/audit.torn" | sed 's/":.*//')" \
+		"$(printf '%s\n' '{"torn' '{"time')"
 	sx 0 --audit /dev/full -- true
 	one_error 'warning: audit: No space left on device: lines are missing'
 }

@@ -429,10 +429,13 @@ aé"
 @test "the audit file has a line for each call, and no more than asked for" {
 	session '"(exit 7)"' '["read", {"file_path": "secret-name"}]' \
 		'["web_search", {"query": "not ours"}]'
+	printf '{"torn' >"$T/audit"
 	start_bg worker "$BIN/sandbox-worker" poll "${OPTIONS[@]}" \
 		--workdir "$T/work" --audit "$T/audit"
-	wait_until has_lines 2 "$T/audit"
+	wait_until has_lines 3 "$T/audit"
 	stop worker
+	eq "$(sed -n '1p' "$T/audit")" '{"torn'
+	sed -i 1d "$T/audit"
 	eq "$(jq -c '[.event, .session_id, .work_id, .tool, .verdict, .is_error,
 		.exit]' "$T/audit")" \
 		'["tool","sesn_1","work_1","bash","allow",true,7]

@@ -451,6 +451,8 @@ test_rotation(void)
 	audit_decide(&a, &decision);
 	rename(path, old);
 	audit_decide(&a, &decision);
+	put_file(AT_FDCWD, path, ""); /* as some who rotate do */
+	chmod(path, 0600);
 	audit_reopen(&a);
 	audit_decide(&a, &decision);
 	audit_close(&a);

@@ -78,6 +78,38 @@ test_append(void)
 	buf_reset(&b);
 }
 
+static bool
+is_torn(const char *text, int flags)
+{
+	int fd;
+	bool torn;
+
+	put_file("torn", bytes_cstr(text), 0600);
+	fd = open(path, flags | O_CLOEXEC);
+	torn = io_is_torn(fd);
+	close(fd);
+	unlink(path);
+	return torn;
+}
+
+static void
+test_torn(void)
+{
+	int pair[2];
+
+	ok(!is_torn("", O_WRONLY), "an empty file");
+	ok(!is_torn("a\n", O_WRONLY | O_APPEND), "a whole line");
+	ok(is_torn("a\nb", O_WRONLY | O_APPEND), "one without its end");
+	ok(is_torn("b", O_RDWR), "open for reading, too");
+	if (pipe(pair) == 0) {
+		io_write_all(pair[1], bytes_cstr("x"));
+		ok(!io_is_torn(pair[1]), "a pipe");
+		close(pair[0]);
+		close(pair[1]);
+	}
+	ok(!io_is_torn(-1), "nothing");
+}
+
 static void
 test_files(void)
 {
@@ -617,6 +649,7 @@ main(void)
 {
 	if (mkdtemp(dir) == NULL)
 		return 1;
+	test_torn();
 	test_files();
 	test_append();
 	test_secrets();

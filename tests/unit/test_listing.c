@@ -86,7 +86,14 @@ test_lists(void)
 	    ANSWER("{\"tools\":[{\"name\":\"a\"}]}"), ";;;;;;;;");
 	check("prompts/list", ANSWER("{\"prompts\":[{\"name\":\"x\"}],"
 	    "\"tools\":[{\"name\":\"x\"}]}"),
-	    ANSWER("{\"prompts\":[],\"tools\":[{\"name\":\"x\"}]}"), "x;");
+	    ANSWER("{\"prompts\":[],\"tools\":[]}"), "x;x;");
+	check("tasks/result", ANSWER("{\"tools\":[{\"name\":\"x\"}]}"),
+	    ANSWER("{\"tools\":[]}"), "x;");
+	check("x", ANSWER("{\"tools\":5,\"prompts\":{}}"), NULL, "");
+	check("tools/list", ANSWER("{\"tools\":[{\"name\":\"a\\u0000\"},"
+	    "{\"name\":\"a\\ud800\"},{\"name\":\"a\",\"na_me\":\"x\"},"
+	    "{\"name\":\"a\",\"name\\u0000\":\"x\"}]}"),
+	    ANSWER("{\"tools\":[]}"), ";;;;");
 	check("resources/list", ANSWER("{\"resources\":[{\"uri\":\"x:1\"},"
 	    "{\"uri\":\"a:1\"}]}"),
 	    ANSWER("{\"resources\":[{\"uri\":\"a:1\"}]}"), "x:1;");
@@ -153,14 +160,16 @@ test_bad(void)
 	check_bad(ANSWER("{\"tools\":{\"0\":{\"name\":\"x\"}}}"),
 	    "tools: not an array");
 	check_bad(ANSWER("{\"tools\":null}"), "tools: not an array");
+	check_bad(ANSWER("{\"resource_templates\":[]}"),
+	    "a member that is like resourceTemplates");
 	check_bad(ANSWER("{\"tools\":[],\"t\\u006fols\":[]}"),
 	    "tools: given twice");
 	check_bad(ANSWER("{\"tools\":[],\"Tools\":[]}"),
-	    "a member like tools, but for the case of letters");
+	    "a member that is like tools");
 	check_bad(ANSWER("{\"tool\xc5\xbf\":[]}"),
-	    "a member like tools, but for the case of letters");
+	    "a member that is like tools");
 	check_bad(ANSWER("{\"tools\":[],\"TTLMS\":1}"),
-	    "a member like ttlMs, but for the case of letters");
+	    "a member that is like ttlMs");
 }
 
 /* Names that are kept: the first ones, as many as have room. */

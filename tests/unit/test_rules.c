@@ -72,6 +72,7 @@ test_uris(void)
 	static const char *const plain[] = {
 		"file:///srv/docs/a.txt", "file:///srv/docs/", "file:///",
 		"https://example.com", "https://example.com/a?x=../%3D#y",
+		"https://example.com/a?//x/#", "a:b?...",
 		"memo:1", "screen://localhost/Display1", "a:b/c",
 		"file:///a%20b", "file:///%C3%A4", "file:///a...b/..c",
 		"file:///srv/{path}", "note://caf\xc3\xa9/x", "urn:isbn:1",
@@ -85,7 +86,9 @@ test_uris(void)
 		"file:///srv\\x", "file:///srv%5Cx", "file:///a b",
 		"file:///a\tb", "file:///a\x7f", "file:///a%", "file:///a%2",
 		"file:///a%zz", "file:///%00", "file:///a%0A", "file:..",
-		"https://example.com/a?x=%2F",
+		"https://example.com/a?x=%2F", "file:///srv/a?/../../etc/passwd",
+		"file:///srv/a#/../b", "file:///srv/a?x/..", "file:///srv/a?.",
+		"file:///srv/a?x?..#y", "file:///srv/a#..",
 	};
 
 	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
@@ -116,6 +119,9 @@ test_strict(void)
 		"{\"method\":1,\"params\":{\"arguments\":{\"Name\":1,\"METHOD\":3}}}",
 		"{\"a\":\"\\\"b\\\":1,\",\"b\":1}", "{\"X\":1,\"x\":2}",
 		"[{\"method\":\"m\",\"params\":{\"arguments\":{\"Id\":1}}}]",
+		"{\"result\":{\"request_id\":1,\"Name\":2,\"\\u0000\":3}}",
+		"{\"params\":{\"meta\":2,\"arguments\":"
+		    "{\"n\\u0000\":1}}}",
 	};
 	static const char *const bad[] = {
 		"{\"a\":1,\"a\":1}", "{\"a\":1,\"\\u0061\":1}",
@@ -128,12 +134,50 @@ test_strict(void)
 		"{\"ta\xc5\xbf\xe2\x84\xaaId\":1}",
 		"[{\"Method\":\"m\"}]", "[{\"params\":{\"URI\":1}}]",
 		"{\"a\":{\"b\":1,\"c\":{\"d\":1}},\"a\":2}",
+		"{\"method\\u0000\":\"m\"}", "{\"params\":{\"name\\u0000x\":1}}",
+		"{\"m\\ud800\":1}", "{\"params\":{\"request_id\":1}}",
+		"{\"params\":{\"resource_Subscriptions\":1}}",
+		"{\"par_am_s\":1}", "{\"\xc4\xb1" "d\":1}",
+		"{\"params\":{\"ur\xc4\xb0\":1}}", "{\"params\":{\"_Meta\":1}}",
+		"{\"params\":{},\"result\":{},\"i_d\":1}",
 	};
 
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
 		eq_int(check(good[i]), 0, "one meaning: %s", good[i]);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		eq_int(check(bad[i]), -1, "two meanings: %s", bad[i]);
+}
+
+/* What strict_get finds of x: 1, 0, -1; more: the number that it is. */
+static int
+get(const char *text)
+{
+	struct error e;
+	struct jsonr v, x;
+	int64_t n = 0;
+	int r;
+
+	if (jsonr_parse(bytes_cstr(text), &v, &e) != 0)
+		return -2;
+	r = strict_get(v, "taskId", &x, &e);
+	return r == 1 && jsonr_int(x, 2, 9, &n) == 0 ? (int)n : r;
+}
+
+static void
+test_get(void)
+{
+	eq_int(get("{\"taskId\":7}"), 7, "it is there");
+	eq_int(get("{\"t\\u0061skId\":7,\"x\":1}"), 7, "with an escape");
+	eq_int(get("{\"x\":1}"), 0, "it is not");
+	eq_int(get("[1]"), 0, "no object");
+	eq_int(get("{\"taskId\":7,\"taskId\":7}"), -1, "twice");
+	eq_int(get("{\"taskId\":7,\"task_id\":7}"), -1, "with another like it");
+	eq_int(get("{\"TASKID\":7}"), -1, "only another like it");
+	eq_int(get("{\"taskId\":7,\"taskId\\u0000\":7}"), -1, "and a NUL");
+	ok(strict_is_clear(bytes_cstr("a\xef\xbf\xbc")) &&
+	    strict_is_clear(bytes_of(NULL, 0)), "clear");
+	ok(!strict_is_clear(bytes_of("a\0", 2)) &&
+	    !strict_is_clear(bytes_cstr("\xef\xbf\xbd")), "not clear");
 }
 
 /* Many names, and objects as deep as may be. */
@@ -173,6 +217,7 @@ main(void)
 	test_lists();
 	test_uris();
 	test_strict();
+	test_get();
 	test_many();
 	return test_done();
 }

@@ -213,13 +213,15 @@ test_replace(void)
 	check_written(write_two, "id: 1\ndata: x\nretry: 2\ndata: y\n: z\n\n",
 	    "id: 1\ndata: a\ndata: \ndata: b\nretry: 2\n: z\n\n");
 	check_written(write_two, "data:x\r\nid:1\r\n\r",
-	    "data: a\ndata: \ndata: b\nid:1\r\n\r");
+	    "data: a\ndata: \ndata: b\nid:1\n\n");
 	check_written(write_two, "\xef\xbb\xbf" "data\rid\r\r",
-	    "data: a\ndata: \ndata: b\nid\r\r");
+	    "data: a\ndata: \ndata: b\nid\n\n");
 	check_written(write_two, "\xef\xbb\xbf" "id: 1\ndata: x\n\n",
-	    "\xef\xbb\xbf" "id: 1\ndata: a\ndata: \ndata: b\n\n");
-	check_written(write_none, "data: x\ndatax: y\n\n",
-	    "data: \ndatax: y\n\n");
+	    "id: 1\ndata: a\ndata: \ndata: b\n\n");
+	check_written(write_none, "data: x\ndatax: y\nData: z\n data: a\n\n",
+	    "data: \n\n");
+	check_written(write_none, "data: x\n\xef\xbb\xbf" "data: y\n"
+	    "\xef\xbb\xbf\xef\xbb\xbf" "data: z\n\n", "data: \n\n");
 	check_written(write_none, "data: x\nid: 1\fdata: y\n: \x1c\nid: 2\n\n",
 	    "data: \nid: 2\n\n");
 	check_written(write_none, "data: x\nid: \xe2\x80\xa8\n: \xc2\x85\n\n",
@@ -227,7 +229,10 @@ test_replace(void)
 	check_written(sse_strip, "event: e\nid: 1\ndata: x\nretry: 2\n: z\n\n",
 	    "id: 1\nretry: 2\n\n");
 	check_written(sse_strip, "event: e\ndata: x\n: z\n\n", "");
-	check_written(sse_strip, "data: x\r\nid\r\n\r", "id\r\n\r");
+	check_written(sse_strip, "data: x\r\nid\r\n\r", "id\n\n");
+	/* The LF is an empty line of its own, not the rest of the CR's. */
+	check_written(sse_strip, "id\rdata: x\n\n", "id\n\n");
+	check_written(write_none, "data: x\n: y\rz\n\n", "data: \n: y\n\n");
 	check_written(sse_strip, "data: x\nid: \v\n\n", "");
 }
 
@@ -235,12 +240,15 @@ static void
 test_plain(void)
 {
 	static const char *const plain[] = {
-		"", "data: 1\r\n\r\n", "\t\x1b\x1f\xc2\x86", "\xe2\x80\xa7",
-		"\xe2\x80\xaa", "\xc2", "\xe2\x80", "\xe2",
+		"", "data: 1\r\n\r\n", ":\t\x1b\x1f\xc2\x86", ":\xe2\x80\xa7",
+		":\xe2\x80\xaa", ":\xc2", ":\xe2\x80", ":\xe2",
+		"data\rid:\nretry:1\r\nevent: x\n: y\n\n", "\n\r\r\n",
 	};
 	static const char *const other[] = {
-		"a\v", "\f", "\x1c", "a\x1d", "\x1e!", "a\xc2\x85",
-		"a\xe2\x80\xa8", "\xe2\x80\xa9!",
+		":a\v", ":\f", ":\x1c", ":a\x1d", ":\x1e!", ":a\xc2\x85",
+		":a\xe2\x80\xa8", ":\xe2\x80\xa9!", "Data: 1\n", " data: 1",
+		"data : 1", "data: 1\ndatax: 2\n\n", "\xef\xbb\xbf" "data: 1",
+		"id: 1\r\xef\xbb\xbf" "data: 1", "DATA",
 	};
 
 	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
