@@ -100,7 +100,6 @@ void
 exchange_answers_expect(struct exchange *x)
 {
 	const struct http_head *h = &exchange_proxy(x)->head;
-
 	bool subscribes = false;
 
 	x->asks_message = bytes_eq(h->method, bytes_cstr("POST"));
