@@ -482,6 +482,17 @@ start_secure()
 	wait_until children_are 0
 }
 
+@test "what the processes of a removed route left behind ends, too" {
+	configure <<<"docs: {command: [node, $FAKE]}"
+	run_proxy
+	begin
+	call 1 stray
+	eq "$CODE" 200
+	configure <<<'other: http://127.0.0.1:1'
+	reload
+	wait_until children_are 0
+}
+
 # ---- policies
 
 @test "a tightened policy judges the next message of a session that stays" {
