@@ -146,11 +146,12 @@ bridge_free(struct bridge *b)
 	proxy_bury(b->proxy, &b->corpse);
 }
 
-/* Frees it once nothing is left to end. */
+/* Frees it once nothing is left to end, nor to be swept up. */
 static void
 end_if_unused(struct bridge *b)
 {
-	if (b->retired && b->processes == NULL && b->visit_count == 0)
+	if (b->retired && b->processes == NULL && b->visit_count == 0 &&
+	    !ev_is_active(&b->sweep))
 		bridge_free(b);
 }
 

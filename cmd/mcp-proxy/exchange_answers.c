@@ -88,7 +88,6 @@ void
 exchange_answers_expect(struct exchange *x)
 {
 	const struct http_head *h = &exchange_proxy(x)->head;
-
 	bool subscribes = false;
 
 	/* Some servers mind the path alone. */

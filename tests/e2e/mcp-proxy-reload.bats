@@ -201,6 +201,60 @@ sse_are()
 	has_line "$T/audit" '"rule":"address"'
 }
 
+# start_secure: an https upstream, by the CA in $T/up.
+start_secure()
+{
+	make_certs "$T/up" localhost
+	mkdir -p "$T/got"
+	start_ready upstream node "$ROOT/tests/fakes/raw-upstream.mjs" \
+		--ready-fd 9 --tls "$T/up/server.pem" "$T/up/server.key" \
+		--dir "$T/got" "$ASKED" "$OK" hold
+	UPSTREAM=${READY[upstream]}
+}
+
+@test "trust in upstreams is read anew, though the configuration is the same" {
+	start_secure
+	configure <<<"docs: https://localhost:$UPSTREAM"
+	cp "$T/up/ca.pem" "$T/trust.pem"
+	sed -i "s,^upstream: {,&tls: {ca_file: $T/trust.pem}\, ," "$T/proxy.yaml"
+	run_proxy
+	eq "$(status docs)" 200
+	cp "$T/certs/ca.crt" "$T/trust.pem"
+	reload
+	HOST=docs.$DOMAIN run_tool 0 agent_curl -i /
+	[[ $output == *'Adit-Error: protocol; blame=tls'* ]]
+	echo garbage >"$T/trust.pem"
+	refuses ".*trust.pem.*"
+	cp "$T/up/ca.pem" "$T/trust.pem"
+	reload
+	eq "$(status docs)" 200
+}
+
+@test "a request that is judged yet reaches the https upstream of its old route" {
+	local judge
+
+	start_secure
+	echo true >"$T/p.jq"
+	MORE="policy: {program: $T/p.jq}" \
+		configure <<<"docs: https://localhost:$UPSTREAM"
+	sed -i "s,^upstream: {,&tls: {ca_file: $T/up/ca.pem}\, ," "$T/proxy.yaml"
+	run_proxy
+	judge=$(processes)
+	kill -STOP "$judge"
+	start_bg asks curl -s --max-time 60 --cacert "$T/certs/ca.crt" \
+		--resolve "*:$PROXY:127.0.0.1" -H 'Content-Type: application/json' \
+		-d '{"jsonrpc":"2.0","method":"notifications/x"}' \
+		-w '%{http_code}' -o "$T/answer" "https://$NAME:$PROXY/"
+	wait_until has_line "$T/audit" '"event":"decide"'
+	configure <<<'other: http://127.0.0.1:1'
+	reload
+	kill -CONT "$judge"
+	wait_exit asks
+	wait_until has_line "$T/got/1" notifications/x
+	is_alive proxy
+	wait_until children_are 0
+}
+
 # ---- what is wrong
 
 @test "a file with a mistake changes nothing, and is told in one line" {
@@ -428,6 +482,17 @@ sse_are()
 	wait_until children_are 0
 }
 
+@test "what the processes of a removed route left behind ends, too" {
+	configure <<<"docs: {command: [node, $FAKE]}"
+	run_proxy
+	begin
+	call 1 stray
+	eq "$CODE" 200
+	configure <<<'other: http://127.0.0.1:1'
+	reload
+	wait_until children_are 0
+}
+
 # ---- policies
 
 @test "a tightened policy judges the next message of a session that stays" {
@@ -498,27 +563,37 @@ sse_are()
 }
 
 @test "a request that is being judged ends by the policy that it began with" {
+	local i judge
+
 	start_streams
-	echo 'if .method == "slow" then [range(3000000)] | length > 0 else true end' \
-		>"$T/slow.jq"
-	MORE="policy: {program: $T/slow.jq}" configure <<<"docs: http://127.0.0.1:$UPSTREAM"
+	echo '.method != "bad"' >"$T/p.jq"
+	MORE="policy: {program: $T/p.jq}" configure <<<"docs: http://127.0.0.1:$UPSTREAM"
 	run_proxy
+	judge=$(processes)
+	kill -STOP "$judge"
 	for i in 1 2 3; do
 		start_bg "asks$i" curl -s --max-time 60 --cacert "$T/certs/ca.crt" \
 			--resolve "*:$PROXY:127.0.0.1" \
 			-H 'Content-Type: application/json' \
-			-d '{"jsonrpc":"2.0","id":1,"method":"slow"}' \
+			-d '{"jsonrpc":"2.0","id":1,"method":"bad"}' \
 			"https://$NAME:$PROXY/"
 	done
-	wait_until has_line "$T/audit" '"route":"docs"'
+	wait_until decisions_are 3
 	configure <<<"other: http://127.0.0.1:$UPSTREAM"
 	reload
+	kill -CONT "$judge"
 	for i in 1 2 3; do
 		wait_exit "asks$i"
 		eq "$STATUS" 0
+		[[ $(<"$T/asks$i.out") == *'"code":"denied"'* ]]
 	done
 	wait_until children_are 0
 	is_alive proxy
+}
+
+decisions_are()
+{
+	(($(grep -c '"event":"decide"' "$T/audit") == $1))
 }
 
 # ---- many

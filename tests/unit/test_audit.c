@@ -232,9 +232,16 @@ test_lines(void)
 	audit_note(&a, "reload", "certificate", "tls.crt");
 	eq_str(last_line(path), "\"event\":\"reload\",\"certificate\":"
 	    "\"tls.crt\"}", "an event of the process");
+	audit_reload(&a, "f", "cd");
+	eq_str(last_line(path), "\"event\":\"reload\",\"configuration\":"
+	    "\"f\",\"sha256\":\"cd\"}", "another configuration");
 	audit_close(&a);
 	eq_str(last_line(path), "\"event\":\"close\"}", "the end of it");
-	eq_str(verify_file(path), "1 to 6", "all of it is whole");
+	eq_str(verify_file(path), "1 to 7", "all of it is whole");
+	eq_int(audit_open(&a, path, "ab", &e), 0, "again");
+	ok(str_ends(last_line(path), ",\"sha256\":\"ab\"}"),
+	    "with a configuration");
+	audit_close(&a);
 }
 
 static void

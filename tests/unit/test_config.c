@@ -768,6 +768,9 @@ test_share_command(void)
 	    "another word");
 	eq_str(compare(old, SHARED("  a.c: {command: [x, y]}\n", "")), "new",
 	    "another name");
+	eq_str(compare(SHARED("  a.b: {command: [x], pool: 2}\n", ""),
+	    SHARED("  a.b: {command: [x], pool: 3}\n", "")), "new",
+	    "another number of processes");
 	eq_str(compare(SHARED("  a.b: {command: [x], policy: {tools: []}}\n",
 	    ""), SHARED("  a.b: {command: [x], policy: {}}\n", "")), "kept",
 	    "another policy");
