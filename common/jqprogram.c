@@ -20,6 +20,29 @@ keep_message(void *user, jv message)
 	jv_free(message);
 }
 
+static jv
+give_no_input(jq_state *jq, void *user)
+{
+	(void)jq;
+	(void)user;
+	return jv_invalid();
+}
+
+jq_state *
+jqprogram_init(void)
+{
+	jq_state *jq = jq_init();
+
+	if (jq == NULL)
+		return NULL;
+	/* jq 1.6 leaves these as they lie in memory, and aborts without a path
+	 * for modules. */
+	jq_set_input_cb(jq, give_no_input, NULL);
+	jq_set_debug_cb(jq, NULL, NULL);
+	jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
+	return jq;
+}
+
 jq_state *
 jqprogram_compile(struct bytes text, struct error *e)
 {
@@ -31,12 +54,10 @@ jqprogram_compile(struct bytes text, struct error *e)
 	if (text.len != 0 && memchr(text.ptr, '\0', text.len) != NULL)
 		error_set(e, "a NUL byte");
 	else if (buf_add(&copy, text) != 0 ||
-	    buf_add(&copy, bytes_of("", 1)) != 0 || (jq = jq_init()) == NULL)
+	    buf_add(&copy, bytes_of("", 1)) != 0 || (jq = jqprogram_init()) == NULL)
 		error_set(e, "out of memory");
 	if (jq != NULL) {
 		jq_set_error_cb(jq, keep_message, e);
-		/* It has no modules; jq itself aborts without a path. */
-		jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
 		if (jq_compile(jq, (const char *)buf_bytes(&copy).ptr) == 0)
 			jq_teardown(&jq);
 	}

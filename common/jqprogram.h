@@ -6,6 +6,9 @@
 
 #include "common/json.h"
 
+/* A jq without inputs other than one, and without modules; NULL: no memory. */
+jq_state *jqprogram_init(void);
+
 /* Compiles.  Returns NULL with a text; else e is where jq's complaints go, so
  * it must last as long as the program, which is freed with jq_teardown. */
 jq_state *jqprogram_compile(struct bytes text, struct error *e);

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "common/json.h"
+#include "common/jqprogram.h"
 #include "common/str.h"
 
 struct filter {
@@ -37,7 +37,7 @@ filter_new(const char *expression, struct error *e)
 {
 	struct filter *f = calloc(1, sizeof *f);
 
-	if (f == NULL || (f->jq = jq_init()) == NULL) {
+	if (f == NULL || (f->jq = jqprogram_init()) == NULL) {
 		free(f);
 		error_set(e, "no memory");
 		return NULL;

@@ -43,7 +43,8 @@ test_values(void)
 		{"(true, error(\"later\"))", "none: later"},
 		{"halt", "none: it gives no value"},
 		{"(true, halt)", "none: it halts"},
-		{"input", "none: break"},
+		{"input", "none: break"}, {"[inputs]", "[]"},
+		{"debug", "{\"a\":1}"},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

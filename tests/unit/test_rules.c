@@ -120,8 +120,7 @@ test_strict(void)
 		"{\"a\":\"\\\"b\\\":1,\",\"b\":1}", "{\"X\":1,\"x\":2}",
 		"[{\"method\":\"m\",\"params\":{\"arguments\":{\"Id\":1}}}]",
 		"{\"result\":{\"request_id\":1,\"Name\":2,\"\\u0000\":3}}",
-		"{\"params\":{\"meta\":2,\"arguments\":"
-		    "{\"n\\u0000\":1}}}",
+		"{\"params\":{\"meta\":2,\"a\":{\"n\\u0000\":1}}}",
 	};
 	static const char *const bad[] = {
 		"{\"a\":1,\"a\":1}", "{\"a\":1,\"\\u0061\":1}",
@@ -137,7 +136,7 @@ test_strict(void)
 		"{\"method\\u0000\":\"m\"}", "{\"params\":{\"name\\u0000x\":1}}",
 		"{\"m\\ud800\":1}", "{\"params\":{\"request_id\":1}}",
 		"{\"params\":{\"resource_Subscriptions\":1}}",
-		"{\"par_am_s\":1}", "{\"\xc4\xb1" "d\":1}",
+		"{\"par_am_s\":1}", "{\"\304\261d\":1}",
 		"{\"params\":{\"ur\xc4\xb0\":1}}", "{\"params\":{\"_Meta\":1}}",
 		"{\"params\":{},\"result\":{},\"i_d\":1}",
 	};
