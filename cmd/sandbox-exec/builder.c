@@ -209,6 +209,7 @@ build(struct init_start *s)
 		return fail_errno(s, STAGE_POLICY, "landlock");
 	if (open_files(s) != 0)
 		return -1;
+	a->tree->watches.known = a->io->watch;
 	if (tree_build(a->tree, a->policy, &s->landlock, &s->error) != 0)
 		return fail(s, stage_of(a->tree));
 	if (tree_enter(a->tree) != 0)

@@ -478,6 +478,29 @@ choose_lower_tier(struct init_args *a, struct confine *c, struct error *e)
 	return true;
 }
 
+static bool
+has_landlock(void)
+{
+	struct landlock l;
+	bool has = landlock_open(&l, false) == 0 && l.abi != 0;
+
+	landlock_close(&l);
+	return has;
+}
+
+/* What the lower tier would have had less of does not count where that cannot
+ * be either. */
+static void
+degrade_to_nothing(struct confine *c)
+{
+	static const char consequence[] = "nothing is run";
+
+	c->degraded_count = 0;
+	degrade(c, "namespaces", c->refused, consequence);
+	degrade(c, "landlock", "the kernel does not have it or it is off",
+	    consequence);
+}
+
 int
 confine_start(const struct policy *policy, const struct confine_io *io,
     struct confine *ret, struct error *e)
@@ -505,6 +528,8 @@ confine_start(const struct policy *policy, const struct confine_io *io,
 		return 0;
 	}
 	confine_stop(ret);
+	if (ret->tier == CONFINE_LSM && !has_landlock())
+		degrade_to_nothing(ret);
 	return -1;
 }
 

@@ -140,7 +140,7 @@ print_text(const struct policy *p, const struct confine *c,
 		    status_layer_name((enum confine_layer)bit));
 	printf("\nlandlock ABI: %d\n", c->landlock_abi);
 	for (int i = 0; i < LIMIT_COUNT; i++) {
-		if (c->limits.state[i] != LIMIT_UNSET)
+		if (c->layers != 0 && c->limits.state[i] != LIMIT_UNSET)
 			printf("limit %s: %s\n",
 			    limits_name((enum limit_kind)i),
 			    c->limits.state[i] == LIMIT_ENFORCED ?

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -12,7 +13,7 @@
 #include "common/str.h"
 
 enum {
-	LINKS_MAX = 8,
+	LINKS_MAX = 40, /* as the kernel: path_resolution(7) */
 	GROW = 64,
 };
 
@@ -21,6 +22,7 @@ finder_init(struct finder *f)
 {
 	f->spare = &f->first;
 	f->first.next = NULL;
+	f->on_paper = false;
 	f->path[0] = '\0';
 	f->len = 0;
 }
@@ -67,6 +69,29 @@ finder_leave(struct finder *f, size_t old)
 {
 	f->len = old;
 	f->path[old] = '\0';
+}
+
+void
+finder_leave_last(struct finder *f)
+{
+	char *slash = strrchr(f->path, '/');
+
+	if (slash != NULL)
+		finder_leave(f, (size_t)(slash - f->path));
+}
+
+void
+finder_save(const struct finder *f, struct finder_place *ret)
+{
+	memcpy(ret->path, f->path, f->len + 1);
+	ret->len = f->len;
+}
+
+void
+finder_restore(struct finder *f, const struct finder_place *place)
+{
+	memcpy(f->path, place->path, place->len + 1);
+	f->len = place->len;
 }
 
 void
@@ -205,70 +230,121 @@ finder_granted(const struct finder *f)
 	return r;
 }
 
-/* Where the link at the finder's path leads; it is in a directory that was
- * reached without links, so that leading ".." can be taken literally. */
+/* Takes the first name of rest and goes there.  Returns a descriptor, or
+ * -1. */
 static int
-join_link(const struct finder *f, const char *text,
-    char out[static PATH_LEN])
+step(struct finder *f, char rest[static PATH_LEN])
 {
-	char dir[PATH_LEN];
-	struct error ignored;
+	size_t skip = strspn(rest, "/"), len = strcspn(rest + skip, "/");
+	char name[NAME_MAX + 1];
 
-	memcpy(dir, f->path, f->len + 1);
-	*strrchr(dir, '/') = '\0';
-	while (str_starts(text, "../")) {
-		char *slash = strrchr(dir, '/');
+	if (len > NAME_MAX || f->len + len + 2 > sizeof f->path)
+		return -1;
+	memcpy(name, rest + skip, len);
+	name[len] = '\0';
+	memmove(rest, rest + skip + len, strlen(rest + skip + len) + 1);
+	if (str_eq(name, ".."))
+		finder_leave_last(f);
+	else if (len != 0 && !str_eq(name, "."))
+		finder_enter(f, name, &(size_t){0});
+	return finder_open_inside(f, f->path, O_PATH | O_NOFOLLOW);
+}
 
-		if (slash != NULL)
-			*slash = '\0';
-		text += 3;
+/* Puts what the link is in front of what is to come behind it. */
+static bool
+put_before(char rest[static PATH_LEN], int link_fd)
+{
+	char text[2 * PATH_LEN];
+	ssize_t n = readlinkat(link_fd, "", text, PATH_LEN - 1);
+
+	if (n <= 0)
+		return false;
+	str_format(text + n, PATH_LEN, "/%s", rest);
+	return str_format(rest, PATH_LEN, "%s", text) == 0;
+}
+
+/* Adds what is not there, and what would have to be there on the way to
+ * rest. */
+static void
+add_missing(struct finder *f, const char *rest)
+{
+	rest += strspn(rest, "/");
+	if (rest[0] != '\0' && strstr(rest, "..") == NULL &&
+	    strstr(rest, "//") == NULL && strstr(rest, "./") == NULL &&
+	    f->len + strlen(rest) + 2 < sizeof f->path)
+		finder_enter(f, rest, &(size_t){0});
+	while (f->len != 0 && f->path[f->len - 1] == '/')
+		finder_leave(f, f->len - 1);
+	if (f->len != 0)
+		finder_add(f, MASKS_KEEP, 0);
+}
+
+/* Goes on from at, which it takes, and is where the finder is. */
+static int
+walk(struct finder *f, int at, char rest[static PATH_LEN])
+{
+	struct stat st;
+	int links = 0;
+
+	while (at != -1 && fstat(at, &st) == 0) {
+		if (S_ISLNK(st.st_mode)) {
+			if (f->on_paper)
+				finder_add(f, MASKS_KEEP, st.st_mode);
+			if (links++ == LINKS_MAX || !put_before(rest, at))
+				break;
+			finder_leave_last(f);
+			if (rest[0] == '/')
+				finder_leave(f, 0);
+		} else if (rest[strspn(rest, "/")] == '\0') {
+			if (f->len != 0)
+				return at;
+			break;
+		} else if (!S_ISDIR(st.st_mode)) {
+			break;
+		}
+		close(at);
+		at = step(f, rest);
+		if (at == -1 && f->on_paper)
+			add_missing(f, rest);
 	}
-	return path_absolute(text, dir[0] == '\0' ? "/" : dir, NULL, out,
-	    &ignored);
+	io_close(&at);
+	return -1;
 }
 
 int
 finder_follow(struct finder *f, int fd, const char *name)
 {
-	int link_fd = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	char text[PATH_LEN], target[PATH_LEN];
-	struct stat st;
+	char rest[PATH_LEN] = "";
 
-	for (int i = 0; i < LINKS_MAX && link_fd != -1; i++) {
-		ssize_t n = readlinkat(link_fd, "", text, sizeof text - 1);
+	return walk(f, openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC),
+	    rest);
+}
 
-		if (n <= 0)
-			break;
-		text[n] = '\0';
-		if (join_link(f, text, target) != 0 || target[1] == '\0')
-			break;
-		close(link_fd);
-		link_fd = finder_open_inside(f, target, O_PATH | O_NOFOLLOW);
+int
+finder_walk(struct finder *f, const char *path)
+{
+	char rest[PATH_LEN];
+
+	if (str_format(rest, sizeof rest, "%s", path) != 0)
+		return -1;
+	if (path[0] == '/')
 		finder_leave(f, 0);
-		if (link_fd == -1 || fstat(link_fd, &st) != 0 ||
-		    !finder_enter(f, target + 1, &(size_t){0}))
-			break;
-		if (!S_ISLNK(st.st_mode))
-			return link_fd;
-	}
-	io_close(&link_fd);
-	return -1;
+	return walk(f, finder_open_inside(f, f->path, O_PATH | O_NOFOLLOW),
+	    rest);
 }
 
 void
 finder_add_target(struct finder *f, enum masks_kind kind, int fd,
     const char *name)
 {
-	char saved[PATH_LEN];
-	size_t saved_len = f->len;
+	struct finder_place place;
 	struct stat st;
 	int target;
 
-	memcpy(saved, f->path, saved_len + 1);
+	finder_save(f, &place);
 	target = finder_follow(f, fd, name);
 	if (target != -1 && fstat(target, &st) == 0)
 		finder_add(f, kind, st.st_mode);
 	io_close(&target);
-	memcpy(f->path, saved, saved_len + 1);
-	f->len = saved_len;
+	finder_restore(f, &place);
 }

@@ -22,11 +22,13 @@ struct finder {
 	const struct policy *policy;
 	struct masks *masks;
 	struct masks_watches *watches;
-	size_t granted_len; /* of path: what is searched for repositories */
+	const char *granted; /* inside: what is searched for repositories */
 	int root_fd;
 	size_t visits;      /* directory entries that may still be seen */
 	bool soft;          /* running out of them is no failure */
 	bool is_default;    /* a path that is granted itself is no secret */
+	bool on_paper;      /* nothing is to be mounted on what is kept: that
+			     * can be links, and what is not there, too */
 	bool failed;        /* too much; error has why */
 	struct error *error;
 	char path[PATH_LEN]; /* where the finder is; "" for the root */
@@ -36,7 +38,8 @@ struct finder {
 	struct finder_buffer first;
 };
 
-/* After the fields that the caller sets.  To be ended with finder_done. */
+/* After the fields that the caller sets; on_paper is false then.  To be ended
+ * with finder_done. */
 void finder_init(struct finder *f);
 void finder_done(struct finder *f);
 
@@ -47,6 +50,17 @@ void finder_fail(struct finder *f, const char *why);
  * when this fails. */
 bool finder_enter(struct finder *f, const char *name, size_t *old);
 void finder_leave(struct finder *f, size_t old);
+
+/* To the directory that the finder's path is in. */
+void finder_leave_last(struct finder *f);
+
+/* To return to a place from anywhere. */
+struct finder_place {
+	char path[PATH_LEN];
+	size_t len;
+};
+void finder_save(const struct finder *f, struct finder_place *ret);
+void finder_restore(struct finder *f, const struct finder_place *place);
 
 /* Adds the present path to the masks. */
 void finder_add(struct finder *f, enum masks_kind kind, mode_t mode);
@@ -69,10 +83,14 @@ void finder_list(struct finder *f, int fd, finder_visit *each, void *arg);
  * 1 it is one. */
 int finder_granted(const struct finder *f);
 
-/* Follows the link at the finder's path as far as it stays inside, and moves
- * the finder there.  Returns a descriptor (O_PATH) of what is no link, or
- * -1. */
+/* Follows the link at the finder's path, and all that are on the way, as the
+ * payload would, and moves the finder there: its path is without links.
+ * Returns a descriptor (O_PATH) of what is no link, or -1: the finder is then
+ * anywhere. */
 int finder_follow(struct finder *f, int fd, const char *name);
+
+/* The same for a path, from the finder's directory if it is relative. */
+int finder_walk(struct finder *f, const char *path);
 
 /* Adds what the link leads to.  The link itself stays: nothing can be mounted
  * on it. */

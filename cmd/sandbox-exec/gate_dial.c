@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "cmd/sandbox-exec/gate_client.h"
+#include "cmd/sandbox-exec/gate_route.h"
 #include "common/io.h"
 
 enum { DIAL_S = 10 }; /* for each address */
@@ -21,20 +22,35 @@ address_of(const struct sock_addr *a, uint8_t ret[static 16])
 	}
 }
 
-/* Whether the server turned out to be this machine: its own address is no
- * loopback, yet what listens there trusts the machine's own. */
+static bool
+is_granted(const struct client *c, const struct sock_addr *a)
+{
+	uint8_t ip[16];
+
+	address_of(a, ip);
+	return allow_find_ip(c->gate->policy, ip, c->target.port) != NULL;
+}
+
+/* Whether the server turned out to be this machine. */
 static bool
 is_ourselves(const struct client *c)
 {
+	const struct sock_addr *to = &c->addrs[c->addr_next - 1];
 	struct sock_addr own = {.len = sizeof own.v6};
 	uint8_t a[16], b[16];
 
 	if (getsockname(c->server.fd, &own.any, &own.len) != 0)
 		return true;
 	address_of(&own, a);
-	address_of(&c->addrs[c->addr_next - 1], b);
-	return memcmp(a, b, sizeof a) == 0 &&
-	    allow_find_ip(c->gate->policy, b, c->target.port) == NULL;
+	address_of(to, b);
+	return memcmp(a, b, sizeof a) == 0 && !is_granted(c, to);
+}
+
+static void
+refuse_ourselves(struct client *c)
+{
+	gate_refuse(c, GATE_REFUSED, "it is the machine that the sandbox "
+	    "runs on");
 }
 
 static void
@@ -42,8 +58,7 @@ reached(struct client *c)
 {
 	sock_set_nodelay(c->server.fd);
 	if (is_ourselves(c))
-		gate_refuse(c, GATE_REFUSED, "it is the machine that "
-		    "the sandbox runs on");
+		refuse_ourselves(c);
 	else
 		gate_peek_start(c);
 }
@@ -111,6 +126,23 @@ gate_dial_timeout(struct client *c)
 	dial_next(c, ETIMEDOUT);
 }
 
+/* Drops what leads to this machine: such an address is no loopback, yet what
+ * listens there trusts the machine's own.  Where the kernel does not say that
+ * is seen when it is reached. */
+static void
+drop_ourselves(struct client *c)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->addr_count; i++) {
+		const struct sock_addr *a = &c->addrs[i];
+
+		if (is_granted(c, a) || gate_route_is_local(a) != 1)
+			c->addrs[kept++] = *a;
+	}
+	c->addr_count = kept;
+}
+
 static void
 judge(struct client *c)
 {
@@ -118,9 +150,14 @@ judge(struct client *c)
 
 	c->addr_count = gate_target_guard(&c->target, c->gate->policy,
 	    c->addrs, c->addr_count, &e);
-	if (c->addr_count == 0)
+	if (c->addr_count == 0) {
 		gate_refuse(c, GATE_REFUSED, "%s%s",
 		    c->target.name[0] != '\0' ? "its address " : "", e.text);
+		return;
+	}
+	drop_ourselves(c);
+	if (c->addr_count == 0)
+		refuse_ourselves(c);
 	else
 		dial_next(c, 0);
 }

@@ -133,17 +133,17 @@ send_listeners(struct init_args *a)
 	}
 }
 
-/* Before the payload runs, who could change what is said. */
+/* The supervisor, which may share our memory, puts down what it hears: this is
+ * when nothing is allocated or freed here any more. */
 static void
-send_watches(struct init_args *a)
+send_watches(const struct init_args *a, const struct masks_watches *w)
 {
-	const struct masks_watches *w = &a->tree->watches;
-
 	for (size_t i = 0; i < w->count; i++) {
 		struct init_message m = {.type = INIT_WATCH};
 
 		m.watch.state = w->at[i].state;
-		memcpy(m.watch.path, w->at[i].path, sizeof m.watch.path);
+		str_format(m.watch.path, sizeof m.watch.path, "%s",
+		    w->at[i].path);
 		if (channel_send(a->control_fd, &m, -1) != 0)
 			_exit(EXIT_SANDBOX);
 	}
@@ -282,7 +282,6 @@ finish_full(struct init_start *s)
 	if (s->owner.map && ids_become(s->owner.inside) != 0)
 		fail_errno(s->args, STAGE_NAMESPACES, "ids");
 	send_listeners(s->args);
-	send_watches(s->args);
 	if (!s->is_command)
 		payload_bound_capabilities(s->capabilities);
 }
@@ -307,6 +306,7 @@ start_payload(struct init_start *s, struct error *e)
 	if (a->io->argv == NULL && a->io->probe == NULL) {
 		struct init_message m;
 
+		send_watches(a, &a->tree->watches);
 		format_ready(a, &s->landlock, &m);
 		channel_send(a->control_fd, &m, -1);
 		commands_serve(a, &s->landlock);
@@ -315,14 +315,15 @@ start_payload(struct init_start *s, struct error *e)
 	    payload_start(a, &s->landlock, e);
 }
 
-/* To the end.  Once INIT_READY is sent the supervisor, which may share errno,
- * goes on: no call fails from there on. */
+/* To the end.  Once INIT_WATCH or INIT_READY is sent the supervisor, which may
+ * share errno, goes on: no call fails from there on. */
 static _Noreturn void
 go_on(struct init_start *s)
 {
 	bool full = s->args == NULL || s->args->tier == CONFINE_FULL;
 	struct error e = {.code = EXIT_SANDBOX};
 	struct init_message m;
+	struct masks_watches watches;
 	struct init_args *a;
 	sigset_t child;
 	pid_t payload;
@@ -342,7 +343,9 @@ go_on(struct init_start *s)
 	if (payload == -1)
 		fail(a, STAGE_POLICY, errno, &e);
 	format_ready(a, &s->landlock, &m);
+	watches = a->tree->watches;
 	let_go(s);
+	send_watches(a, &watches);
 	channel_send(a->control_fd, &m, -1);
 	payload_drop_capabilities();
 	watch(a, payload);

@@ -15,7 +15,7 @@ enum {
 	MASKS_DIRECTORY = 16, /* what one costs in search of repositories, */
 	MASKS_PROTECT_VISITS = 4096 * MASKS_DIRECTORY, /* a file 1, of these */
 	MASKS_PROTECT_DEPTH = 3,
-	MASKS_WATCHED_MAX = 64, /* git directories below a path */
+	MASKS_WATCHED_MAX = 128, /* two for each repository below a path */
 	MASKS_DEPTH_MAX = 96, /* directories below each other */
 };
 
@@ -39,14 +39,18 @@ struct masks {
 	bool cut; /* the search for repositories was */
 };
 
-/* Git directories below what is writable that lack a protected name, or have
- * a link for it: nothing can be mounted there. */
+/* A directory below what is writable that lacks a protected name of git's, or
+ * has a link for it: nothing can be mounted there. */
+struct masks_watched {
+	char *path; /* absolute, inside */
+	struct protect_state state;
+};
+
 struct masks_watches {
-	size_t count;
-	struct {
-		char path[PATH_LEN]; /* absolute, inside */
-		struct protect_state state;
-	} at[MASKS_WATCHED_MAX];
+	const struct protect_watch *known; /* what the supervisor watches; or
+					    * NULL */
+	size_t count, size;
+	struct masks_watched *at;
 };
 
 /* Looks below root_fd, the root of the tree.  Returns 0, to be freed with
@@ -55,5 +59,6 @@ struct masks_watches {
 int masks_find(int root_fd, const struct policy *p, struct masks *ret,
     struct masks_watches *watches, struct error *e);
 void masks_done(struct masks *m);
+void masks_watches_done(struct masks_watches *w);
 
 #endif

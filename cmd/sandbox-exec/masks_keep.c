@@ -4,12 +4,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/masks_git.h"
 #include "cmd/sandbox-exec/protect.h"
 #include "common/io.h"
 #include "common/str.h"
+
+enum { WATCHED_GROW = 16 };
 
 static bool
 has(int fd, const char *name)
@@ -18,129 +22,6 @@ has(int fd, const char *name)
 
 	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
-
-/* Whether fd is a git directory itself: a bare repository, or one whose
- * working copy has it elsewhere. */
-static bool
-is_git(int fd)
-{
-	return has(fd, "HEAD") && has(fd, "objects");
-}
-
-/* Keeps the names that the directory fd has. */
-static void
-keep_names(struct finder *f, int fd, const char *const names[])
-{
-	for (; *names != NULL; names++) {
-		struct stat st;
-		size_t old;
-
-		if (fstatat(fd, *names, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-		    !finder_enter(f, *names, &old))
-			continue;
-		if (S_ISLNK(st.st_mode))
-			finder_add_target(f, MASKS_KEEP, fd, *names);
-		else
-			finder_add(f, MASKS_KEEP, st.st_mode);
-		finder_leave(f, old);
-	}
-}
-
-static void keep_git(struct finder *f, int fd, const char *name,
-    unsigned depth);
-
-static void
-keep_module(struct finder *f, int fd, const char *name, void *arg)
-{
-	unsigned depth = *(const unsigned *)arg;
-
-	if (depth < MASKS_PROTECT_DEPTH)
-		keep_git(f, fd, name, depth + 1);
-}
-
-/* Whether the supervisor, too, knows the git directory that the finder is
- * in: protect_start. */
-static bool
-is_known(const struct finder *f)
-{
-	const char *rest = f->path + f->granted_len;
-
-	return rest[0] == '\0' || str_eq(rest, "/.git");
-}
-
-/* What cannot be kept by a mount. */
-static void
-watch_git_names(struct finder *f, int fd)
-{
-	struct masks_watches *w = f->watches;
-	struct protect_state *s;
-
-	if (is_known(f))
-		return;
-	if (w->count == MASKS_WATCHED_MAX) {
-		f->masks->cut = true;
-		return;
-	}
-	s = &w->at[w->count].state;
-	protect_note(s, fd, protect_git_names);
-	if ((s->missing | s->links) != 0 && str_format(
-	    w->at[w->count].path, PATH_LEN, "%s", f->path) == 0)
-		w->count++;
-}
-
-/* The finder is in a git directory. */
-static void
-keep_git_names(struct finder *f, int fd, unsigned depth)
-{
-	keep_names(f, fd, protect_git_names);
-	watch_git_names(f, fd);
-	keep_module(f, fd, "modules", &depth);
-	keep_module(f, fd, "worktrees", &depth);
-}
-
-/* A git directory, or one that has them below: modules, modules/a/b,
- * worktrees. */
-static void
-keep_git(struct finder *f, int fd, const char *name, unsigned depth)
-{
-	int child = finder_open_child(fd, name);
-	size_t old;
-
-	if (child == -1 || !finder_enter(f, name, &old)) {
-		io_close(&child);
-		return;
-	}
-	finder_add(f, MASKS_PIN, S_IFDIR);
-	if (has(child, "HEAD"))
-		keep_git_names(f, child, depth);
-	else
-		finder_list(f, child, keep_module, &depth);
-	finder_leave(f, old);
-	close(child);
-}
-
-/* A directory that people work in: the finder is there. */
-static void
-keep_directory(struct finder *f, int fd)
-{
-	struct stat st;
-	size_t old;
-
-	keep_names(f, fd, protect_names);
-	if (fstatat(fd, ".git", &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return;
-	if (S_ISDIR(st.st_mode)) {
-		keep_git(f, fd, ".git", 0);
-	} else if (S_ISREG(st.st_mode) && finder_enter(f, ".git", &old)) {
-		finder_add(f, MASKS_KEEP, st.st_mode);
-		finder_leave(f, old);
-	}
-}
-
-struct search {
-	unsigned depth;
-	size_t root_len; /* of the granted path */
-};
 
 /* The directories from below the granted path to here. */
 static void
@@ -158,6 +39,213 @@ pin_ancestors(struct finder *f, size_t root_len)
 		f->path[i] = c;
 	}
 }
+
+/* The path that decides about a place, itself apart; or NULL. */
+static const struct policy_path *
+find_parent(const struct policy *p, const char *inside)
+{
+	const struct policy_path *best = NULL;
+
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *other = &p->paths[i];
+
+		if (other->access != POLICY_MASK &&
+		    !str_eq(other->inside, inside) &&
+		    path_is_below(inside, other->inside) &&
+		    (best == NULL || path_is_below(other->inside,
+		    best->inside)))
+			best = other;
+	}
+	return best;
+}
+
+/* Pins the directories between the finder's path and the writable one that it
+ * is in.  Returns whether there is one. */
+static bool
+pin_above(struct finder *f)
+{
+	const struct policy_path *parent = find_parent(f->policy, f->path);
+	struct finder_place place;
+	size_t root_len;
+
+	if (parent == NULL || parent->access != POLICY_RW)
+		return false;
+	root_len = parent->inside[1] == '\0' ? 0 : strlen(parent->inside);
+	finder_save(f, &place);
+	finder_leave_last(f);
+	if (f->len > root_len)
+		pin_ancestors(f, root_len);
+	finder_restore(f, &place);
+	return true;
+}
+
+bool
+masks_pin_here(struct finder *f)
+{
+	if (!pin_above(f))
+		return false;
+	finder_add(f, MASKS_PIN, S_IFDIR);
+	return true;
+}
+
+bool
+masks_keep_here(struct finder *f, mode_t mode)
+{
+	if (finder_granted(f) == 1 || !pin_above(f))
+		return false;
+	finder_add(f, MASKS_KEEP, mode);
+	return true;
+}
+
+/* What a link leads to, which may not be what the link is in. */
+static void
+keep_target(struct finder *f, int fd, const char *name)
+{
+	struct finder_place place;
+	struct stat st;
+	int target;
+
+	finder_save(f, &place);
+	target = finder_follow(f, fd, name);
+	if (target != -1 && fstat(target, &st) == 0 &&
+	    !path_is_below(place.path, f->path))
+		masks_keep_here(f, st.st_mode);
+	io_close(&target);
+	finder_restore(f, &place);
+}
+
+/* Whether the supervisor, too, knows the directory that the finder is in, as
+ * one of the list: protect_start. */
+static bool
+is_known(const struct finder *f, enum protect_list list)
+{
+	size_t len = f->granted[1] == '\0' ? 0 : strlen(f->granted);
+	const char *rest = f->path + len;
+
+	return f->len >= len && memcmp(f->path, f->granted, len) == 0 &&
+	    (rest[0] == '\0' || (list == PROTECT_GIT &&
+	    str_eq(rest, "/.git")));
+}
+
+static bool
+is_watched(const struct masks_watches *w, const char *path,
+    enum protect_list list)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->at[i].state.list == list && str_eq(w->at[i].path, path))
+			return true;
+	}
+	return false;
+}
+
+/* Makes room for another one.  Returns it, or NULL. */
+static struct masks_watched *
+add_watched(struct masks_watches *w, const char *path)
+{
+	struct masks_watched *more = w->at;
+
+	if (w->count == MASKS_WATCHED_MAX)
+		return NULL;
+	if (w->count == w->size) {
+		more = realloc(w->at, (w->size + WATCHED_GROW) * sizeof *more);
+		if (more == NULL)
+			return NULL;
+		w->at = more;
+		w->size += WATCHED_GROW;
+	}
+	more += w->count;
+	more->path = strdup(path);
+	w->count += more->path != NULL;
+	return more->path != NULL ? more : NULL;
+}
+
+/* What cannot be kept by a mount. */
+static void
+watch_names(struct finder *f, int fd, enum protect_list list)
+{
+	struct protect_state s;
+	struct masks_watched *w;
+
+	if (list == PROTECT_DIRECTORY || f->on_paper || is_known(f, list) ||
+	    is_watched(f->watches, f->path, list))
+		return;
+	protect_note(&s, fd, list);
+	if ((s.missing | s.links) == 0)
+		return;
+	w = add_watched(f->watches, f->path);
+	if (w != NULL)
+		w->state = s;
+	else
+		f->masks->cut = true;
+}
+
+void
+masks_watches_done(struct masks_watches *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		free(w->at[i].path);
+	free(w->at);
+	*w = (struct masks_watches){0};
+}
+
+/* Of git's names, on paper those that are not there as well. */
+static void
+keep_name(struct finder *f, int fd, const char *name, bool is_git)
+{
+	struct stat st = {.st_mode = 0};
+	size_t old;
+
+	if ((fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 &&
+	    !(is_git && f->on_paper)) || !finder_enter(f, name, &old))
+		return;
+	if (S_ISLNK(st.st_mode))
+		keep_target(f, fd, name);
+	else
+		finder_add(f, MASKS_KEEP, st.st_mode);
+	finder_leave(f, old);
+}
+
+static void
+keep_names(struct finder *f, int fd, enum protect_list list, uint64_t missing)
+{
+	const char *const *names = protect_names[list];
+
+	for (size_t i = 0; names[i] != NULL; i++) {
+		if ((missing & UINT64_C(1) << i) == 0)
+			keep_name(f, fd, names[i], list == PROTECT_GIT);
+	}
+	watch_names(f, fd, list);
+}
+
+void
+masks_keep_names(struct finder *f, int fd, enum protect_list list)
+{
+	keep_names(f, fd, list, 0);
+}
+
+/* A directory that people work in: the finder is there.  missing: names that
+ * need not be looked for. */
+static void
+keep_directory(struct finder *f, int fd, uint64_t missing)
+{
+	bool is_git = protect_is_git(fd);
+
+	keep_names(f, fd, PROTECT_DIRECTORY, missing);
+	if (is_git)
+		masks_git_keep(f, fd);
+	if (!has(fd, ".git"))
+		return;
+	masks_git_keep_of(f, fd);
+	if (!is_git) {
+		keep_name(f, fd, "HEAD", true);
+		watch_names(f, fd, PROTECT_REPOSITORY);
+	}
+}
+
+struct search {
+	unsigned depth;
+	size_t root_len; /* of the granted path */
+};
 
 /* Whether the directory fd has none in it, where the file system is known to
  * count their ".." as links. */
@@ -210,11 +298,10 @@ search_one(struct finder *f, int fd, const char *name, void *arg)
 	if (finder_granted(f) != 1) {
 		if (has(child, ".git")) {
 			pin_ancestors(f, search.root_len);
-			keep_directory(f, child);
-		}
-		if (is_git(child)) {
+			keep_directory(f, child, 0);
+		} else if (protect_is_git(child)) {
 			pin_ancestors(f, search.root_len);
-			keep_git_names(f, child, 0);
+			masks_git_keep(f, child);
 		}
 		if (++search.depth < MASKS_PROTECT_DEPTH && !is_leaf(child))
 			finder_list(f, child, search_one, &search);
@@ -228,6 +315,9 @@ masks_keep_path(struct finder *f, const struct policy_path *path)
 {
 	int fd = finder_open_inside(f, path->inside, O_RDONLY | O_DIRECTORY |
 	    O_NONBLOCK);
+	const struct protect_watch *known = f->watches->known;
+	uint64_t missing = known == NULL ? 0 :
+	    protect_missing(known, path->host, PROTECT_DIRECTORY);
 	struct search search = {0, 0};
 
 	if (fd == -1)
@@ -235,54 +325,21 @@ masks_keep_path(struct finder *f, const struct policy_path *path)
 	finder_leave(f, 0);
 	if (path->inside[1] == '\0' ||
 	    finder_enter(f, path->inside + 1, &(size_t){0})) {
-		search.root_len = f->granted_len = f->len;
-		keep_directory(f, fd);
-		if (is_git(fd))
-			keep_git_names(f, fd, 0);
+		search.root_len = f->len;
+		f->granted = path->inside;
+		keep_directory(f, fd, missing);
 		finder_list(f, fd, search_one, &search);
 	}
 	finder_leave(f, 0);
 	close(fd);
 }
 
-/* The path that decides about a place, itself apart; or NULL. */
-static const struct policy_path *
-find_parent(const struct policy *p, const char *inside)
-{
-	const struct policy_path *best = NULL;
-
-	for (size_t i = 0; i < p->path_count; i++) {
-		const struct policy_path *other = &p->paths[i];
-
-		if (other->access != POLICY_MASK &&
-		    !str_eq(other->inside, inside) &&
-		    path_is_below(inside, other->inside) &&
-		    (best == NULL || path_is_below(other->inside,
-		    best->inside)))
-			best = other;
-	}
-	return best;
-}
-
-/* Pins the directories between a place and the writable path that it is
- * in. */
 static void
 pin_place(struct finder *f, const char *inside)
 {
-	const struct policy_path *parent = find_parent(f->policy, inside);
-	size_t root_len;
-	char *slash;
-
-	if (parent == NULL || parent->access != POLICY_RW)
-		return;
-	root_len = parent->inside[1] == '\0' ? 0 : strlen(parent->inside);
 	finder_leave(f, 0);
-	if (!finder_enter(f, inside + 1, &(size_t){0}))
-		return;
-	slash = strrchr(f->path, '/');
-	finder_leave(f, (size_t)(slash - f->path));
-	if (f->len > root_len)
-		pin_ancestors(f, root_len);
+	if (finder_enter(f, inside + 1, &(size_t){0}))
+		pin_above(f);
 	finder_leave(f, 0);
 }
 

@@ -6,6 +6,16 @@
 
 #include "cmd/sandbox-exec/finder.h"
 
+/* Keeps a list's names in the directory fd, where the finder is; of a link,
+ * what it leads to.  Unless the supervisor knows the directory, what cannot be
+ * kept by a mount is watched. */
+void masks_keep_names(struct finder *f, int fd, enum protect_list list);
+
+/* Where the finder is, if it can be changed there: keeps it, or lets it be
+ * changed but not moved.  Returns whether it can be changed. */
+bool masks_keep_here(struct finder *f, mode_t mode);
+bool masks_pin_here(struct finder *f);
+
 /* Keeps protected names (protect.h) of a writable path and of the
  * repositories below it. */
 void masks_keep_path(struct finder *f, const struct policy_path *path);

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/kept.h"
 #include "cmd/sandbox-exec/protect.h"
 #include "common/io.h"
 #include "common/jsonw.h"
@@ -22,6 +23,7 @@ enum { PATH_CAP = 4096, SHOWN_LEN = 200, COMPARE_LEN = 16 << 10, PRINT_MAX = 64 
 struct walk {
 	const struct overlay *overlay;
 	struct changes *changes;
+	struct kept kept;
 	struct error *error;
 	char path[PATH_CAP];
 	size_t len;
@@ -90,6 +92,13 @@ leave(struct walk *w, size_t old)
 	w->depth--;
 }
 
+static bool
+is_protected(const struct walk *w)
+{
+	return w->overlay->protect && (protect_is_name(w->path) ||
+	    kept_has(&w->kept, w->path));
+}
+
 /* Adds the present path. */
 static int
 add(struct walk *w, enum change_kind kind, enum change_problem problem,
@@ -117,7 +126,7 @@ add(struct walk *w, enum change_kind kind, enum change_problem problem,
 		return fail(w, "path");
 	if (was != NULL)
 		new->was = *was;
-	if (w->overlay->protect && protect_is_name(w->path))
+	if (is_protected(w))
 		new->problem = CHANGE_PROTECTED;
 	c->count++;
 	return 0;
@@ -167,7 +176,7 @@ look_below(struct walk *w, int dir_fd, const char *name, void *arg)
 		return fail(w, "on the host");
 	if (is_newer(&st, &w->overlay->start))
 		*problem = CHANGE_CONFLICT;
-	if (w->overlay->protect && protect_is_name(w->path))
+	if (is_protected(w))
 		*problem = CHANGE_PROTECTED;
 	return S_ISDIR(st.st_mode) ?
 	    each(w, dir_fd, name, look_below, arg) : 0;
@@ -383,7 +392,10 @@ changes_find(const struct overlay *o, struct changes *ret, struct error *e)
 
 	*ret = (struct changes){0};
 	w = (struct walk){.overlay = o, .changes = ret, .error = e};
+	if (o->protect && kept_find(o->host, &w.kept, e) != 0)
+		return -1;
 	r = each(&w, o->upper_fd, ".", compare, &pair);
+	kept_done(&w.kept);
 	if (r != 0)
 		changes_done(ret);
 	else if (ret->count != 0)

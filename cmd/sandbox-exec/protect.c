@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/path.h"
@@ -24,20 +27,34 @@ enum {
 	RANDOM_LEN = 8,
 };
 
-const char *const protect_names[] = {
+static const char *const directory_names[] = {
 	".bashrc", ".bash_profile", ".bash_login", ".bash_logout",
 	".bash_aliases", ".profile", ".zshrc", ".zprofile", ".zshenv",
 	".zlogin", ".zlogout", ".envrc", ".gitconfig", ".gitmodules",
 	".ripgreprc", ".mcp.json", ".vscode", ".idea", ".claude", ".codex",
 	".cursor", ".gemini", ".windsurf", ".zed", ".devcontainer",
-	".husky", ".githooks", ".exrc", ".gdbinit", ".ssh", NULL,
+	".husky", ".githooks", ".exrc", ".gdbinit", ".ssh",
+	".agents", ".amazonq", ".kiro", ".opencode", "opencode.json", ".qwen",
+	".roo", ".devcontainer.json", ".vimrc", ".nvimrc", ".nvim.lua",
+	".lldbinit", ".Rprofile", ".ghci", ".irbrc", ".ocamlinit", ".pdbrc",
+	".pryrc", NULL,
 };
-_Static_assert(sizeof protect_names / sizeof *protect_names <=
+_Static_assert(sizeof directory_names / sizeof *directory_names <=
     PROTECT_NAMES + 1, "a bit and a time for each");
 
 /* commondir moves a git directory's configuration elsewhere. */
-const char *const protect_git_names[] = {
+static const char *const git_names[] = {
 	"hooks", "config", "config.worktree", "commondir", NULL,
+};
+
+/* .git as a link.  With HEAD a directory is a git directory itself as soon as
+ * what is in .git is none any more. */
+static const char *const repository_names[] = {".git", "HEAD", NULL};
+
+const char *const *const protect_names[PROTECT_LISTS] = {
+	[PROTECT_DIRECTORY] = directory_names,
+	[PROTECT_GIT] = git_names,
+	[PROTECT_REPOSITORY] = repository_names,
 };
 
 static bool
@@ -64,8 +81,7 @@ protect_is_name(const char *path)
 	while (*path != '\0') {
 		size_t len = strcspn(path, "/");
 
-		if (is_in(in_git ? protect_git_names : protect_names, path,
-		    len))
+		if (is_in(in_git ? git_names : directory_names, path, len))
 			return true;
 		/* ".git" as a file names a git directory elsewhere. */
 		if (is_in(git, path, len)) {
@@ -97,26 +113,102 @@ is_there(int fd, const char *name)
 	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-void
-protect_note(struct protect_state *ret, int fd, const char *const names[])
+bool
+protect_is_git(int fd)
 {
+	return is_there(fd, "HEAD") && is_there(fd, "objects");
+}
+
+static int64_t
+change_of(const struct stat *st)
+{
+	return (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}
+
+void
+protect_note(struct protect_state *ret, int fd, enum protect_list list)
+{
+	const char *const *names = protect_names[list];
+
+	ret->list = list;
 	ret->missing = ret->links = 0;
 	for (size_t i = 0; names[i] != NULL; i++) {
 		struct stat st;
 
 		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0) {
-			ret->missing |= UINT32_C(1) << i;
+			ret->missing |= UINT64_C(1) << i;
 		} else if (S_ISLNK(st.st_mode)) {
-			ret->links |= UINT32_C(1) << i;
-			ret->changed[i] = st.st_ctim;
+			ret->links |= UINT64_C(1) << i;
+			ret->changed_ns[i] = change_of(&st);
 		}
 	}
+}
+
+/* The file that a link leads to in the end, as a number; 0 for none. */
+static uint64_t
+find_target(int fd, const char *name)
+{
+	enum { DEVICE_BITS = 40 }; /* above all inodes that there are */
+	struct stat st;
+
+	if (fstatat(fd, name, &st, 0) != 0)
+		return 0;
+	return (uint64_t)st.st_ino ^ ((uint64_t)st.st_dev << DEVICE_BITS |
+	    (uint64_t)st.st_dev >> (64 - DEVICE_BITS));
+}
+
+static void
+note_targets(struct protect_watched *d)
+{
+	const char *const *names = protect_names[d->state.list];
+
+	if (d->state.links != 0)
+		d->targets = calloc(PROTECT_NAMES, sizeof *d->targets);
+	for (size_t i = 0; d->targets != NULL && names[i] != NULL; i++) {
+		if ((d->state.links & UINT64_C(1) << i) != 0)
+			d->targets[i] = find_target(d->fd, names[i]);
+	}
+}
+
+/* The time of the last change of the directory fd, if another change would be
+ * of another time: on a file system that is known to have its own, and not so
+ * recent that its clock may not have moved on.  Else 0. */
+static int64_t
+find_still(int fd)
+{
+	enum { RECENT_S = 2 };
+	struct timespec now;
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0 ||
+	    clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+	    st.st_ctim.tv_sec > now.tv_sec - RECENT_S)
+		return 0;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case XFS_SUPER_MAGIC:
+		return change_of(&st);
+	default:
+		return 0;
+	}
+}
+
+/* Whether nothing can have been made in it, nor be led elsewhere. */
+static bool
+is_still(const struct protect_watched *d)
+{
+	struct stat st;
+
+	return d->still_ns != 0 && d->state.links == 0 &&
+	    fstat(d->fd, &st) == 0 && change_of(&st) == d->still_ns;
 }
 
 /* Adds the directory fd, which it takes. */
 static void
 add(struct protect_watch *w, int fd, const char *path, const char *name,
-    const char *const names[])
+    enum protect_list list)
 {
 	struct protect_watched *d = &w->at[w->count];
 	char full[PROTECT_PATH_LEN];
@@ -129,32 +221,58 @@ add(struct protect_watch *w, int fd, const char *path, const char *name,
 	}
 	d->fd = fd;
 	d->told_fd = -1;
-	d->names = names;
-	protect_note(&d->state, fd, names);
+	d->targets = NULL;
+	/* Where there are many names. */
+	d->still_ns = list == PROTECT_DIRECTORY ? find_still(fd) : 0;
+	protect_note(&d->state, fd, list);
 	w->count++;
+}
+
+/* Adds a directory that is writable, and its repository. */
+static void
+add_granted(struct protect_watch *w, int fd, const char *path)
+{
+	/* The directory itself may be a git directory. */
+	bool bare = protect_is_git(fd);
+	int git_fd = open_directory(fd, ".git");
+	size_t old = w->count;
+
+	if (git_fd != -1)
+		add(w, git_fd, path, ".git", PROTECT_GIT);
+	if (bare)
+		add(w, fcntl(fd, F_DUPFD_CLOEXEC, 3), path, "", PROTECT_GIT);
+	else if (git_fd != -1 || is_there(fd, ".git"))
+		add(w, fcntl(fd, F_DUPFD_CLOEXEC, 3), path, "",
+		    PROTECT_REPOSITORY);
+	add(w, fd, path, "", PROTECT_DIRECTORY);
+	for (size_t i = old; i < w->count; i++)
+		note_targets(&w->at[i]);
 }
 
 void
 protect_start(struct protect_watch *w, const struct policy *p)
 {
+	w->policy = p;
 	w->count = w->found_count = 0;
 	for (size_t i = 0; p->protect && i < p->path_count; i++) {
 		const struct policy_path *path = &p->paths[i];
 		int fd = path->access != POLICY_RW ? -1 :
 		    open_directory(AT_FDCWD, path->host);
-		int git_fd;
 
-		if (fd == -1)
-			continue;
-		git_fd = open_directory(fd, ".git");
-		if (git_fd != -1)
-			add(w, git_fd, path->host, ".git", protect_git_names);
-		/* The directory itself may be a git directory. */
-		if (is_there(fd, "HEAD") && is_there(fd, "objects"))
-			add(w, fcntl(fd, F_DUPFD_CLOEXEC, 3), path->host, "",
-			    protect_git_names);
-		add(w, fd, path->host, "", protect_names);
+		if (fd != -1)
+			add_granted(w, fd, path->host);
 	}
+}
+
+uint64_t
+protect_missing(const struct protect_watch *w, const char *path,
+    enum protect_list list)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->at[i].state.list == list && str_eq(w->at[i].path, path))
+			return w->at[i].state.missing;
+	}
+	return 0;
 }
 
 /* Where a path inside lies on the host. */
@@ -191,9 +309,10 @@ protect_add(struct protect_watch *w, const struct policy *p,
 
 	if (fd == -1)
 		return;
-	add(w, fd, host, "", protect_git_names);
-	if (w->count != count)
-		w->at[count].state = *state;
+	add(w, fd, host, "", state->list);
+	if (w->count == count)
+		return;
+	w->at[count].state = *state;
 }
 
 void
@@ -243,41 +362,75 @@ move_away(int fd, const char *name, char out[static NAME_MAX])
 	return -1;
 }
 
+/* Whether the payload can have made what the link leads to now. */
+static bool
+is_writable(const struct policy *p, int fd, const char *name)
+{
+	int target = openat(fd, name, O_PATH | O_CLOEXEC);
+	char link[64], path[PATH_MAX];
+	ssize_t n = -1;
+
+	if (target == -1)
+		return false;
+	str_format(link, sizeof link, "/proc/self/fd/%d", target);
+	n = readlink(link, path, sizeof path - 1);
+	close(target);
+	if (n < 0)
+		return true;
+	path[n] = '\0';
+	return policy_shows(p, path, true);
+}
+
+/* A link leads elsewhere when one behind it does, or a directory on the
+ * way. */
+static bool
+is_led_away(const struct policy *p, const struct protect_watched *d, size_t i)
+{
+	const char *name = protect_names[d->state.list][i];
+	uint64_t target = d->targets == NULL ? 0 : find_target(d->fd, name);
+
+	return d->targets != NULL && target != 0 &&
+	    target != d->targets[i] && is_writable(p, d->fd, name);
+}
+
 /* Whether a name is there that was not, or is not the link that it was: no
  * program can set a ctime. */
 static bool
-is_new(const struct protect_watched *d, size_t i)
+is_new(const struct policy *p, const struct protect_watched *d, size_t i)
 {
 	const struct protect_state *s = &d->state;
-	const struct timespec *old = &s->changed[i];
 	struct stat st;
 
-	if (((s->missing | s->links) & UINT32_C(1) << i) == 0 ||
-	    fstatat(d->fd, d->names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
+	if (((s->missing | s->links) & UINT64_C(1) << i) == 0 ||
+	    fstatat(d->fd, protect_names[s->list][i], &st,
+	    AT_SYMLINK_NOFOLLOW) != 0)
 		return false;
-	return (s->missing & UINT32_C(1) << i) != 0 ||
-	    st.st_ctim.tv_sec != old->tv_sec ||
-	    st.st_ctim.tv_nsec != old->tv_nsec;
+	return (s->missing & UINT64_C(1) << i) != 0 ||
+	    change_of(&st) != s->changed_ns[i] || is_led_away(p, d, i);
 }
 
 /* last: nothing of the sandbox runs.  Returns how many were found. */
 static size_t
-check(const struct protect_watched *d, bool last, protect_found *found,
-    void *user)
+check(const struct protect_watch *w, size_t at, bool last,
+    protect_found *found, void *user)
 {
+	const struct protect_watched *d = &w->at[at];
+	const char *const *names = protect_names[d->state.list];
 	size_t count = 0;
 
-	for (size_t i = 0; d->names[i] != NULL; i++) {
+	if (is_still(d))
+		return 0;
+	for (size_t i = 0; names[i] != NULL; i++) {
 		char renamed[NAME_MAX], path[PROTECT_PATH_LEN + NAME_MAX];
 		int r;
 
-		if (!is_new(d, i))
+		if (!is_new(w->policy, d, i))
 			continue;
-		str_format(path, sizeof path, "%s/%s", d->path, d->names[i]);
-		r = move_away(d->fd, d->names[i], renamed);
+		str_format(path, sizeof path, "%s/%s", d->path, names[i]);
+		r = move_away(d->fd, names[i], renamed);
 		/* A full disk has no room for another name. */
 		if (r != 0 && last && (errno == ENOSPC || errno == EDQUOT) &&
-		    removal_remove(d->fd, d->names[i]) == 0) {
+		    removal_remove(d->fd, names[i]) == 0) {
 			renamed[0] = '\0';
 			r = 0;
 		}
@@ -293,7 +446,7 @@ bool
 protect_look(struct protect_watch *w, protect_found *found, void *user)
 {
 	for (size_t i = 0; i < w->count; i++)
-		w->found_count += check(&w->at[i], false, found, user);
+		w->found_count += check(w, i, false, found, user);
 	return w->found_count < PROTECT_FOUND_MAX;
 }
 
@@ -301,10 +454,11 @@ void
 protect_end(struct protect_watch *w, protect_found *found, void *user)
 {
 	for (size_t i = 0; i < w->count; i++) {
-		check(&w->at[i], true, found, user);
+		check(w, i, true, found, user);
 		io_close(&w->at[i].told_fd);
 		io_close(&w->at[i].fd);
 		free(w->at[i].path);
+		free(w->at[i].targets);
 	}
 	w->count = 0;
 }

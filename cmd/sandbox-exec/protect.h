@@ -9,20 +9,30 @@
 #define ADIT_SANDBOX_PROTECT_H
 
 #include <signal.h>
-#include <time.h>
+#include <stdint.h>
 
 #include "cmd/sandbox-exec/policy.h"
 
 enum {
-	PROTECT_NAMES = 32,     /* at most, of either list */
+	PROTECT_NAMES = 48,     /* at most, of each list */
 	PROTECT_WATCHED_MAX = 256,
 	PROTECT_FOUND_MAX = 16, /* before the payload is not let go on */
 	PROTECT_PATH_LEN = 4096 + 64,
 };
 
+enum protect_list {
+	PROTECT_DIRECTORY,  /* what people work in */
+	PROTECT_GIT,        /* a git directory */
+	PROTECT_REPOSITORY, /* a directory with .git in it */
+	PROTECT_LISTS,
+};
+
 /* Each ends with NULL. */
-extern const char *const protect_names[];     /* in a directory */
-extern const char *const protect_git_names[]; /* in a git directory */
+extern const char *const *const protect_names[PROTECT_LISTS];
+
+/* Whether the directory fd is a git directory itself: a bare repository, or
+ * one whose working copy has it elsewhere. */
+bool protect_is_git(int fd);
 
 /* Whether path, relative to a directory of the policy, is a protected name or
  * below one, at any depth and in any case. */
@@ -30,9 +40,10 @@ bool protect_is_name(const char *path);
 
 /* The names of a directory that cannot be mounted on. */
 struct protect_state {
-	uint32_t missing; /* bits of names: those that were not there */
-	uint32_t links;   /* those that were links, */
-	struct timespec changed[PROTECT_NAMES]; /* as of these times */
+	enum protect_list list;
+	uint64_t missing; /* bits of names: those that were not there */
+	uint64_t links;   /* those that were links, */
+	int64_t changed_ns[PROTECT_NAMES]; /* as of these times */
 };
 
 /* Such a directory. */
@@ -40,26 +51,34 @@ struct protect_watched {
 	int fd;
 	int told_fd;      /* the same, that dnotify(7) is for, or -1 */
 	char *path;       /* on the host */
-	const char *const *names;
 	struct protect_state state;
+	uint64_t *targets; /* what the links lead to, 0 for nothing; NULL:
+			    * not known */
+	int64_t still_ns;  /* the directory's ctime, if names cannot be made
+			    * in it without changing that; else 0 */
 };
 
 struct protect_watch {
+	const struct policy *policy;
 	size_t count;
 	size_t found_count;
 	struct protect_watched at[PROTECT_WATCHED_MAX];
 };
 
-/* Looks at names in the directory fd. */
-void protect_note(struct protect_state *ret, int fd,
-    const char *const names[]);
+/* Looks at a list's names in the directory fd. */
+void protect_note(struct protect_state *ret, int fd, enum protect_list list);
 
 /* In the supervisor, before the sandbox: looks at what the policy makes
  * writable, and its repositories there.  Never fails; to be ended with
  * protect_end. */
 void protect_start(struct protect_watch *w, const struct policy *p);
 
-/* Before protect_arm: adds a git directory that init has found, by its path
+/* Which of a directory's names, by its path on the host, were not there then:
+ * bits. */
+uint64_t protect_missing(const struct protect_watch *w, const char *path,
+    enum protect_list list);
+
+/* Before protect_arm: adds a directory that init has found, by its path
  * inside, with what init has seen before the payload could change it. */
 void protect_add(struct protect_watch *w, const struct policy *p,
     const char *inside, const struct protect_state *state);

@@ -52,7 +52,8 @@ status_add_isolation(struct jsonw *w, const struct confine *c)
 		[LIMIT_ENFORCED] = "enforced",
 	};
 
-	jsonw_key_str(w, "tier", c->tier == CONFINE_FULL ? "full" : "lsm");
+	jsonw_key_str(w, "tier", c->layers == 0 ? "none" :
+	    c->tier == CONFINE_FULL ? "full" : "lsm");
 	jsonw_key(w, "layers");
 	jsonw_open(w, '{');
 	for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
@@ -64,7 +65,7 @@ status_add_isolation(struct jsonw *w, const struct confine *c)
 	jsonw_key(w, "limits");
 	jsonw_open(w, '{');
 	for (int i = 0; i < LIMIT_COUNT; i++) {
-		if (c->limits.state[i] != LIMIT_UNSET)
+		if (c->layers != 0 && c->limits.state[i] != LIMIT_UNSET)
 			jsonw_key_str(w, limits_name((enum limit_kind)i),
 			    states[c->limits.state[i]]);
 	}

@@ -37,7 +37,8 @@ enum {
 void
 tree_init(struct tree *t)
 {
-	t->source_count = t->watches.count = 0;
+	t->source_count = 0;
+	t->watches = (struct masks_watches){0};
 	t->root = t->idmount.userns_fd = -1;
 	t->no_proc = t->links_read = t->refused = t->cut = false;
 	t->no_idmap = NULL;

@@ -45,7 +45,7 @@ struct tree {
 	bool cut;           /* not all repositories were looked for */
 	size_t source_count;
 	struct tree_source sources[TREE_SOURCES_MAX];
-	struct masks_watches watches; /* mostly never touched */
+	struct masks_watches watches;
 };
 
 void tree_init(struct tree *t);

@@ -525,6 +525,35 @@ explains_itself()
 	each explains_itself
 }
 
+explains_nothing()
+{
+	local box=("${AS[@]}" "$SX_DIR/refuse" "$SX_DIR/refuse"
+		--some=landlock "$SX")
+	local sorry='neither user namespaces nor Landlock are to be had here'
+	local causes=(
+		'namespaces: namespaces: Operation not permitted: nothing is run'
+		'landlock: the kernel does not have it or it is off: nothing is run')
+
+	run_tool 125 "${box[@]}" --explain --rw "$W" --pids 9 --mem 1g
+	one_error "$sorry"
+	eq "${lines[0]}" 'isolation: none: nothing would be run'
+	eq "$(grep -c '^layers:\( no-[a-z]*\)*$' <<<"$output")" 1
+	eq "$(grep -E '^(limit|degraded)' <<<"$output")" \
+		"$(printf 'degraded: %s\n' "${causes[@]}")"
+	eq "$(grep -c '^remedy: ' <<<"$output")" 2
+	run_tool 125 "${box[@]}" --explain --json --mem 1g
+	eq "$(jq -c '[.tier, .limits, (.degraded | length), .probes]' \
+		<<<"$output")" '["none",{},2,[]]'
+	run_tool 125 "${box[@]}" --rw "$W" -- true
+	eq "$stderr" "$(printf 'sandbox-exec: warning: %s\n' "${causes[@]}")
+sandbox-exec: $sorry"
+}
+
+@test "--explain claims nothing where nothing would be run" {
+	requires jq
+	each explains_nothing
+}
+
 shows_the_machine()
 {
 	requires node

@@ -38,6 +38,9 @@ lab_open()
 		meta.example=169.254.169.254 \
 		mapped.example=64:ff9b::7f00:1 \
 		own.example=203.0.113.1 \
+		second.example=203.0.113.2 \
+		any.example=198.51.100.7 any6.example=2001:db8:1::7 second6.example=2001:db8::2 \
+		mixed.example=127.0.0.1,::1,169.254.169.254,203.0.113.10 \
 		dead.example=203.0.113.200 \
 		'turns.example=203.0.113.10;127.0.0.1' \
 		v6.example=2001:db8::10
@@ -49,8 +52,12 @@ lab_open()
 		"$T/server.key" "$T/server.pem"
 	lab ip link add cable type veth peer name far netns "${PID[world]}"
 	lab ip addr add 203.0.113.1/24 dev cable
+	lab ip addr add 203.0.113.2/24 dev cable
 	lab ip addr add 2001:db8::1/64 dev cable nodad
+	lab ip addr add 2001:db8::2/64 dev cable nodad
 	lab ip link set cable up
+	lab ip route add local 198.51.100.0/24 dev lo
+	lab ip route add local 2001:db8:1::/64 dev lo
 	lab ip route add 10.1.2.0/24 dev cable
 	lab ip route add 169.254.169.254 dev cable
 	world ip link set lo up
@@ -61,7 +68,7 @@ lab_open()
 	world ip addr add 2001:db8::10/64 dev far nodad
 	world ip link set far up
 	wait_until lab_port 203.0.113.10 80
-	start_bg own "${LAB_ENTER[@]}" socat TCP-LISTEN:80,fork,reuseaddr \
+	start_bg own "${LAB_ENTER[@]}" socat TCP6-LISTEN:80,fork,reuseaddr,ipv6only=0 \
 		SYSTEM:'echo host=own'
 	wait_until lab_port 203.0.113.1 80
 	for name in "${!PID[@]}"; do

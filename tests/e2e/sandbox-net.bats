@@ -151,9 +151,21 @@ NO_RETRY='; do not try other ways to reach it.'
 @test "the machine's own address is refused unless a range has it" {
 	sx 0 --allow own.example -- sh -c 'curl -sS http://own.example/'
 	has_output "own.example:80 $REFUSED it is the machine that the sandbox runs on$NO_RETRY"
+	sx 0 --allow second.example --allow second6.example \
+		--allow any.example --allow any6.example -- sh -c '
+		for n in second second6 any any6; do
+			curl -sS http://$n.example/
+		done'
+	eq "$(grep -c "80 $REFUSED it is the machine" <<<"$output")" 4
 	sx 0 --allow own.example --allow 203.0.113.1:80 -- \
 		curl -sS http://own.example/
 	has_decision '"verdict":"allow","via":"http","host":"own.example","port":80,"rule":"own.example","address":"203.0.113.1:80"'
+}
+
+@test "of many addresses those that do not pass are left out" {
+	sx 0 --allow mixed.example -- curl -sS http://mixed.example/
+	has_output 'host=mixed.example'
+	eq "$(decisions)" '"verdict":"allow","via":"http","host":"mixed.example","port":80,"rule":"mixed.example","address":"203.0.113.10:80"'
 }
 
 @test "an answer that changes is judged each time it is used" {

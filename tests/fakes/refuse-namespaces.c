@@ -8,8 +8,9 @@
  * user namespace, no mount, and a clone3 that is not there.  With one as
  * AppArmor's restriction of user namespaces does: they are made, and what has
  * to be done in them fails, early (maps), later (mount, pivot) or last (net,
- * proc); or as vm.memfd_noexec=2 does (memfd).  Files and file systems are refused by name, which a filter cannot
- * see: a process of its own reads it. */
+ * proc); or as vm.memfd_noexec=2 does (memfd), or a kernel without Landlock.
+ * Files and file systems are refused by name, which a filter cannot see: a
+ * process of its own reads it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -73,6 +74,7 @@ fill(scmp_filter_ctx ctx, const char *some)
 	};
 	static const int attributes[] = {SCMP_SYS(mount_setattr), -1};
 	static const int pivot[] = {SCMP_SYS(pivot_root), -1};
+	static const int landlock[] = {SCMP_SYS(landlock_create_ruleset), -1};
 
 	if (some == NULL)
 		return add_all(ctx, EPERM, engine) || hide_clone3(ctx) ||
@@ -83,6 +85,8 @@ fill(scmp_filter_ctx ctx, const char *some)
 		return add_all(ctx, EPERM, attributes);
 	if (strcmp(some, "pivot") == 0)
 		return add_all(ctx, EPERM, pivot);
+	if (strcmp(some, "landlock") == 0)
+		return add_all(ctx, ENOSYS, landlock);
 	if (strcmp(some, "net") == 0)
 		return hide_clone3(ctx) ||
 		    refuse_flag(ctx, SCMP_SYS(clone), CLONE_NEWNET) ||

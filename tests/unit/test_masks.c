@@ -106,6 +106,7 @@ static int
 find(void)
 {
 	masks_done(&masks);
+	masks_watches_done(&watches);
 	must(setting_end(&target, &why) == 0 &&
 	    setting_finish(&target, &why) == 0, "policy");
 	return masks_find(root_fd, &policy, &masks, &watches, &why);

@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # set by the helpers
+# shellcheck disable=SC2016 # the sandbox's shell expands
+
+# What makes git and shells run something later, and the ways around what
+# keeps it (sandbox-exec(1), Protected names): after each attack somebody
+# outside runs git, as root and as an ordinary user.
+
+load helpers.bash
+load sandbox-exec.bash
+
+setup_file() { setup_file_sandbox; }
+teardown_file() { teardown_file_sandbox; }
+
+setup()
+{
+	requires git
+	sandbox_setup
+}
+
+teardown() { sandbox_teardown; }
+
+as()
+{
+	"${AS[@]}" env HOME="$SX_DIR" "$@"
+}
+
+git_as()
+{
+	as git -c safe.directory='*' "$@"
+}
+
+# make_repository DIR: with one commit, below $W.
+make_repository()
+{
+	git_as init -q "$W/$1"
+	git_as -C "$W/$1" config user.email a@example.org
+	git_as -C "$W/$1" config user.name a
+	git_as -C "$W/$1" commit -q --allow-empty -m first
+}
+
+# What the attacks call.
+TOOLS='
+	settings() {
+		printf "[core]\n\trepositoryformatversion = 0\n\tfsmonitor = \"touch $W/got; false\"\n"
+	}
+	hook() {
+		printf "#!/bin/sh\ntouch $W/got\n" >"$1/pre-commit"
+		chmod +x "$1/pre-commit"
+	}
+	git_directory() {
+		mkdir -p "$1/objects" "$1/refs"
+		echo "ref: refs/heads/main" >"$1/HEAD"
+		settings >"$1/config"
+		printf "\tworktree = .\n" >>"$1/config"
+	}
+'
+
+# attack DIR SCRIPT: runs the script in DIR below $W.
+attack()
+{
+	run_tool 0 "${AS[@]}" env HOME="$SX_DIR" "$SX" --rw "$W" \
+		--workdir "$W/$1" --env "W=$W" --time 1m -- \
+		sh -c "$TOOLS$2
+		true"
+	STDERR=$stderr
+}
+
+# holds DIR...: whether git there, outside, runs nothing of the sandbox's.
+holds()
+{
+	local dir
+
+	for dir; do
+		git_as -C "$W/$dir" status >/dev/null 2>&1 || true
+		git_as -C "$W/$dir" commit --allow-empty -qm second \
+			>/dev/null 2>&1 || true
+		if [[ -e $W/got ]]; then
+			echo "git in $dir ran what the sandbox left"
+			return 1
+		fi
+	done
+}
+
+# works DIR: whether that is still the repository that it was.
+works()
+{
+	eq "$(git_as -C "$W/$1" log --format=%s | tail -n 1)" first
+}
+
+bare_beside()
+{
+	make_repository r
+	run_tool 0 "${AS[@]}" "$SX" --rw "$W/r" --workdir "$W/r" \
+		--env "W=$W" -- sh -c "$TOOLS
+			mv .git/HEAD .git/gone
+			git_directory ."
+	eq "${#stderr_lines[@]}" 1
+	[[ $stderr == *"$W/r/HEAD: a protected name: renamed to HEAD.sandbox-exec" ]]
+	holds r
+	# The same in a repository further down.
+	make_repository a/b
+	attack a/b '
+		mv .git/HEAD .git/gone
+		git_directory .'
+	[[ $STDERR == *"$W/a/b/HEAD: a protected name: renamed"* ]]
+	holds a/b
+	# Where there is no other repository it is the command's.
+	mkdir -p "$W/own"
+	chown --reference "$W" "$W/own"
+	attack . 'git init -q --bare own/r.git'
+	eq "$STDERR" ''
+}
+
+@test "no directory with a repository in it becomes one itself" {
+	each bare_beside
+}
+
+git_link()
+{
+	make_repository r
+	as mv r/.git r/real
+	as ln -s real r/.git
+	attack r '
+		rm .git
+		cp -r real .git
+		settings >.git/config
+		settings >real/config
+		mv real moved
+		git_directory real'
+	holds r
+	# It leads out of what is shown.
+	make_repository s
+	as mv s/.git far
+	as ln -s ../far s/.git
+	run_tool 0 "${AS[@]}" "$SX" --rw "$W/s" --workdir "$W/s" \
+		--env "W=$W" -- sh -c "$TOOLS
+			rm .git
+			git_directory .git
+			true"
+	[[ $stderr == *"$W/s/.git: a protected name: renamed to .git.sandbox-exec"* ]]
+	holds s
+	# It leads deeper than repositories are looked for.
+	make_repository t
+	as mkdir -p t/1/2/3/4/5
+	as mv t/.git t/1/2/3/4/5/real
+	as ln -s 1/2/3/4/5/real t/.git
+	attack t '
+		settings >.git/config
+		mv 1 moved
+		cp -r moved 1
+		settings >.git/config
+		git commit -q --allow-empty -m inside'
+	holds t
+	works t
+}
+
+@test "a repository that is linked to is kept like any other" {
+	each git_link
+}
+
+git_file()
+{
+	make_repository r
+	as mkdir -p r/1/2/3/4/5
+	as mv r/.git r/1/2/3/4/5/real
+	as sh -c 'echo "gitdir: 1/2/3/4/5/real" >r/.git'
+	attack r '
+		settings >1/2/3/4/5/real/config
+		mv 1 moved
+		mkdir -p 1/2/3/4/5/real
+		settings >1/2/3/4/5/real/config
+		rm .git
+		git commit -q --allow-empty -m inside'
+	holds r
+	works r
+}
+
+@test "a repository that a file names is kept like any other" {
+	each git_file
+}
+
+named_hooks()
+{
+	make_repository r
+	git_as -C r config core.hooksPath tools/hooks
+	git_as -C r config include.path ../more
+	git_as config -f r/more include.path tools/most
+	as mkdir -p r/tools/hooks
+	git_as config -f r/tools/most core.hooksPath tools/others
+	as mkdir r/tools/others
+	attack r '
+		hook tools/hooks
+		hook tools/others
+		settings >more
+		settings >tools/most
+		mv tools moved
+		mkdir -p tools/hooks
+		hook tools/hooks'
+	holds r
+	works r
+	# Names that are no names, and settings that never end.
+	git_as config -f r/more --add include.path ../more
+	git_as config -f r/more --add core.hooksPath .
+	git_as config -f r/more --add core.hooksPath /
+	git_as config -f r/more --add include.path /dev/zero
+	attack r 'echo x >writable'
+	[[ -e r/writable ]]
+}
+
+@test "hooks elsewhere and settings that are included are kept" {
+	each named_hooks
+}
+
+named_hooks_elsewhere()
+{
+	make_repository r
+	git_as -C r config core.hooksPath tools/hooks
+	git_as -C r worktree add -q ../copy
+	git_as -C r -c protocol.file.allow=always submodule --quiet \
+		add "$W/copy" sub
+	git_as -C r/sub config core.hooksPath tools/hooks
+	as mkdir -p r/tools/hooks copy/tools/hooks r/sub/tools/hooks
+	attack . '
+		for dir in r copy r/sub; do
+			hook $dir/tools/hooks
+			mv $dir/tools $dir/moved
+			mkdir -p $dir/tools/hooks
+			hook $dir/tools/hooks
+		done'
+	holds r copy r/sub
+}
+
+@test "so are those of other working copies and of submodules" {
+	each named_hooks_elsewhere
+}
+
+moved_targets()
+{
+	make_repository r
+	as rm -r r/.git/hooks
+	as mkdir -p r/tools/sub/hooks r/dir/sub
+	as ln -s ../tools/sub/hooks r/.git/hooks
+	as touch r/dir/sub/rc
+	as ln -s dir/sub/rc r/.envrc
+	attack r '
+		hook tools/sub/hooks
+		mv tools moved
+		mkdir -p tools/sub/hooks
+		hook tools/sub/hooks
+		echo changed >dir/sub/rc
+		mv dir moved2
+		mkdir -p dir/sub
+		echo changed >dir/sub/rc'
+	holds r
+	eq "$(<r/.envrc)" ''
+}
+
+@test "what a link leads to stays where it is" {
+	each moved_targets
+}
+
+led_away()
+{
+	make_repository r
+	as mkdir r/dir
+	as touch r/dir/rc
+	as ln -s dir r/other
+	as ln -s dir/rc r/middle
+	as ln -s middle r/.envrc
+	as ln -s other/rc r/.bashrc
+	as ln -s dir/none r/.profile
+	as ln -s "$W/outside" r/.zshrc
+	run_tool 0 "${AS[@]}" "$SX" --rw "$W/r" --workdir "$W/r" -- sh -c '
+		echo changed >.envrc
+		echo changed >.bashrc
+		rm middle other
+		echo changed >middle
+		mkdir other
+		echo changed >other/rc
+		echo changed >.profile
+		true'
+	for name in .envrc .bashrc .profile; do
+		[[ $stderr == *"$W/r/$name: a protected name: renamed to $name.sandbox-exec"* ]]
+		[[ ! -e r/$name ]]
+	done
+	eq "$(<r/dir/rc)" ''
+	[[ -L r/.zshrc ]]
+}
+
+@test "a link that leads elsewhere is no protected name any more" {
+	each led_away
+}
+
+listed_names()
+{
+	local name names
+
+	# As the manual has them, from the shells' to the last.
+	mapfile -t names < <(sed -n '/^\.Ss Protected names/,/^\.Pa \.ssh/{
+		/^\.Pa [.o].*/s/^\.Pa \([^ ]*\).*/\1/p
+	}' "$ROOT/man/sandbox-exec.1")
+	((${#names[@]} >= 40))
+	for name in "${names[@]}"; do
+		as sh -c 'echo old >"$0"' "$name"
+	done
+	run_tool 0 "${AS[@]}" "$SX" --rw "$W" --workdir "$W" -- sh -c '
+		for name; do
+			echo new >"$name"; rm "$name"; mv "$name" moved
+		done 2>/dev/null; true' sh "${names[@]}"
+	for name in "${names[@]}"; do
+		eq "$name: $(<"$name")" "$name: old"
+	done
+}
+
+@test "every name that the manual lists is kept" {
+	each listed_names
+}
+
+# refused NAME SCRIPT: what the script changes in an overlay of r is not made.
+refused()
+{
+	run_tool 1 "${AS[@]}" env HOME="$SX_DIR" "$SX" --overlay "$W/r" \
+		--workdir "$W/r" --env "W=$W" --commit -- \
+		sh -c "$TOOLS$2"
+	[[ $stderr == *"$W/r/$1: a protected name"* ]]
+	holds r
+	works r
+}
+
+overlay()
+{
+	make_repository r
+	git_as -C r config core.hooksPath tools/hooks
+	git_as -C r config include.path ../more/settings
+	as mkdir -p r/tools/hooks r/dir
+	as touch r/dir/rc
+	as ln -s dir r/other
+	as ln -s middle r/.envrc
+	as ln -s other/rc r/middle
+	as ln -s dir/none r/.bashrc
+	git_as init -q --bare r/bare
+	refused HEAD '
+		mv .git/HEAD .git/gone
+		git_directory .'
+	refused tools/hooks/pre-commit 'hook tools/hooks'
+	refused tools 'rm -r tools; echo x >tools'
+	refused more/settings 'mkdir more; settings >more/settings'
+	refused dir/rc 'echo changed >dir/rc'
+	refused middle 'ln -sf f middle; echo changed >f'
+	refused other 'rm other; mkdir other; echo changed >other/rc'
+	refused dir/none 'echo changed >dir/none'
+	refused bare/commondir 'echo ../x >bare/commondir'
+	refused bare/config 'settings >bare/config'
+	run_tool 0 "${AS[@]}" env HOME="$SX_DIR" "$SX" --overlay "$W/r" \
+		--workdir "$W/r" --commit -- sh -c '
+			echo x >dir/more
+			echo y >tools/file
+			echo z >more.txt
+			git commit -q --allow-empty -m third'
+	eq "$(<r/dir/more)$(<r/tools/file)$(<r/more.txt)" xyz
+	works r
+	# The directory itself is a link's target, deep in a tree.
+	as mkdir -p t/1/2/3/4
+	as mv r/.git t/1/2/3/4/real
+	as ln -s 1/2/3/4/real t/.git
+	run_tool 1 "${AS[@]}" env HOME="$SX_DIR" "$SX" --overlay "$W/t" \
+		--workdir "$W/t" --commit -- sh -c "$TOOLS"'
+			settings >.git/config'
+	[[ $stderr == *"$W/t/1/2/3/4/real/config: a protected name"* ]]
+}
+
+@test "no changes of an overlay are made where links and settings lead" {
+	each overlay
+}
