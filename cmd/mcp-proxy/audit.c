@@ -250,6 +250,7 @@ write_open(struct audit *a)
 		return -1;
 	jsonw_key_str(&w, "version", ADIT_VERSION_STRING);
 	jsonw_key_int(&w, "pid", getpid());
+	put_str(&w, "sha256", a->configuration);
 	return line_end(a, &w);
 }
 
@@ -264,9 +265,12 @@ write_close(struct audit *a)
 }
 
 int
-audit_open(struct audit *a, const char *path, struct error *e)
+audit_open(struct audit *a, const char *path, const char *configuration,
+    struct error *e)
 {
 	*a = (struct audit){.failed = false};
+	str_format(a->configuration, sizeof a->configuration, "%s",
+	    configuration);
 	buf_init(&a->line, AUDITLINE_MAX);
 	if (path == NULL)
 		return 0;
@@ -392,5 +396,26 @@ audit_note(struct audit *a, const char *event, const char *key,
     const char *value)
 {
 	if (audit_is_on(a) && tell(a, write_note(a, event, key, value)) != 0)
+		a->lost++;
+}
+
+static int
+write_reload(struct audit *a, const char *path)
+{
+	struct jsonw w;
+
+	if (begin(a, &w, "reload") != 0)
+		return -1;
+	put_str(&w, "configuration", path);
+	put_str(&w, "sha256", a->configuration);
+	return line_end(a, &w);
+}
+
+void
+audit_reload(struct audit *a, const char *path, const char *configuration)
+{
+	str_format(a->configuration, sizeof a->configuration, "%s",
+	    configuration);
+	if (audit_is_on(a) && tell(a, write_reload(a, path)) != 0)
 		a->lost++;
 }

@@ -69,6 +69,8 @@ struct audit {
 	struct auditfile file; /* not open: nobody wants to know, and every
 	                        * call is a no-op that succeeds */
 	struct buf line;
+	char configuration[2 * SHA256_LEN + 1]; /* the digest of that in use,
+	                        * in hexadecimal; "": not known */
 	uint64_t lost;         /* lines that could not be written */
 	bool failed;           /* and somebody was told */
 };
@@ -77,9 +79,14 @@ struct audit {
  * session from another, and useless to take it over. */
 void audit_digest(struct bytes id, char out[static AUDIT_DIGEST_CAP]);
 
-/* Opens path, or nothing for NULL, and writes the event "open".  Returns 0, or
- * -1 with a text. */
-int audit_open(struct audit *a, const char *path, struct error *e);
+/* Opens path, or nothing for NULL, and writes the event "open"; configuration:
+ * the digest of the file that is in use.  Returns 0, or -1 with a text. */
+int audit_open(struct audit *a, const char *path, const char *configuration,
+    struct error *e);
+
+/* From now on it is path, with this digest. */
+void audit_reload(struct audit *a, const char *path,
+    const char *configuration);
 
 /* Writes "close".  a may be zeroed. */
 void audit_close(struct audit *a);

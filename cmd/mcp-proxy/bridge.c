@@ -4,13 +4,8 @@
 #include <stdlib.h>
 
 #include "cmd/mcp-proxy/policy.h"
+#include "cmd/mcp-proxy/service.h"
 #include "cmd/mcp-proxy/visit.h"
-
-struct bridge *
-bridge_of(struct proxy *p, const struct config_route *r)
-{
-	return p->bridges[r - p->config->routes];
-}
 
 /* ---- processes ---- */
 
@@ -131,63 +126,114 @@ bridge_failed(struct bridge *b, const struct process *p)
 		b->retry_ms = now_ms + backoff_next(&b->backoff);
 }
 
+/* ---- its end ---- */
+
+static void
+bridge_free(struct bridge *b)
+{
+	for (size_t i = 0; i < BRIDGE_BUCKETS; i++) {
+		while (b->sessions[i] != NULL)
+			session_free(b->sessions[i]);
+	}
+	ev_timer_stop(b->proxy->ev, &b->sweep);
+	if (b->prev != NULL)
+		b->prev->next = b->next;
+	else
+		b->proxy->bridges = b->next;
+	if (b->next != NULL)
+		b->next->prev = b->prev;
+	service_drop(b->route);
+	proxy_bury(b->proxy, &b->corpse);
+}
+
+/* Frees it once nothing is left to end, nor to be swept up. */
+static void
+end_if_unused(struct bridge *b)
+{
+	if (b->retired && b->processes == NULL && b->visit_count == 0 &&
+	    !ev_is_active(&b->sweep))
+		bridge_free(b);
+}
+
+void
+bridge_enter(struct bridge *b)
+{
+	b->visit_count++;
+}
+
+void
+bridge_leave(struct bridge *b)
+{
+	b->visit_count--;
+	end_if_unused(b);
+}
+
+void
+bridge_lost(struct bridge *b, struct process *p)
+{
+	if (b->shared[p->slot] == p)
+		b->shared[p->slot] = NULL;
+	if (b->modern[p->slot] == p)
+		b->modern[p->slot] = NULL;
+	if (p->prev != NULL)
+		p->prev->next = p->next;
+	else
+		b->processes = p->next;
+	if (p->next != NULL)
+		p->next->prev = p->prev;
+}
+
 /* ---- time ---- */
 
 /* Whether nobody needs a process that no session owns. */
 static bool
 is_idle(const struct bridge *b, const struct process *p, int64_t now_ms)
 {
-	return p->role != PROCESS_OWNED && p->call_count == 0 &&
-	    (p->role == PROCESS_MODERN || b->session_count == 0) &&
-	    now_ms - p->used_ms >= b->route->stdio->idle_ms;
+	if (p->role == PROCESS_OWNED || p->call_count != 0 ||
+	    (p->role != PROCESS_MODERN && b->session_count != 0))
+		return false;
+	return b->retired ? p->waiting == NULL
+	    : now_ms - p->used_ms >= b->route->stdio->idle_ms;
 }
 
 static void
-on_sweep(struct ev_loop *ev, ev_timer *t, int revents)
+sweep(struct bridge *b)
 {
-	struct bridge *b = t->data;
 	int64_t now_ms = clock_ms();
 	struct process *next;
 
-	(void)revents;
+	bridge_enter(b);
+	session_sweep(b, now_ms);
 	for (struct process *p = b->processes; p != NULL; p = next) {
 		next = p->next;
 		process_sweep(p, now_ms);
 		if (is_idle(b, p, now_ms))
 			child_stop(&p->child, NULL);
 	}
-	session_sweep(b, now_ms);
 	if (stray_sweep(&b->proxy->strays) == 0 && b->processes == NULL &&
 	    b->session_count == 0)
-		ev_timer_stop(ev, t);
+		ev_timer_stop(b->proxy->ev, &b->sweep);
+	bridge_leave(b);
 }
 
-/* ---- all bridges ---- */
-
-static struct bridge *
-bridge_new(struct proxy *p, const struct config_route *r)
+static void
+on_sweep(struct ev_loop *ev, ev_timer *t, int revents)
 {
-	struct bridge *b = calloc(1, sizeof *b);
-
-	if (b == NULL)
-		return NULL;
-	b->proxy = p;
-	b->route = r;
-	b->backoff = (struct backoff){.min_ms = BRIDGE_BACKOFF_MIN_MS,
-	    .max_ms = BRIDGE_BACKOFF_MAX_MS};
-	ev_timer_init(&b->sweep, on_sweep, 0, BRIDGE_SWEEP_MS / 1000.0);
-	b->sweep.data = b;
-	return b;
+	(void)ev;
+	(void)revents;
+	sweep(t->data);
 }
+
+/* ---- beginning ---- */
 
 static bool
 is_process(void *user, pid_t pid)
 {
 	const struct proxy *p = user;
 
-	for (size_t i = 0; i < p->config->route_count; i++) {
-		for (const struct process *q = p->bridges[i] == NULL ? NULL
-		    : p->bridges[i]->processes; q != NULL; q = q->next) {
+	for (const struct bridge *b = p->bridges; b != NULL; b = b->next) {
+		for (const struct process *q = b->processes; q != NULL;
+		    q = q->next) {
 			if (q->child.pid == pid)
 				return true;
 		}
@@ -200,9 +246,9 @@ is_running(void *user, uint64_t serial)
 {
 	const struct proxy *p = user;
 
-	for (size_t i = 0; i < p->config->route_count; i++) {
-		for (const struct process *q = p->bridges[i] == NULL ? NULL
-		    : p->bridges[i]->processes; q != NULL; q = q->next) {
+	for (const struct bridge *b = p->bridges; b != NULL; b = b->next) {
+		for (const struct process *q = b->processes; q != NULL;
+		    q = q->next) {
 			if (q->child.serial == serial)
 				return true;
 		}
@@ -210,29 +256,43 @@ is_running(void *user, uint64_t serial)
 	return false;
 }
 
-int
-bridge_start_all(struct proxy *p)
+struct bridge *
+bridge_new(struct proxy *p, struct config_route *r)
 {
-	const struct config *c = p->config;
+	struct bridge *b = calloc(1, sizeof *b);
 
-	p->bridges = calloc(c->route_count + 1, sizeof *p->bridges);
-	if (p->bridges == NULL)
-		return -1;
-	for (size_t i = 0; i < c->route_count; i++) {
-		if (c->routes[i].kind != CONFIG_STDIO)
-			continue;
-		if (p->strays.mark[0] == '\0') {
-			p->strays = (struct stray_rules){
-			    .is_process = is_process,
-			    .is_running = is_running, .user = p};
-			stray_init(&p->strays);
-		}
-		p->bridges[i] = bridge_new(p, &c->routes[i]);
-		if (p->bridges[i] == NULL)
-			return -1;
+	if (b == NULL)
+		return NULL;
+	if (p->strays.mark[0] == '\0') {
+		p->strays = (struct stray_rules){.is_process = is_process,
+		    .is_running = is_running, .user = p};
+		stray_init(&p->strays);
 	}
-	return 0;
+	b->proxy = p;
+	b->route = r;
+	service_hold(r);
+	b->backoff = (struct backoff){.min_ms = BRIDGE_BACKOFF_MIN_MS,
+	    .max_ms = BRIDGE_BACKOFF_MAX_MS};
+	ev_timer_init(&b->sweep, on_sweep, 0, BRIDGE_SWEEP_MS / 1000.0);
+	b->sweep.data = b;
+	b->next = p->bridges;
+	if (b->next != NULL)
+		b->next->prev = b;
+	p->bridges = b;
+	return b;
 }
+
+void
+bridge_move(struct bridge *b, struct config_route *r)
+{
+	service_hold(r);
+	for (struct process *p = b->processes; p != NULL; p = p->next)
+		p->child.route = r;
+	service_drop(b->route);
+	b->route = r;
+}
+
+/* ---- ending ---- */
 
 static void
 drain(struct bridge *b)
@@ -260,22 +320,36 @@ drain(struct bridge *b)
 }
 
 void
+bridge_retire(struct bridge *b)
+{
+	bridge_enter(b);
+	b->retired = true;
+	drain(b);
+	if (!ev_is_active(&b->sweep))
+		ev_timer_again(b->proxy->ev, &b->sweep);
+	sweep(b);
+	bridge_leave(b);
+}
+
+void
 bridge_drain_all(struct proxy *p)
 {
-	for (size_t i = 0; i < p->config->route_count; i++) {
-		if (p->bridges[i] != NULL)
-			drain(p->bridges[i]);
+	struct bridge *next;
+
+	for (struct bridge *b = p->bridges; b != NULL; b = next) {
+		bridge_enter(b);
+		drain(b);
+		next = b->next;
+		bridge_leave(b);
 	}
 }
 
 void
 bridge_stop_all(struct proxy *p, bool now)
 {
-	for (size_t i = 0; i < p->config->route_count; i++) {
-		struct bridge *b = p->bridges[i];
-
-		for (struct process *q = b == NULL ? NULL : b->processes;
-		    q != NULL; q = q->next) {
+	for (struct bridge *b = p->bridges; b != NULL; b = b->next) {
+		for (struct process *q = b->processes; q != NULL;
+		    q = q->next) {
 			if (now)
 				child_kill(&q->child, "shutting down");
 			else
@@ -284,27 +358,11 @@ bridge_stop_all(struct proxy *p, bool now)
 	}
 }
 
-static void
-bridge_free(struct bridge *b)
-{
-	for (size_t i = 0; i < BRIDGE_BUCKETS; i++) {
-		while (b->sessions[i] != NULL)
-			session_free(b->sessions[i]);
-	}
-	ev_timer_stop(b->proxy->ev, &b->sweep);
-	free(b);
-}
-
 void
 bridge_free_all(struct proxy *p)
 {
-	if (p->bridges != NULL)
+	if (p->strays.mark[0] != '\0')
 		stray_end_all(&p->strays);
-	for (size_t i = 0; p->bridges != NULL && i < p->config->route_count;
-	    i++) {
-		if (p->bridges[i] != NULL)
-			bridge_free(p->bridges[i]);
-	}
-	free(p->bridges);
-	p->bridges = NULL;
+	while (p->bridges != NULL)
+		bridge_free(p->bridges);
 }

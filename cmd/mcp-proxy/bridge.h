@@ -133,8 +133,12 @@ enum bridge_era {
 };
 
 struct bridge {
+	struct corpse corpse;
+	struct bridge *next, *prev; /* of the proxy */
+	bool retired;             /* no request comes any more */
+	size_t visit_count;
 	struct proxy *proxy;
-	const struct config_route *route;
+	struct config_route *route;
 	struct process *processes;
 	struct process *shared[CONFIG_POOL_MAX];
 	struct process *modern[CONFIG_POOL_MAX];
@@ -150,8 +154,19 @@ struct bridge {
 
 /* ---- all of them (bridge.c) ---- */
 
-/* One for each stdio route.  Returns 0, or -1 with ENOMEM. */
-int bridge_start_all(struct proxy *p);
+/* One for a stdio route.  Returns NULL with ENOMEM. */
+struct bridge *bridge_new(struct proxy *p, struct config_route *r);
+
+/* Goes on for another route, by config_keeps_processes. */
+void bridge_move(struct bridge *b, struct config_route *r);
+
+/* Ends streams that would go on for ever, and what serves no request; the rest
+ * ends when its requests have. */
+void bridge_retire(struct bridge *b);
+
+/* A visit begins, and ends. */
+void bridge_enter(struct bridge *b);
+void bridge_leave(struct bridge *b);
 
 /* Ends streams that would go on for ever. */
 void bridge_drain_all(struct proxy *p);
@@ -159,9 +174,9 @@ void bridge_drain_all(struct proxy *p);
 /* Ends all processes, with SIGKILL at once if now; p->emptied is called when
  * the last is gone. */
 void bridge_stop_all(struct proxy *p, bool now);
-void bridge_free_all(struct proxy *p);
 
-struct bridge *bridge_of(struct proxy *p, const struct config_route *r);
+/* Before the services are freed. */
+void bridge_free_all(struct proxy *p);
 
 /* Starts a process in a slot, or for a session.  Returns NULL and why. */
 struct process *bridge_start(struct bridge *b, enum process_role role,
@@ -169,6 +184,9 @@ struct process *bridge_start(struct bridge *b, enum process_role role,
 
 /* The slot with the least to do. */
 size_t bridge_pick(const struct bridge *b, struct process *const slots[]);
+
+/* It is gone, and is taken out of the lists. */
+void bridge_lost(struct bridge *b, struct process *p);
 
 /* It has answered: what failed before is forgotten. */
 void bridge_succeeded(struct bridge *b);

@@ -373,9 +373,12 @@ config_parse(const char *name, struct bytes text, struct config *ret,
 		.name = name, .config = ret, .base = ret,
 		.problems = problems,
 	};
+	uint8_t digest[SHA256_LEN];
 
 	memset(problems, 0, sizeof *problems);
 	set_defaults(ret);
+	sha256(text, digest);
+	str_hex(ret->digest, bytes_of(digest, sizeof digest));
 	take_document(&l, text);
 	if (problems->count == 0 && !problems->cut)
 		return 0;
@@ -406,7 +409,7 @@ void
 config_done(struct config *c)
 {
 	for (size_t i = 0; i < c->route_count; i++)
-		loader_free_route(&c->routes[i]);
+		config_drop_route(c->routes[i]);
 	free(c->routes);
 	free(c->listen_addr);
 	free(c->tunnel_domain);
@@ -415,8 +418,15 @@ config_done(struct config *c)
 	free(c->audit_file);
 	free(c->ca_file);
 	free(c->resolver);
-	loader_free_policy(c->policy);
+	loader_drop_policy(c->policy);
 	memset(c, 0, sizeof *c);
+}
+
+void
+config_free(struct config *c)
+{
+	config_done(c);
+	free(c);
 }
 
 void
@@ -427,17 +437,17 @@ config_problems_done(struct config_problems *p)
 	p->count = 0;
 }
 
-static const struct config_route *
-find_route(const struct config *c, const char *name)
+struct config_route *
+config_find_route(const struct config *c, const char *name)
 {
 	size_t low = 0, high = c->route_count;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		int order = strcmp(name, c->routes[mid].name);
+		int order = strcmp(name, c->routes[mid]->name);
 
 		if (order == 0)
-			return &c->routes[mid];
+			return c->routes[mid];
 		if (order < 0)
 			high = mid;
 		else
@@ -446,11 +456,11 @@ find_route(const struct config *c, const char *name)
 	return NULL;
 }
 
-const struct config_route *
+struct config_route *
 config_route(const struct config *c, struct bytes host)
 {
 	char name[SOCK_HOST_MAX];
-	const struct config_route *r;
+	struct config_route *r;
 	size_t len, tail;
 
 	if (host.len != 0 && host.ptr[host.len - 1] == '.')
@@ -458,7 +468,7 @@ config_route(const struct config *c, struct bytes host)
 	if (str_from_bytes(name, sizeof name, host) != 0)
 		return NULL;
 	lower(name);
-	r = find_route(c, name);
+	r = config_find_route(c, name);
 	if (r != NULL || c->tunnel_domain == NULL)
 		return r;
 	len = strlen(name);
@@ -467,19 +477,5 @@ config_route(const struct config *c, struct bytes host)
 	    !str_ends(name, c->tunnel_domain))
 		return NULL;
 	name[len - tail - 1] = '\0';
-	return find_route(c, name);
-}
-
-static bool
-is_same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && str_eq(a, b));
-}
-
-bool
-config_is_same(const struct config_route *a, const struct config_route *b)
-{
-	return a == b || (str_eq(a->origin, b->origin) &&
-	    is_same_text(a->as_host, b->as_host) &&
-	    is_same_text(a->prefix, b->prefix) && a->policy == b->policy);
+	return config_find_route(c, name);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The configuration file of mcp-proxy, mcp-proxy.yaml(5): parsed once into
  * values that cannot be wrong, with every problem found and told at its line
- * and column. */
+ * and column.  Routes are counted and never change: a configuration that is
+ * read anew shares those that stay. */
 #ifndef ADIT_MCP_PROXY_CONFIG_H
 #define ADIT_MCP_PROXY_CONFIG_H
 
 #include "common/guard.h"
+#include "common/sha256.h"
 
 enum {
 	CONFIG_FILE_MAX = 1 << 20,
@@ -49,13 +51,19 @@ struct config_stdio {
 /* Which messages a route lets through, mcp-proxy.yaml(5).  Lists of patterns
  * end with NULL, and are NULL where everything is allowed. */
 struct config_policy {
+	size_t refs;         /* who holds it */
 	char **tools, **prompts, **resources, **methods;
 	char *program;       /* a file in jq, or NULL */
 	int64_t message_max; /* bytes of a message that is judged */
 };
 
+struct service;
+
 /* Where the requests of one host go. */
 struct config_route {
+	size_t refs;   /* who holds it */
+	struct service *service; /* what runs for it, service.h; NULL: nothing
+	                * yet */
 	char *name;    /* a full host, or a label before tunnel_domain;
 	                * lower case */
 	char *origin;  /* "https://docs.internal:8443", "unix:/run/docs.sock",
@@ -69,20 +77,20 @@ struct config_route {
 	char *as_host; /* what Host becomes, or NULL: it stays */
 	char *prefix;  /* put before the path, or NULL */
 	struct config_stdio *stdio; /* of CONFIG_STDIO, else NULL */
-	struct config_policy *own;  /* NULL: it has none of its own */
-	const struct config_policy *policy; /* own, or the general one; NULL:
-	                             * nothing is judged */
+	struct config_policy *policy; /* its own, or the general one; NULL:
+	                       * nothing is judged */
 	unsigned line, column; /* of the upstream in the file */
 };
 
 struct config {
+	char digest[2 * SHA256_LEN + 1]; /* of the text, in hexadecimal */
 	char *listen_addr;    /* "127.0.0.1:8080" or ":8080"; NULL: none */
 	int log_level;        /* an enum diag_level, or -1: not given */
 	int64_t shutdown_ms;
 	char *tunnel_domain;  /* lower case, no dot at either end; or NULL */
 	char *cert_file, *key_file;
 	bool allow_tls12;
-	struct config_route *routes; /* sorted by name */
+	struct config_route **routes; /* sorted by name */
 	size_t route_count;
 	struct guard guard;
 	char *audit_file;     /* or NULL */
@@ -119,7 +127,24 @@ int config_parse(const char *name, struct bytes text, struct config *ret,
     struct config_problems *problems);
 
 void config_done(struct config *c);
+void config_free(struct config *c); /* with its own memory */
 void config_problems_done(struct config_problems *p);
+
+/* Lets fresh have the routes of old that are the same, policies included. */
+void config_share(struct config *fresh, const struct config *old);
+
+/* Whether what runs for a stdio route a, with its sessions, may go on for
+ * b: the command and how it is run are the same, and both have a policy or
+ * neither has. */
+bool config_keeps_processes(const struct config_route *a,
+    const struct config_route *b);
+
+/* The route of that name, or NULL. */
+struct config_route *config_find_route(const struct config *c,
+    const char *name);
+
+void config_hold_route(struct config_route *r);
+void config_drop_route(struct config_route *r); /* NULL is nothing */
 
 /* Whether a request that was let through for one route may go to the other:
  * they are the same, or lead to the same upstream in the same way. */
@@ -128,7 +153,6 @@ bool config_is_same(const struct config_route *a,
 
 /* The route of host, from a Host header without its port, in any case: by its
  * whole name, else by what is left without ".tunnel_domain".  NULL: none. */
-const struct config_route *config_route(const struct config *c,
-    struct bytes host);
+struct config_route *config_route(const struct config *c, struct bytes host);
 
 #endif

@@ -100,6 +100,7 @@ loader_take_policy(struct loader *l, const char *path,
 		loader_complain(l, value->at, "out of memory");
 		return;
 	}
+	p->refs = 1;
 	p->message_max = DEFAULT_JUDGED_LEN;
 	*(struct config_policy **)(void *)((char *)base + key->offset) = p;
 	l->base = p;
@@ -116,9 +117,16 @@ free_list(char **list)
 }
 
 void
-loader_free_policy(struct config_policy *p)
+loader_hold_policy(struct config_policy *p)
 {
-	if (p == NULL)
+	if (p != NULL)
+		p->refs++;
+}
+
+void
+loader_drop_policy(struct config_policy *p)
+{
+	if (p == NULL || --p->refs != 0)
 		return;
 	free_list(p->tools);
 	free_list(p->prompts);

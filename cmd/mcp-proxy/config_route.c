@@ -382,7 +382,7 @@ draft_done(struct draft *d)
 	free_words(d->sandbox);
 	free(d->stdio.dir);
 	free(d->stdio.path);
-	loader_free_policy(d->policy);
+	loader_drop_policy(d->policy);
 }
 
 static bool
@@ -415,7 +415,7 @@ take_long(struct loader *l, const char *path, struct config_route *r,
 	if (check_draft(l, path, &d, n) && l->problems->count == problems) {
 		r->as_host = d.as_host;
 		r->prefix = d.prefix;
-		r->own = d.policy;
+		r->policy = d.policy;
 		d.as_host = d.prefix = NULL;
 		d.policy = NULL;
 		if (d.upstream != NULL)
@@ -429,7 +429,7 @@ take_long(struct loader *l, const char *path, struct config_route *r,
 static void
 take_route(struct loader *l, const struct yamldoc_node *n)
 {
-	struct config_route r = {.port = 0};
+	struct config_route r = {.refs = 1}, *kept;
 	char path[LOADER_PATH_LEN];
 
 	loader_join(path, "routes", n->key);
@@ -452,10 +452,15 @@ take_route(struct loader *l, const struct yamldoc_node *n)
 		take_long(l, path, &r, n);
 	else
 		set_upstream(l, path, &r, n->text);
-	if (r.origin == NULL)
+	kept = r.origin == NULL ? NULL : malloc(sizeof *kept);
+	if (kept == NULL) {
+		if (r.origin != NULL)
+			loader_complain(l, n->at, "out of memory");
 		loader_free_route(&r); /* it was told why */
-	else
-		l->config->routes[l->config->route_count++] = r;
+		return;
+	}
+	*kept = r;
+	l->config->routes[l->config->route_count++] = kept;
 }
 
 void
@@ -467,7 +472,7 @@ loader_free_route(struct config_route *r)
 	free(r->socket);
 	free(r->as_host);
 	free(r->prefix);
-	loader_free_policy(r->own);
+	loader_drop_policy(r->policy);
 	if (r->stdio != NULL) {
 		free_words(r->stdio->argv);
 		free_words(r->stdio->envp);
@@ -514,9 +519,9 @@ loader_take_routes(struct loader *l, const char *path,
 static int
 compare_routes(const void *a, const void *b)
 {
-	const struct config_route *left = a, *right = b;
+	const struct config_route *const *left = a, *const *right = b;
 
-	return strcmp(left->name, right->name);
+	return strcmp((*left)->name, (*right)->name);
 }
 
 static struct yamldoc_at
@@ -535,9 +540,12 @@ loader_check_routes(struct loader *l)
 		qsort(c->routes, c->route_count, sizeof *c->routes,
 		    compare_routes);
 	for (size_t i = 0; i < c->route_count; i++) {
-		struct config_route *r = &c->routes[i];
+		struct config_route *r = c->routes[i];
 
-		r->policy = r->own != NULL ? r->own : c->policy;
+		if (r->policy == NULL) {
+			r->policy = c->policy;
+			loader_hold_policy(r->policy);
+		}
 		if (r->https && !trust)
 			loader_complain(l, route_at(r), "routes.%s: an https "
 			    "upstream needs upstream.tls.ca_file or "
@@ -550,10 +558,11 @@ loader_check_routes(struct loader *l)
 			    r->name);
 	}
 	for (size_t i = 1; i < c->route_count; i++) {
-		const struct config_route *r = &c->routes[i];
+		const struct config_route *r = c->routes[i];
+		const struct config_route *before = c->routes[i - 1];
 
-		if (str_eq(r[-1].name, r->name))
+		if (str_eq(before->name, r->name))
 			loader_complain(l, route_at(r), "routes.%s: given "
-			    "twice, also in line %u", r->name, r[-1].line);
+			    "twice, also in line %u", r->name, before->line);
 	}
 }

@@ -232,6 +232,18 @@ downstream_abort_all(struct proxy *p)
 	}
 }
 
+void
+downstream_leave_routes(struct proxy *p)
+{
+	struct downstream *next;
+
+	for (struct downstream *d = p->downstreams; d != NULL; d = next) {
+		next = d->next;
+		if (d->state == DOWNSTREAM_EXCHANGE)
+			exchange_leave_route(&d->exchange);
+	}
+}
+
 /* ---- for the exchange ---- */
 
 void
@@ -388,10 +400,11 @@ find_route(struct downstream *d, const struct http_head *h,
 {
 	const struct config *config = d->proxy->config;
 	const struct config_route *route = config_route(config, h->host);
+	const struct config_route *named = !d->named ? route
+	    : config_route(config, bytes_cstr(tls_server_name(d->wire.tls)));
 	char host[128];
 
-	if (route != NULL && (!d->named || (d->named_route != NULL &&
-	    config_is_same(d->named_route, route))))
+	if (route != NULL && named != NULL && config_is_same(named, route))
 		return route;
 	diag_quote(host, sizeof host, h->host);
 	if (route == NULL)
@@ -530,9 +543,6 @@ take_server_name(struct downstream *d)
 	struct sock_addr address;
 
 	d->named = name[0] != '\0' && sock_parse_ip(name, 0, &address) != 0;
-	if (d->named)
-		d->named_route = config_route(d->proxy->config,
-		    bytes_cstr(name));
 }
 
 static void

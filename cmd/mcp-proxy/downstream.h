@@ -37,7 +37,6 @@ struct downstream {
 	char trace[DOWNSTREAM_TRACE_LEN + 1];
 	char peer[SOCK_TEXT_MAX];
 	bool named;            /* by the server name of TLS */
-	const struct config_route *named_route; /* NULL: no route has it */
 	uint64_t request_count;
 };
 
@@ -54,6 +53,9 @@ void downstream_lost(struct downstream *d, const struct frame_reason *why);
 
 /* Closes every connection that carries no request; the others after it. */
 void downstream_drain_all(struct proxy *p);
+
+/* Ends streams that would go on for ever under routes that are no more. */
+void downstream_leave_routes(struct proxy *p);
 
 /* Resets every connection. */
 void downstream_abort_all(struct proxy *p);

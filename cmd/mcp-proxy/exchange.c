@@ -7,6 +7,7 @@
 
 #include "cmd/mcp-proxy/downstream.h"
 #include "cmd/mcp-proxy/hearing.h"
+#include "cmd/mcp-proxy/service.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "cmd/mcp-proxy/visit.h"
 #include "common/clock.h"
@@ -82,6 +83,8 @@ static void
 reset(struct exchange *x)
 {
 	exchange_answers_free(x);
+	service_drop(x->route);
+	x->route = NULL;
 	x->phase = EXCHANGE_NONE;
 	x->upstream = NULL;
 	x->visit = NULL;
@@ -177,6 +180,19 @@ exchange_cancel(struct exchange *x)
 	reset(x);
 }
 
+void
+exchange_leave_route(struct exchange *x)
+{
+	struct failure why;
+
+	if (x->visit != NULL || x->route == NULL || !x->listens ||
+	    service_is_current(x->route))
+		return;
+	failure_set(&why, 503, FRAME_DRAINING, BLAME_PROXY,
+	    "its route was changed");
+	exchange_fail(x, &why);
+}
+
 /* ---- beginning ---- */
 
 void
@@ -270,9 +286,9 @@ exchange_start(struct exchange *x, const struct config_route *route,
     const struct body *body)
 {
 	begin(x, body);
+	service_hold(route);
 	x->route = route;
-	if (route->policy != NULL)
-		exchange_answers_expect(x);
+	exchange_answers_expect(x);
 	if (exchange_allow(x) != 0) {
 		fail_audit(x);
 		return;

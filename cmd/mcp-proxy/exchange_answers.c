@@ -88,6 +88,7 @@ void
 exchange_answers_expect(struct exchange *x)
 {
 	const struct http_head *h = &exchange_proxy(x)->head;
+	bool subscribes = false;
 
 	/* Some servers mind the path alone. */
 	x->asks_message = bytes_eq(h->method, bytes_cstr("POST")) ||
@@ -99,7 +100,12 @@ exchange_answers_expect(struct exchange *x)
 		if (field_eq_str(f->name, "accept") &&
 		    media_mentions(f->value, "event-stream"))
 			x->asks_events = true;
+		if (field_eq_str(f->name, "mcp-method") &&
+		    bytes_eq(f->value, bytes_cstr("subscriptions/listen")))
+			subscribes = true;
 	}
+	x->listens = x->asks_events && (subscribes ||
+	    bytes_eq(h->method, bytes_cstr("GET")));
 }
 
 /* ---- the head ---- */

@@ -8,10 +8,10 @@
 static const double look_s = 0.5;
 
 static void
-take_stamps(const struct keys *k, struct stamp ret[static 2])
+take_stamps(const struct config *c, struct stamp ret[static 2])
 {
-	stamp_take(k->proxy->config->cert_file, &ret[0]);
-	stamp_take(k->proxy->config->key_file, &ret[1]);
+	stamp_take(c->cert_file, &ret[0]);
+	stamp_take(c->key_file, &ret[1]);
 }
 
 static bool
@@ -20,34 +20,51 @@ same(const struct stamp a[static 2], const struct stamp b[static 2])
 	return stamp_eq(&a[0], &b[0]) && stamp_eq(&a[1], &b[1]);
 }
 
-static struct tls_context *
-load(const struct config *c, struct error *e)
+int
+keys_load(struct keys_pair *pair, const struct config *c, struct error *e)
 {
 	struct tls_server_settings s = {
 		.cert_file = c->cert_file, .key_file = c->key_file,
 		.alpn = "http/1.1", .allow_tls12 = c->allow_tls12,
 	};
 
-	return tls_context_server(&s, e);
+	take_stamps(c, pair->stamps);
+	pair->tls = tls_context_server(&s, e);
+	return pair->tls == NULL ? -1 : 0;
 }
 
 void
-keys_reload(struct keys *k)
+keys_pair_done(struct keys_pair *pair)
 {
-	struct tls_context *fresh;
+	tls_context_free(pair->tls);
+	pair->tls = NULL;
+}
+
+void
+keys_take(struct keys *k, struct keys_pair *pair, const struct config *c)
+{
+	memcpy(k->loaded, pair->stamps, sizeof k->loaded);
+	tls_context_free(k->proxy->server_tls);
+	k->proxy->server_tls = pair->tls;
+	pair->tls = NULL;
+	diag_notice("certificate loaded: %s", c->cert_file);
+	audit_note(&k->proxy->audit, "reload", "certificate", c->cert_file);
+}
+
+/* Loads them again; on failure those in use stay. */
+static void
+load_again(struct keys *k)
+{
+	const struct config *c = k->proxy->config;
+	struct keys_pair pair;
 	struct error e;
 
-	take_stamps(k, k->loaded);
-	fresh = load(k->proxy->config, &e);
-	if (fresh == NULL) {
-		diag_warning("%s; keeping the certificate in use", e.text);
+	if (keys_load(&pair, c, &e) == 0) {
+		keys_take(k, &pair, c);
 		return;
 	}
-	tls_context_free(k->proxy->server_tls);
-	k->proxy->server_tls = fresh;
-	diag_notice("certificate loaded: %s", k->proxy->config->cert_file);
-	audit_note(&k->proxy->audit, "reload", "certificate",
-	    k->proxy->config->cert_file);
+	memcpy(k->loaded, pair.stamps, sizeof k->loaded);
+	diag_warning("%s; keeping the certificate in use", e.text);
 }
 
 /* A change counts when it has been there for one look, so that a pair of
@@ -61,26 +78,24 @@ on_look(struct ev_loop *ev, ev_timer *t, int revents)
 
 	(void)ev;
 	(void)revents;
-	take_stamps(k, now);
+	take_stamps(k->proxy->config, now);
 	settled = same(now, k->seen);
 	memcpy(k->seen, now, sizeof now);
 	if (settled && !same(now, k->loaded))
-		keys_reload(k);
+		load_again(k);
 }
 
-int
-keys_start(struct keys *k, struct proxy *p, struct error *e)
+void
+keys_start(struct keys *k, struct proxy *p, struct keys_pair *pair)
 {
 	k->proxy = p;
-	take_stamps(k, k->loaded);
+	memcpy(k->loaded, pair->stamps, sizeof k->loaded);
 	memcpy(k->seen, k->loaded, sizeof k->seen);
-	p->server_tls = load(p->config, e);
-	if (p->server_tls == NULL)
-		return -1;
+	p->server_tls = pair->tls;
+	pair->tls = NULL;
 	ev_timer_init(&k->timer, on_look, look_s, look_s);
 	k->timer.data = k;
 	ev_timer_start(p->ev, &k->timer);
-	return 0;
 }
 
 void

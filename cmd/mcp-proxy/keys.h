@@ -6,6 +6,12 @@
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/stamp.h"
 
+/* What is served with, and the files that it is from as they were. */
+struct keys_pair {
+	struct tls_context *tls;
+	struct stamp stamps[2]; /* certificate and key */
+};
+
 struct keys {
 	struct proxy *proxy;
 	ev_timer timer;
@@ -13,13 +19,18 @@ struct keys {
 	struct stamp seen[2];   /* at the last look */
 };
 
-/* Loads them into p->server_tls and begins to look after them.  Returns 0, or
- * -1 with a text. */
-int keys_start(struct keys *k, struct proxy *p, struct error *e);
+/* Loads those that c names.  Returns 0, or -1 with a text. */
+int keys_load(struct keys_pair *pair, const struct config *c,
+    struct error *e);
+void keys_pair_done(struct keys_pair *pair);
 
-/* Loads them again now; on failure the old ones stay and a warning is
- * printed. */
-void keys_reload(struct keys *k);
+/* Has the proxy serve with a pair, which is taken over, and looks after its
+ * files.  k is zeroed. */
+void keys_start(struct keys *k, struct proxy *p, struct keys_pair *pair);
+
+/* The same for another pair, of c, afterwards; and says so. */
+void keys_take(struct keys *k, struct keys_pair *pair,
+    const struct config *c);
 void keys_stop(struct keys *k);
 
 #endif

@@ -47,7 +47,8 @@ loader_take loader_take_map, loader_take_value, loader_take_routes;
 /* Takes a policy into the struct config_policy * at offset. */
 loader_take loader_take_policy;
 extern const struct loader_key loader_policy_keys[];
-void loader_free_policy(struct config_policy *p);
+void loader_hold_policy(struct config_policy *p);
+void loader_drop_policy(struct config_policy *p); /* NULL is nothing */
 
 /* Adds a problem at a place in the file; line 0: nowhere. */
 void loader_complain(struct loader *l, struct yamldoc_at at,
@@ -62,6 +63,7 @@ void loader_join(char out[static LOADER_PATH_LEN], const char *above,
 
 /* Sorts the routes and checks what depends on other keys. */
 void loader_check_routes(struct loader *l);
+/* Frees what it owns. */
 void loader_free_route(struct config_route *r);
 
 #endif

@@ -107,14 +107,14 @@ announce(const struct server *s, int64_t ready_fd)
 	}
 	for (size_t i = 0; i < s->proxy.config->route_count; i++)
 		diag_info("route configured: %s=%s",
-		    s->proxy.config->routes[i].name,
-		    s->proxy.config->routes[i].origin);
+		    s->proxy.config->routes[i]->name,
+		    s->proxy.config->routes[i]->origin);
 	io_announce_ready((int)ready_fd, text);
 }
 
-/* Serves with a configuration that was read. */
+/* Serves with a configuration that was read, which it frees. */
 static int
-serve(const struct settings *settings, const struct config *c)
+serve(const struct settings *settings, struct config *c)
 {
 	static struct server server;
 	struct server_sources sources = {.check = settings->check};
@@ -123,8 +123,13 @@ serve(const struct settings *settings, const struct config *c)
 	int status;
 
 	if (!settings->check &&
-	    choose_sources(settings, c, &sources, &e) != 0)
+	    choose_sources(settings, c, &sources, &e) != 0) {
+		config_free(c);
 		return opt_usage_error(&command, &e);
+	}
+	sources.config_path = settings->config;
+	sources.level_from_file = diag_shows(DIAG_NOTICE) &&
+	    !diag_shows(DIAG_INFO); /* -v and -q go before it */
 	/* Not the default loop, which would collect processes that are
 	 * somebody else's to collect. */
 	loop = ev_loop_new(EVFLAG_AUTO);
@@ -161,21 +166,22 @@ static int
 run(const struct settings *settings)
 {
 	struct config_problems problems;
-	struct config config;
+	struct config *config = malloc(sizeof *config);
+	struct error e;
 	int status;
 
-	if (config_load(settings->config, &config, &problems) != 0) {
+	if (config == NULL) {
+		error_errno(&e, "%s", settings->config);
+		diag_error("%s", e.text);
+		return EXIT_FAILED;
+	}
+	if (config_load(settings->config, config, &problems) != 0) {
 		status = print_problems(&problems);
-		config_problems_done(&problems);
-		return status;
+		free(config);
+	} else {
+		status = serve(settings, config);
 	}
 	config_problems_done(&problems);
-	/* -v and -q go before log_level. */
-	if (config.log_level >= 0 && diag_shows(DIAG_NOTICE) &&
-	    !diag_shows(DIAG_INFO))
-		diag_set_level((enum diag_level)config.log_level);
-	status = serve(settings, &config);
-	config_done(&config);
 	return status;
 }
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "cmd/mcp-proxy/evaluator.h"
-#include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/rules.h"
+#include "cmd/mcp-proxy/service.h"
 #include "cmd/mcp-proxy/strict.h"
 #include "cmd/mcp-proxy/verdict.h"
 #include "common/clock.h"
@@ -25,13 +25,13 @@ enum {
 
 struct program {
 	struct program *next;
-	const char *file;
+	size_t refs;
+	char *file;
 	struct evaluator *evaluator;
 };
 
 struct policy {
 	struct program *programs;
-	struct evaluator **by_route; /* NULL: none */
 	struct quiet quiet;          /* faults, by kind */
 	char text[TEXT_LEN];         /* of the last verdict of a list */
 };
@@ -204,6 +204,7 @@ on_answer(void *user, struct bytes question, struct bytes answer,
 	if (a->done != NULL)
 		a->done(a->user, &v);
 	buf_reset(&mem);
+	service_drop(a->route);
 	free(a);
 }
 
@@ -230,20 +231,20 @@ policy_judge(struct proxy *p, const struct policy_question *q,
     struct policy_verdict *ret, policy_done *done, void *user,
     struct policy_asked **ret_asked)
 {
-	struct evaluator *v =
-	    p->policy->by_route[q->route - p->config->routes];
+	struct program *program = q->route->service->program;
 	struct error e = {.code = EVALUATOR_BUSY, .text = "out of memory"};
 	struct policy_asked *a;
 
 	*ret = (struct policy_verdict){.action = POLICY_ALLOW};
-	if (!judge_by_lists(p->policy, q, ret) || v == NULL)
+	if (!judge_by_lists(p->policy, q, ret) || program == NULL)
 		return 1;
 	a = malloc(sizeof *a);
-	if (a == NULL || ask(p, v, q, a, &e) != 0) {
+	if (a == NULL || ask(p, program->evaluator, q, a, &e) != 0) {
 		free(a);
 		deny_fault(p, q->route, &e, ret);
 		return 1;
 	}
+	service_hold(a->route);
 	a->done = done;
 	a->user = user;
 	*ret_asked = a;
@@ -275,74 +276,91 @@ note_program(void *user, const char *file)
 	audit_note(&p->audit, "reload", "program", file);
 }
 
-static struct evaluator *
-need_program(struct proxy *p, const char *file, struct error *e)
+static void
+program_free(struct program *g)
 {
-	struct program *g;
+	evaluator_free(g->evaluator);
+	free(g->file);
+	free(g);
+}
 
-	for (g = p->policy->programs; g != NULL; g = g->next) {
-		if (str_eq(g->file, file))
-			return g->evaluator;
-	}
-	g = calloc(1, sizeof *g);
-	if (g == NULL) {
+static struct program *
+program_new(struct proxy *p, const char *file, struct error *e)
+{
+	struct program *g = calloc(1, sizeof *g);
+
+	if (g == NULL || (g->file = strdup(file)) == NULL) {
 		error_set(e, "out of memory");
+		free(g);
 		return NULL;
 	}
-	g->file = file;
-	g->evaluator = evaluator_new(p->ev, file, e);
+	g->evaluator = evaluator_new(p->ev, g->file, e);
 	if (g->evaluator == NULL) {
-		free(g);
+		program_free(g);
 		return NULL;
 	}
 	evaluator_tell(g->evaluator, note_program, p);
 	g->next = p->policy->programs;
 	p->policy->programs = g;
-	return g->evaluator;
+	return g;
+}
+
+struct program *
+policy_hold_program(struct proxy *p, const char *file, struct error *e)
+{
+	struct program *g = p->policy->programs;
+
+	while (g != NULL && !str_eq(g->file, file))
+		g = g->next;
+	if (g == NULL)
+		g = program_new(p, file, e);
+	if (g != NULL)
+		g->refs++;
+	return g;
+}
+
+void
+policy_drop_program(struct proxy *p, struct program *g)
+{
+	struct program **at = &p->policy->programs;
+
+	if (g == NULL || --g->refs != 0)
+		return;
+	while (*at != g)
+		at = &(*at)->next;
+	*at = g->next;
+	program_free(g);
 }
 
 int
 policy_start(struct proxy *p, struct error *e)
 {
-	const struct config *c = p->config;
-	struct policy *o = calloc(1, sizeof *o);
-
-	p->policy = o;
-	if (o == NULL)
+	p->policy = calloc(1, sizeof *p->policy);
+	if (p->policy == NULL)
 		return error_set(e, "out of memory");
-	quiet_init(&o->quiet, p->ev, say_left_out);
-	o->by_route = calloc(c->route_count + 1, sizeof *o->by_route);
-	if (o->by_route == NULL)
-		return error_set(e, "out of memory");
-	for (size_t i = 0; i < c->route_count; i++) {
-		const struct config_policy *r = c->routes[i].policy;
-
-		if (r == NULL || r->program == NULL)
-			continue;
-		o->by_route[i] = need_program(p, r->program, e);
-		if (o->by_route[i] == NULL)
-			return -1;
-	}
+	quiet_init(&p->policy->quiet, p->ev, say_left_out);
 	return 0;
+}
+
+void
+policy_end_all(struct proxy *p)
+{
+	if (p->policy == NULL)
+		return;
+	for (struct program *g = p->policy->programs; g != NULL;
+	    g = g->next) {
+		evaluator_free(g->evaluator);
+		g->evaluator = NULL;
+	}
 }
 
 void
 policy_stop(struct proxy *p)
 {
-	struct policy *o = p->policy;
-
-	if (o == NULL)
+	if (p->policy == NULL)
 		return;
-	while (o->programs != NULL) {
-		struct program *g = o->programs;
-
-		o->programs = g->next;
-		evaluator_free(g->evaluator);
-		free(g);
-	}
-	quiet_done(&o->quiet);
-	free(o->by_route);
-	free(o);
+	quiet_done(&p->policy->quiet);
+	free(p->policy);
 	p->policy = NULL;
 }
 

@@ -17,6 +17,7 @@ enum {
 	POLICY_RULE_MAX = 128,         /* bytes of a rule's name */
 };
 
+struct program;
 struct proxy;
 
 enum policy_direction {
@@ -81,10 +82,23 @@ int policy_judge(struct proxy *p, const struct policy_question *q,
 /* Nobody waits for it any more; NULL is nothing. */
 void policy_forget(struct policy_asked *a);
 
-/* Starts the programs of all routes.  Returns 0, or -1 with a text when one can
- * not be read or does not compile. */
+/* Returns 0, or -1 with a text. */
 int policy_start(struct proxy *p, struct error *e);
+
+/* Ends all programs; questions that are open get a fault. */
+void policy_end_all(struct proxy *p);
+
+/* No program is held any more. */
 void policy_stop(struct proxy *p);
+
+/* The program in file, which is started unless somebody holds it already.
+ * Returns NULL with a text when it can not be read or does not compile. */
+struct program *policy_hold_program(struct proxy *p, const char *file,
+    struct error *e);
+
+/* Ends it when nobody holds it any more; NULL is nothing.  Not to be called
+ * from policy_done. */
+void policy_drop_program(struct proxy *p, struct program *g);
 
 /* Whether pid is a process that runs one of them. */
 bool policy_has_process(const struct proxy *p, pid_t pid);

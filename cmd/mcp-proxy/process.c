@@ -634,20 +634,13 @@ process_ended(struct process *p)
 {
 	struct child *c = &p->child;
 	struct bridge *b = p->bridge;
+	struct proxy *proxy = b->proxy;
 	/* Of a command that is known to speak it, it is a failure. */
 	bool probed = p->role == PROCESS_MODERN && !p->ready &&
 	    b->era != ERA_MODERN;
 
-	if (b->shared[p->slot] == p)
-		b->shared[p->slot] = NULL;
-	if (b->modern[p->slot] == p)
-		b->modern[p->slot] = NULL;
-	if (p->prev != NULL)
-		p->prev->next = p->next;
-	else
-		b->processes = p->next;
-	if (p->next != NULL)
-		p->next->prev = p->prev;
+	bridge_enter(b);
+	bridge_lost(b, p);
 	if (c->blamed && !probed) {
 		diag_warning("%s: ended: %s", c->tag, c->how);
 		bridge_failed(b, p);
@@ -665,11 +658,12 @@ process_ended(struct process *p)
 		p->session = NULL;
 		session_free(s);
 	}
-	stray_sweep(&b->proxy->strays);
+	stray_sweep(&proxy->strays);
 	process_done(p);
-	proxy_bury(b->proxy, &c->corpse);
-	if (--b->proxy->process_count == 0)
-		b->proxy->emptied(b->proxy);
+	proxy_bury(proxy, &c->corpse);
+	bridge_leave(b);
+	if (--proxy->process_count == 0)
+		proxy->emptied(proxy);
 }
 
 static void

@@ -141,6 +141,8 @@ set_context(struct judging *j, const struct rpc *m)
 	const struct session *s = c == NULL ? p->session : c->session;
 	struct audit_who who = {.route = p->bridge->route->name};
 
+	/* The route may have been changed since the last message. */
+	j->context.route = p->bridge->route;
 	j->session[0] = j->host[0] = '\0';
 	if (s != NULL) {
 		audit_digest(bytes_cstr(s->id), j->session);

@@ -28,25 +28,18 @@ struct corpse {
 struct bridge;
 struct downstream;
 struct policy;
-struct upstream;
-
-/* Connections to one route's upstream that wait for a request. */
-struct idle_pool {
-	struct upstream *first; /* the one used last */
-	size_t count;
-};
 
 struct proxy {
 	struct ev_loop *ev;
-	const struct config *config;
+	struct config *config;          /* in use, another one after a
+	                                 * reload; NULL: none yet */
 	struct hop_loop hops;
 	struct quiet quiet;             /* failed requests, by code */
 	struct audit audit;
 	struct leaving leaving;
 	struct tls_context *server_tls;
 	struct tls_context *client_tls; /* NULL without an https route */
-	struct idle_pool *pools;        /* one per route of config */
-	struct bridge **bridges;        /* the same, NULL if not stdio */
+	struct bridge *bridges;         /* also of routes that are no more */
 	size_t process_count;           /* of all bridges */
 	struct stray_rules strays;
 	uint64_t last_serial;           /* of a process */
@@ -54,10 +47,14 @@ struct proxy {
 	struct downstream *downstreams;
 	size_t downstream_count;
 	size_t downstream_peak;         /* since memory was given back */
+	uint64_t era;                   /* configurations that were in use:
+	                                 * what was dialed by the rules of one
+	                                 * is not used again in the next */
 	bool draining;                  /* no request after the current */
 	void (*emptied)(struct proxy *p); /* the last downstream, or the last
 	                                 * process, went */
 	struct corpse *dead;
+	struct service *dead_services;
 	ev_prepare reaper;
 
 	/* Scratch of the connection whose turn it is; of no meaning between

@@ -10,6 +10,9 @@
 #include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/downstream.h"
 #include "cmd/mcp-proxy/policy.h"
+#include "cmd/mcp-proxy/reload.h"
+#include "cmd/mcp-proxy/service.h"
+#include "cmd/mcp-proxy/setup.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "common/clock.h"
 #include "common/diag.h"
@@ -432,8 +435,9 @@ on_hangup(struct ev_loop *ev, ev_signal *w, int revents)
 
 	(void)ev;
 	(void)revents;
-	keys_reload(&s->keys);
 	audit_reopen(&s->proxy.audit);
+	if (!s->proxy.draining)
+		reload_run(s);
 }
 
 static void
@@ -476,6 +480,7 @@ on_reap(struct ev_loop *ev, ev_prepare *w, int revents)
 
 	(void)ev;
 	(void)revents;
+	service_reap(p);
 	if (p->dead == NULL)
 		return;
 	while (p->dead != NULL) {
@@ -487,24 +492,6 @@ on_reap(struct ev_loop *ev, ev_prepare *w, int revents)
 	trim(p);
 }
 
-static int
-client_tls_start(struct proxy *p, struct error *e)
-{
-	struct tls_client_settings s = {
-		.ca_file = p->config->ca_file,
-		.system_cas = p->config->system_cas, .alpn = "http/1.1",
-		.allow_tls12 = true,
-	};
-	bool needed = false;
-
-	for (size_t i = 0; i < p->config->route_count; i++)
-		needed = needed || p->config->routes[i].https;
-	if (!needed)
-		return 0;
-	p->client_tls = tls_context_client(&s, e);
-	return p->client_tls == NULL ? -1 : 0;
-}
-
 static void
 say_left_out(unsigned code, uint64_t n)
 {
@@ -514,13 +501,11 @@ say_left_out(unsigned code, uint64_t n)
 }
 
 static int
-proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
-    struct error *e)
+proxy_start(struct server *s, struct ev_loop *ev, struct error *e)
 {
 	struct proxy *p = &s->proxy;
 
 	p->ev = ev;
-	p->config = c;
 	p->emptied = on_emptied;
 	buf_init(&p->out, PROXY_OUT_MAX);
 	hop_loop_init(&p->hops, ev);
@@ -529,15 +514,9 @@ proxy_start(struct server *s, struct ev_loop *ev, const struct config *c,
 	ev_prepare_init(&p->reaper, on_reap);
 	p->reaper.data = p;
 	ev_prepare_start(ev, &p->reaper);
-	http_set_head_max((size_t)c->header_max);
-	p->pools = calloc(c->route_count + 1, sizeof *p->pools);
-	if (p->pools == NULL)
-		return error_errno(e, "routes");
-	if (bridge_start_all(p) != 0)
-		return error_errno(e, "routes");
-	if (resolve_init(e) != 0)
+	if (policy_start(p, e) != 0)
 		return -1;
-	return client_tls_start(p, e);
+	return resolve_init(e);
 }
 
 static int
@@ -547,27 +526,32 @@ audit_start(struct proxy *p, bool check, struct error *e)
 
 	e->code = EXIT_USAGE;
 	if (!check)
-		return audit_open(&p->audit, path, e);
+		return audit_open(&p->audit, path, p->config->digest, e);
 	return path == NULL ? 0 : auditfile_check(path, e);
 }
 
 int
-server_start(struct server *s, struct ev_loop *ev, const struct config *c,
+server_start(struct server *s, struct ev_loop *ev, struct config *c,
     const struct server_sources *sources, struct error *e)
 {
+	struct setup setup;
+
 	memset(s, 0, sizeof *s);
 	s->hop_listener.fd = s->tls_listener.fd = -1;
+	s->config_path = sources->config_path;
+	s->level_from_file = sources->level_from_file;
+	s->listens_by_file = sources->listen_tls != NULL &&
+	    sources->listen_tls == c->listen_addr;
 	e->code = EXIT_FAILED;
-	if (proxy_start(s, ev, c, e) != 0)
-		return -1;
-	if (keys_start(&s->keys, &s->proxy, e) != 0) {
-		e->code = EXIT_USAGE;
+	if (proxy_start(s, ev, e) != 0) {
+		config_free(c);
 		return -1;
 	}
-	if (policy_start(&s->proxy, e) != 0) {
-		e->code = EXIT_USAGE;
+	if (setup_prepare(&setup, &s->proxy, c, e) != 0)
 		return -1;
-	}
+	keys_start(&s->keys, &s->proxy, &setup.keys);
+	setup_use(&setup, &s->proxy);
+	reload_level(s);
 	if (audit_start(&s->proxy, sources->check, e) != 0)
 		return -1;
 	signals_start(s);
@@ -600,17 +584,15 @@ server_done(struct server *s)
 		free(h);
 	}
 	listeners_stop(s);
-	if (p->pools != NULL)
-		upstream_close_idle(p);
 	if (s->keys.proxy != NULL)
 		keys_stop(&s->keys);
+	setup_end(p);
 	bridge_free_all(p);
-	policy_stop(p);
-	tls_context_free(p->client_tls);
+	policy_end_all(p);
 	resolve_exit();
 	on_reap(p->ev, &p->reaper, 0);
+	policy_stop(p);
 	audit_close(&p->audit);
 	quiet_done(&p->quiet);
 	buf_reset(&p->out);
-	free(p->pools);
 }

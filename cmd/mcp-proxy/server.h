@@ -16,6 +16,8 @@ enum {
 
 struct server_sources {
 	bool check;              /* none: files are only looked at */
+	bool level_from_file;    /* neither -v nor -q was given */
+	const char *config_path; /* read anew on SIGHUP */
 	bool stdio;
 	const char *listen_path; /* Unix socket for hops, or NULL */
 	const char *listen_tls;  /* address for TLS, or NULL */
@@ -36,7 +38,9 @@ struct server {
 	struct proxy proxy;
 	struct keys keys;
 	struct listener hop_listener, tls_listener;
-	const char *listen_path;
+	const char *listen_path, *config_path;
+	bool level_from_file;
+	bool listens_by_file; /* on listen_addr */
 	struct server_hop *hops;
 	bool stdio;
 	uint16_t tls_port;
@@ -46,9 +50,9 @@ struct server {
 	int status;          /* of the process */
 };
 
-/* Opens everything that can fail.  Returns 0, or -1 with a text and e->code,
- * an exit status. */
-int server_start(struct server *s, struct ev_loop *ev, const struct config *c,
+/* Opens everything that can fail.  c, from malloc, is taken over.  Returns 0,
+ * or -1 with a text and e->code, an exit status. */
+int server_start(struct server *s, struct ev_loop *ev, struct config *c,
     const struct server_sources *sources, struct error *e);
 
 /* Serves until told to end or the hop on standard input does.  Returns an exit

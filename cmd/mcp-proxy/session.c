@@ -307,8 +307,11 @@ session_flush(struct session *s)
 static bool
 is_idle(const struct session *s, int64_t now_ms)
 {
-	if (s->visits != NULL ||
-	    now_ms - s->used_ms < s->bridge->route->stdio->idle_ms)
+	if (s->visits != NULL)
+		return false;
+	if (s->bridge->retired)
+		return true;
+	if (now_ms - s->used_ms < s->bridge->route->stdio->idle_ms)
 		return false;
 	return s->owned == NULL || s->owned->call_count == 0;
 }
@@ -323,8 +326,9 @@ session_sweep(struct bridge *b, int64_t now_ms)
 			next = s->next;
 			if (!is_idle(s, now_ms))
 				continue;
-			diag_info("%s: a session ended: nobody used it",
-			    b->route->origin);
+			diag_info("%s: a session ended: %s", b->route->origin,
+			    b->retired ? "its route was changed"
+			    : "nobody used it");
 			session_free(s);
 		}
 	}

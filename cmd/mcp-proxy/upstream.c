@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "cmd/mcp-proxy/service.h"
 #include "common/clock.h"
 #include "common/io.h"
 
@@ -14,7 +15,7 @@
 static struct idle_pool *
 pool_of(const struct upstream *u)
 {
-	return &u->proxy->pools[u->route - u->proxy->config->routes];
+	return &u->route->service->pool;
 }
 
 static void
@@ -86,6 +87,8 @@ upstream_release(struct upstream *u, int64_t keep_alive_ms)
 	if (keep_alive_ms >= 0)
 		idle_ms = keep_alive_ms - UPSTREAM_IDLE_MARGIN_MS;
 	if (idle_ms <= 0 || u->proxy->draining ||
+	    !service_is_current(u->route) ||
+	    u->era != u->proxy->era ||
 	    pool_of(u)->count >= UPSTREAM_IDLE_MAX) {
 		upstream_close(u);
 		return;
@@ -106,6 +109,7 @@ detach(struct upstream *u)
 		resolve_cancel(u->query);
 	u->query = NULL;
 	watchdog_stop(u->proxy->ev, &u->watchdog);
+	service_drop(u->route);
 	proxy_bury(u->proxy, &u->corpse);
 }
 
@@ -124,11 +128,20 @@ upstream_abort(struct upstream *u)
 }
 
 void
+upstream_close_pool(struct idle_pool *pool)
+{
+	while (pool->first != NULL)
+		upstream_close(pool->first);
+}
+
+void
 upstream_close_idle(struct proxy *p)
 {
-	for (size_t i = 0; i < p->config->route_count; i++)
-		while (p->pools[i].first != NULL)
-			upstream_close(p->pools[i].first);
+	for (size_t i = 0; i < p->config->route_count; i++) {
+		if (p->config->routes[i]->service != NULL)
+			upstream_close_pool(
+			    &p->config->routes[i]->service->pool);
+	}
 }
 
 /* ---- dialing ---- */
@@ -373,6 +386,8 @@ upstream_new(struct proxy *p, const struct config_route *r,
 		return NULL;
 	u->proxy = p;
 	u->route = r;
+	service_hold(r);
+	u->era = p->era;
 	u->events = events;
 	u->user = user;
 	u->wire.ev = p->ev;
@@ -415,6 +430,7 @@ dial(struct proxy *p, const struct config_route *r,
 				    : resolve_begin(u)) == 0)
 		return u;
 	*ret_why = u->why;
+	service_drop(r);
 	free(u);
 	return NULL;
 }
@@ -424,7 +440,7 @@ upstream_open(struct proxy *p, const struct config_route *r, bool fresh,
     const struct upstream_events *events, void *user, struct failure *ret_why)
 {
 	struct upstream *u = fresh ? NULL
-	    : pool_take(&p->pools[r - p->config->routes]);
+	    : pool_take(&r->service->pool);
 
 	if (u == NULL)
 		return dial(p, r, events, user, ret_why);

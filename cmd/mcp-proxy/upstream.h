@@ -40,6 +40,8 @@ struct upstream_events {
 	void (*broken)(void *user, int error);
 };
 
+struct idle_pool;
+
 struct upstream {
 	struct corpse corpse;
 	struct proxy *proxy;
@@ -48,6 +50,7 @@ struct upstream {
 	void *user;
 	enum upstream_state state;
 	bool reused;                /* it carried a request before */
+	uint64_t era;               /* of the proxy, when it was dialed */
 	struct wire wire;
 	struct watchdog watchdog;
 	struct resolve *query;
@@ -74,7 +77,8 @@ void upstream_release(struct upstream *u, int64_t keep_alive_ms);
 void upstream_close(struct upstream *u);
 void upstream_abort(struct upstream *u);
 
-/* Closes everything in the pools. */
+/* Closes everything in a pool, or in all. */
+void upstream_close_pool(struct idle_pool *pool);
 void upstream_close_idle(struct proxy *p);
 
 #endif

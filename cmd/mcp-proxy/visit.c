@@ -6,6 +6,7 @@
 
 #include "cmd/mcp-proxy/exchange.h"
 #include "cmd/mcp-proxy/hearing.h"
+#include "cmd/mcp-proxy/service.h"
 #include "common/diag.h"
 #include "common/jsonw.h"
 #include "common/str.h"
@@ -41,7 +42,8 @@ visit_new(struct exchange *x)
 	if (v == NULL)
 		return NULL;
 	v->exchange = x;
-	v->bridge = bridge_of(p, x->route);
+	v->bridge = x->route->service->bridge;
+	bridge_enter(v->bridge);
 	v->method = VISIT_OTHER;
 	mirror_init(&v->mirror);
 	buf_init(&v->body, message_max);
@@ -102,6 +104,7 @@ visit_free(struct visit *v)
 	mirror_done(&v->mirror);
 	buf_reset(&v->body);
 	buf_reset(&v->out);
+	bridge_leave(v->bridge);
 	free(v);
 }
 

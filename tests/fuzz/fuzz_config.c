@@ -26,7 +26,7 @@ check_config(const struct config *c)
 	assert(c->route_count != 0 && c->route_count <= CONFIG_ROUTES_MAX);
 	assert(c->cert_file != NULL && c->key_file != NULL);
 	for (size_t i = 0; i < c->route_count; i++) {
-		const struct config_route *r = &c->routes[i];
+		const struct config_route *r = c->routes[i];
 		struct origin o;
 		struct error e;
 

@@ -176,7 +176,7 @@ static struct audit a;
 static void
 write_some(const char *path, int count)
 {
-	eq_int(audit_open(&a, path, &e), 0, "opened");
+	eq_int(audit_open(&a, path, "", &e), 0, "opened");
 	for (int i = 0; i < count; i++)
 		audit_decide(&a, &decision);
 	audit_close(&a);
@@ -211,7 +211,7 @@ test_lines(void)
 	    .method = bytes_cstr("tools/list"), .removed = removed,
 	    .removed_count = 2, .reason = bytes_cstr("because")};
 
-	eq_int(audit_open(&a, path, &e), 0, "a new file");
+	eq_int(audit_open(&a, path, "", &e), 0, "a new file");
 	ok(strncmp((const char *)read_file(path).ptr, "{\"seq\":1,\"prev\":\""
 	    ZEROS "\",\"time\":\"", 80) == 0, "begins a chain");
 	audit_decide(&a, &decision);
@@ -232,9 +232,16 @@ test_lines(void)
 	audit_note(&a, "reload", "certificate", "tls.crt");
 	eq_str(last_line(path), "\"event\":\"reload\",\"certificate\":"
 	    "\"tls.crt\"}", "an event of the process");
+	audit_reload(&a, "f", "cd");
+	eq_str(last_line(path), "\"event\":\"reload\",\"configuration\":"
+	    "\"f\",\"sha256\":\"cd\"}", "another configuration");
 	audit_close(&a);
 	eq_str(last_line(path), "\"event\":\"close\"}", "the end of it");
-	eq_str(verify_file(path), "1 to 6", "all of it is whole");
+	eq_str(verify_file(path), "1 to 7", "all of it is whole");
+	eq_int(audit_open(&a, path, "ab", &e), 0, "again");
+	ok(str_ends(last_line(path), ",\"sha256\":\"ab\"}"),
+	    "with a configuration");
+	audit_close(&a);
 }
 
 static void
@@ -253,7 +260,7 @@ test_uris(void)
 	struct audit_decision d = {.verdict = AUDIT_DENY};
 	char want[256];
 
-	audit_open(&a, path_of("uris"), &e);
+	audit_open(&a, path_of("uris"), "", &e);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		d.uri = d.path = bytes_cstr(rows[i][0]);
 		d.path.len = 0;
@@ -282,7 +289,7 @@ test_ids(void)
 	struct audit_decision d = {.verdict = AUDIT_DENY};
 	char want[256];
 
-	audit_open(&a, path_of("ids"), &e);
+	audit_open(&a, path_of("ids"), "", &e);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		d.id = bytes_cstr(rows[i][0]);
 		audit_decide(&a, &d);
@@ -310,7 +317,7 @@ test_limits(void)
 		names[i] = d.host;
 	d.removed = names;
 	d.removed_count = 512;
-	audit_open(&a, path_of("limits"), &e);
+	audit_open(&a, path_of("limits"), "", &e);
 	eq_int(audit_decide(&a, &d), 0, "the longest values fit");
 	d.host = bytes_of("\xff\xfe\xc3", 3);
 	d.removed_count = 0;
@@ -446,7 +453,7 @@ test_rotation(void)
 	struct bytes in[2], one;
 	struct buf first;
 
-	eq_int(audit_open(&a, path, &e), 0, "opened");
+	eq_int(audit_open(&a, path, "", &e), 0, "opened");
 	audit_reopen(&a);
 	audit_decide(&a, &decision);
 	rename(path, old);
@@ -476,7 +483,7 @@ test_rotation_refused(void)
 {
 	const char *path = path_of("busy");
 
-	eq_int(audit_open(&a, path, &e), 0, "opened");
+	eq_int(audit_open(&a, path, "", &e), 0, "opened");
 	rename(path, path_of("busy.1"));
 	put_file(AT_FDCWD, path, "{}\n");
 	chmod(path, 0600);
@@ -498,8 +505,8 @@ test_open(void)
 	struct stat st;
 	char want[256];
 
-	eq_int(audit_open(&a, path_of("one"), &e), 0, "opened");
-	eq_int(audit_open(&other, path_of("one"), &e), -1, "twice");
+	eq_int(audit_open(&a, path_of("one"), "", &e), 0, "opened");
+	eq_int(audit_open(&other, path_of("one"), "", &e), -1, "twice");
 	str_format(want, sizeof want, "%s: another process writes it",
 	    path_of("one"));
 	eq_str(e.text, want, "is told");
@@ -511,7 +518,7 @@ test_open(void)
 
 		put_file(AT_FDCWD, path, foreign[i]);
 		chmod(path, 0600);
-		eq_int(audit_open(&a, path, &e), i == 4 ? 0 : -1,
+		eq_int(audit_open(&a, path, "", &e), i == 4 ? 0 : -1,
 		    "a file with %s", foreign[i]);
 		if (i != 4)
 			eq_str(get_file(AT_FDCWD, path), foreign[i],
@@ -519,12 +526,12 @@ test_open(void)
 	}
 	audit_close(&a);
 	chmod(path_of("one"), 0620);
-	eq_int(audit_open(&a, path_of("one"), &e), -1, "a group's file");
+	eq_int(audit_open(&a, path_of("one"), "", &e), -1, "a group's file");
 	mkfifo(path_of("fifo"), 0600);
-	eq_int(audit_open(&a, path_of("fifo"), &e), -1, "a pipe");
-	eq_int(audit_open(&a, dir, &e), -1, "a directory");
-	eq_int(audit_open(&a, path_of("no/such"), &e), -1, "a path to nowhere");
-	eq_int(audit_open(&a, NULL, &e), 0, "none");
+	eq_int(audit_open(&a, path_of("fifo"), "", &e), -1, "a pipe");
+	eq_int(audit_open(&a, dir, "", &e), -1, "a directory");
+	eq_int(audit_open(&a, path_of("no/such"), "", &e), -1, "a path to nowhere");
+	eq_int(audit_open(&a, NULL, "", &e), 0, "none");
 	eq_int(audit_decide(&a, &decision), 0, "writes nothing and succeeds");
 	audit_close(&a);
 }
@@ -571,7 +578,7 @@ cut_after(const char *path, off_t n, int times, bool crash)
 	int bad = 0;
 
 	unlink(path);
-	must(audit_open(&a, path, &e) == 0, path);
+	must(audit_open(&a, path, "", &e) == 0, path);
 	audit_decide(&a, &decision);
 	for (int i = 0; i < times; i++) {
 		limit_files((rlim_t)(size_of(path) + n));
@@ -583,7 +590,7 @@ cut_after(const char *path, off_t n, int times, bool crash)
 	if (crash) {
 		auditfile_close(&a.file);
 		buf_reset(&a.line);
-		must(audit_open(&a, path, &e) == 0, path);
+		must(audit_open(&a, path, "", &e) == 0, path);
 	}
 	bad += audit_decide(&a, &decision) != 0;
 	audit_close(&a);
@@ -640,9 +647,9 @@ test_torn_first(void)
 	for (off_t n = 0; n < 60; n++) {
 		unlink(path_of("first"));
 		limit_files((rlim_t)n);
-		bad += audit_open(&a, path_of("first"), &e) != -1;
+		bad += audit_open(&a, path_of("first"), "", &e) != -1;
 		limit_files(RLIM_INFINITY);
-		bad += audit_open(&a, path_of("first"), &e) != 0;
+		bad += audit_open(&a, path_of("first"), "", &e) != 0;
 		audit_close(&a);
 		in = read_file(path_of("first"));
 		bad += !is_whole(verify(in));
@@ -660,7 +667,7 @@ test_torn_rotated(void)
 
 	for (off_t n = 0; n < 60; n++) {
 		unlink(path);
-		audit_open(&a, path, &e);
+		audit_open(&a, path, "", &e);
 		limit_files((rlim_t)(size_of(path) + n));
 		a.failed = true;
 		audit_decide(&a, &decision);
@@ -688,7 +695,7 @@ test_lost(void)
 	const char *path = path_of("lost");
 	struct bytes in;
 
-	audit_open(&a, path, &e);
+	audit_open(&a, path, "", &e);
 	limit_files((rlim_t)size_of(path));
 	a.failed = true;
 	audit_end(&a, &end);
