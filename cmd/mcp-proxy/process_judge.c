@@ -150,6 +150,8 @@ set_context(struct judging *j, const struct rpc *m)
 	}
 	if (c != NULL && c->visit != NULL) {
 		who = exchange_who(c->visit->exchange);
+		/* Its own may be an older one, and gone with the agent. */
+		who.route = p->bridge->route->name;
 		str_format(j->trace, sizeof j->trace, "%s", who.trace);
 		str_format(j->peer, sizeof j->peer, "%s", who.peer);
 		who.trace = j->trace;

@@ -495,6 +495,37 @@ start_secure()
 
 # ---- policies
 
+@test "who left while an answer was judged is recorded by its old route" {
+	local judge pid wrote
+
+	echo true >"$T/p.jq"
+	configure <<<"docs: {command: [node, $FAKE], policy: {tools: ['*']}}"
+	run_proxy
+	begin
+	call 1 pid
+	pid=$(text)
+	kill -STOP "$pid"
+	start_bg leaves curl -s --max-time 60 --cacert "$T/certs/ca.crt" \
+		--resolve "*:$PROXY:127.0.0.1" -H "Mcp-Session-Id: $SID" \
+		-H 'Content-Type: application/json' -d "$(tool 2 pid)" \
+		"https://$NAME:$PROXY/mcp"
+	wait_until has_line "$T/audit" '"id":2.*"direction":"request"|"direction":"request".*"id":2'
+	configure <<<"docs: {command: [node, $FAKE], policy: {program: $T/p.jq}}"
+	reload
+	judge=$(processes | grep -vx "$pid")
+	kill -STOP "$judge"
+	wrote=$(awk '/^wchar/ {print $2}' "/proc/${PID[proxy]}/io")
+	kill -CONT "$pid"
+	wait_until has_written "${PID[proxy]}" $((wrote + 1))
+	stop leaves
+	wait_line proxy 'request: .*end=cancelled'
+	kill -CONT "$judge"
+	wait_until has_line "$T/audit" '"direction":"answer".*"id":2|"id":2.*"direction":"answer"'
+	eq "$(jq -r 'select(.direction == "answer") | .route' "$T/audit" |
+		sort -u)" docs
+	"$BIN/mcp-proxy" audit verify "$T/audit" >/dev/null
+}
+
 @test "a tightened policy judges the next message of a session that stays" {
 	local pid
 
