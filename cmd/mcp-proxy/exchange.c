@@ -181,16 +181,21 @@ exchange_cancel(struct exchange *x)
 }
 
 void
-exchange_leave_route(struct exchange *x)
+exchange_fail_route(struct exchange *x)
 {
 	struct failure why;
 
-	if (x->visit != NULL || x->route == NULL || !x->listens ||
-	    service_is_current(x->route))
-		return;
 	failure_set(&why, 503, FRAME_DRAINING, BLAME_PROXY,
 	    "its route was changed");
 	exchange_fail(x, &why);
+}
+
+void
+exchange_leave_route(struct exchange *x)
+{
+	if (x->visit == NULL && x->route != NULL && x->listens &&
+	    !service_is_current(x->route))
+		exchange_fail_route(x);
 }
 
 /* ---- beginning ---- */

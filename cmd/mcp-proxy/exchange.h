@@ -116,6 +116,9 @@ void exchange_fail(struct exchange *x, const struct failure *why);
 void exchange_fail_internal(struct exchange *x);
 void exchange_fail_slow(struct exchange *x);
 
+/* The same, of what would go on for ever under a route that is no more. */
+void exchange_fail_route(struct exchange *x);
+
 /* ---- between exchange.c and its parts ---- */
 
 /* Takes what in has of the request's body; take gets each run of it, and

@@ -176,6 +176,10 @@ call(struct visit *v, struct process *p, const struct rpc *m,
 {
 	struct failure why;
 
+	if (purpose == CALL_LISTEN && v->bridge->retired) {
+		exchange_fail_route(v->exchange);
+		return;
+	}
 	v->left = 1;
 	set_deadline(v, purpose);
 	if (process_call(p, m, purpose, v, &why) == NULL) {
@@ -586,6 +590,10 @@ run_get(struct visit *v)
 	if (is_resumed(v) && v->resume.kind == 'p') {
 		visit_resume(v, s->owned != NULL ? s->owned
 		    : v->bridge->shared[s->slot]);
+		return;
+	}
+	if (v->bridge->retired) {
+		exchange_fail_route(v->exchange);
 		return;
 	}
 	if (s->listener != NULL)

@@ -493,6 +493,47 @@ start_secure()
 	wait_until children_are 0
 }
 
+HALF="Host: $NAME\r\nAccept: application/json, text/event-stream\r\n"
+
+@test "a GET stream that a removed route was half asked for does not begin" {
+	configure <<<"docs: {command: [node, $FAKE]}"
+	run_proxy
+	begin
+	start_bg holds curl -s --max-time 60 --cacert "$T/certs/ca.crt" \
+		--resolve "*:$PROXY:127.0.0.1" -H "Mcp-Session-Id: $SID" \
+		-H 'Content-Type: application/json' \
+		-d "$(tool 2 hold '{"key":"k"}')" "https://$NAME:$PROXY/mcp"
+	wait_until decisions_are 3
+	start_client gets "send=GET /mcp HTTP/1.1\r\n${HALF}Mcp-Session-Id: $SID\r\nContent-Length: 2\r\n\r\n{" \
+		"file=$T/go" 'send=}' 'expect=its route was changed' end
+	wait_until decisions_are 4
+	configure <<<'other: http://127.0.0.1:1'
+	reload
+	echo >"$T/go"
+	wait_exit gets
+	eq "$STATUS" 0
+	stop holds
+	wait_until children_are 0
+}
+
+@test "a subscription that a removed route was half asked for does not begin" {
+	local meta
+
+	configure <<<"docs: {command: [node, $FAKE, modern]}"
+	run_proxy
+	meta='"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
+	meta="{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"subscriptions/listen\",\"params\":{\"notifications\":{},$meta}}"
+	start_client listens "send=POST /mcp HTTP/1.1\r\n${HALF}Content-Type: application/json\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\nContent-Length: ${#meta}\r\n\r\n{" \
+		"file=$T/go" "send=${meta:1}" 'expect=its route was changed' end
+	wait_until decisions_are 1
+	configure <<<'other: http://127.0.0.1:1'
+	reload
+	echo >"$T/go"
+	wait_exit listens
+	eq "$STATUS" 0
+	wait_until children_are 0
+}
+
 # ---- policies
 
 @test "who left while an answer was judged is recorded by its old route" {
