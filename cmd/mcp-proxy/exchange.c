@@ -190,12 +190,14 @@ exchange_fail_route(struct exchange *x)
 	exchange_fail(x, &why);
 }
 
-void
+bool
 exchange_leave_route(struct exchange *x)
 {
-	if (x->visit == NULL && x->route != NULL && x->listens &&
-	    !service_is_current(x->route))
-		exchange_fail_route(x);
+	if (x->visit != NULL || x->route == NULL || !x->listens ||
+	    service_is_current(x->route))
+		return false;
+	exchange_fail_route(x);
+	return true;
 }
 
 /* ---- beginning ---- */

@@ -30,8 +30,9 @@ struct exchange {
 	bool expects;            /* the agent waits before it sends it */
 	struct answers *answers; /* the response before it, or NULL: it passes
 	                          * as it comes */
-	bool asks_message;    /* POST, */
-	bool asks_events;     /* Accept has text/event-stream, */
+	bool gets;            /* the method is GET */
+	bool asks_message;    /* POST, or a body */
+	bool asks_events;     /* Accept has text/event-stream */
 	bool listens;         /* for what belongs to no request */
 	const struct config_route *route;
 	struct buf head;      /* of the request, as the upstream gets it */
@@ -88,8 +89,9 @@ void exchange_expired(struct exchange *x);
 void exchange_cancel(struct exchange *x);
 
 /* Ends a stream that waits for what the server may say, if its route is not
- * one of the configuration in use; not that of a visit. */
-void exchange_leave_route(struct exchange *x);
+ * one of the configuration in use; not that of a visit.  Returns whether x is
+ * over. */
+bool exchange_leave_route(struct exchange *x);
 
 /* ---- for the visit ---- */
 

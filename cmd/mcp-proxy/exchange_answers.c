@@ -88,24 +88,24 @@ void
 exchange_answers_expect(struct exchange *x)
 {
 	const struct http_head *h = &exchange_proxy(x)->head;
-	bool subscribes = false;
+	bool accepts = false, subscribes = false;
 
 	/* Some servers mind the path alone. */
 	x->asks_message = bytes_eq(h->method, bytes_cstr("POST")) ||
 	    x->request.state != BODY_DONE;
-	x->asks_events = false;
+	x->gets = bytes_eq(h->method, bytes_cstr("GET"));
 	for (size_t i = 0; i < h->field_count; i++) {
 		const struct http_field *f = &h->fields[i];
 
 		if (field_eq_str(f->name, "accept") &&
 		    media_mentions(f->value, "event-stream"))
-			x->asks_events = true;
+			accepts = true;
 		if (field_eq_str(f->name, "mcp-method") &&
 		    bytes_eq(f->value, bytes_cstr("subscriptions/listen")))
 			subscribes = true;
 	}
-	x->listens = x->asks_events && (subscribes ||
-	    bytes_eq(h->method, bytes_cstr("GET")));
+	x->asks_events = accepts;
+	x->listens = (x->gets && accepts) || subscribes;
 }
 
 /* ---- the head ---- */

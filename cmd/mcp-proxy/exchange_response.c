@@ -5,6 +5,7 @@
 
 #include "cmd/mcp-proxy/downstream.h"
 #include "cmd/mcp-proxy/exchange.h"
+#include "cmd/mcp-proxy/response.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "common/str.h"
 
@@ -73,6 +74,8 @@ compose_head(struct exchange *x, struct bytes in, struct error *e)
 	x->status = h->status;
 	x->upstream_closes = h->close;
 	x->keep_alive_ms = h->keep_alive_ms;
+	/* Some servers mind no Accept. */
+	x->listens = x->listens || (x->gets && response_has_events(h));
 	choose_framing(x, h);
 	x->close = x->client_closes || p->draining ||
 	    x->request.state != BODY_DONE;
@@ -198,6 +201,8 @@ take_part(struct exchange *x, struct bytes in)
 		fail_response(x, &e);
 		return false;
 	}
+	if (exchange_leave_route(x))
+		return false;
 	if (kept)
 		buf_drop(&x->rx, (size_t)used);
 	else if ((size_t)used < in.len &&

@@ -28,6 +28,16 @@ find_type(const struct http_head *h, struct media *ret, struct error *e)
 	return 0;
 }
 
+bool
+response_has_events(const struct http_head *h)
+{
+	struct media media = {.utf8 = true};
+	struct error e;
+
+	return find_type(h, &media, &e) == 0 &&
+	    media_is(&media, "text/event-stream");
+}
+
 static bool
 is_encoded(const struct http_head *h)
 {

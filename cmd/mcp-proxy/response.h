@@ -18,6 +18,9 @@ enum response_body {
 int response_choose(const struct http_head *h, bool asks_message,
     bool asks_events, struct error *e);
 
+/* Whether it is a stream of events. */
+bool response_has_events(const struct http_head *h);
+
 /* Takes off what is not true of a body that was changed. */
 void response_drop_digests(struct http_head *h);
 

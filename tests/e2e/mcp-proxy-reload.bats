@@ -165,24 +165,52 @@ children_are()
 	END
 	run_proxy
 	for name in docs kept; do
-		start_bg "$name" curl -sN --max-time 60 --cacert \
-			"$T/certs/ca.crt" --resolve "*:$PROXY:127.0.0.1" \
-			-H 'Accept: text/event-stream' \
-			"https://$name.$DOMAIN:$PROXY/sse"
+		start_sse "$name" -H 'Accept: text/event-stream'
 	done
-	wait_until sse_are 2
+	HOST=docs.$DOMAIN start_sse any
+	HOST=docs.$DOMAIN start_sse listens -d '{}' \
+		-H 'Mcp-Method: subscriptions/listen'
+	wait_until sse_are 4
 	configure <<-END
 	docs: {upstream: "http://127.0.0.1:$UPSTREAM", policy: {tools: [a]}}
 	kept: http://127.0.0.1:$UPSTREAM
 	END
 	reload
-	wait_exit docs
-	((STATUS != 0))
+	for name in docs any listens; do
+		wait_exit "$name"
+		((STATUS != 0))
+	done
 	wait_line proxy 'request failed: .*code=draining blame=proxy: its route was changed'
 	is_alive kept
 	curl -s -X POST "http://127.0.0.1:$UPSTREAM/tick" >/dev/null
 	wait_until has_line "$T/kept.out" '^data: tick'
 	wait_until sse_are 1
+}
+
+@test "a stream that begins after its route was changed ends at once" {
+	start_streams
+	configure <<<"docs: http://127.0.0.1:$UPSTREAM"
+	run_proxy
+	kill -STOP "${PID[upstream]}"
+	start_sse docs -o /dev/null -w '%{http_code}\n'
+	wait_until decisions_are 1
+	configure <<<"other: http://127.0.0.1:$UPSTREAM"
+	reload
+	kill -CONT "${PID[upstream]}"
+	wait_exit docs
+	eq "$(<"$T/docs.out")" 503
+	wait_until sse_are 0
+}
+
+# start_sse NAME [OPTION...]: asks HOST (NAME below the domain) for its stream.
+start_sse()
+{
+	local name=$1
+
+	shift
+	start_bg "$name" curl -sN --max-time 60 --cacert "$T/certs/ca.crt" \
+		--resolve "*:$PROXY:127.0.0.1" "$@" \
+		"https://${HOST:-$name.$DOMAIN}:$PROXY/sse"
 }
 
 sse_are()

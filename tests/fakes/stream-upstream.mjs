@@ -5,7 +5,7 @@
 //
 //   POST /hash        {"sha256","bytes"} of the body, as it streams in
 //   GET  /bytes?n=N   N bytes of AES-128-CTR over zeroes with a zero key
-//   GET  /sse         an event "tick" per line that POST /tick gets, for ever
+//   GET  /sse         (or POST) an event "tick" per line that POST /tick gets, for ever
 //   POST /tick        sends one event to every open /sse; answers their count
 //   GET  /open        {"count"} of open /sse responses
 //   other             {"path","host"}
@@ -69,6 +69,7 @@ const server = http.createServer((req, res) => {
 	case 'GET /bytes':
 		return bytes(res, Number(url.searchParams.get('n')));
 	case 'GET /sse':
+	case 'POST /sse':
 		return sse(res);
 	case 'POST /tick':
 		req.resume();
