@@ -19,7 +19,7 @@ tell_begin(void)
 	char text[NOTICE_LEN];
 
 	str_format(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-	    clock_ms() * 1000);
+	    clock_us());
 	io_notify(text);
 }
 

@@ -401,6 +401,34 @@ start_secure()
 		'READY=RELOADING=MONOTONIC_USEC=READY=RELOADING=MONOTONIC_USEC=READY='
 }
 
+@test "a supervisor sees that a reload began after it was asked for" {
+	local asked before
+
+	start_streams
+	configure <<<"docs: http://127.0.0.1:$UPSTREAM"
+	start_bg notified socat -u "UNIX-RECV:$T/notify" "CREATE:$T/told"
+	wait_until test -S "$T/notify"
+	NOTIFY_SOCKET=$T/notify run_proxy
+	for before in {0..9}; do
+		asked=$(node -e 'const t = process.hrtime.bigint();
+			process.kill(process.argv[1], "SIGHUP");
+			console.log(String(t / 1000n))' "${PID[proxy]}")
+		wait_until reloads_are_over "$before"
+		wait_until notices_are $((before + 1))
+		(($(notices | tail -n 1) >= asked))
+	done
+}
+
+notices()
+{
+	grep -ao 'MONOTONIC_USEC=[0-9]*' "$T/told" | cut -d = -f 2
+}
+
+notices_are()
+{
+	(($(notices | wc -l) == $1))
+}
+
 @test "SIGHUP while it ends changes nothing" {
 	start_streams
 	configure <<<"docs: http://127.0.0.1:$UPSTREAM"
