@@ -32,7 +32,7 @@ struct exchange {
 	                          * as it comes */
 	bool gets;            /* the method is GET */
 	bool asks_message;    /* POST, or a body */
-	bool asks_events;     /* Accept has text/event-stream */
+	bool asks_events;     /* GET that accepts text/event-stream */
 	bool listens;         /* for what belongs to no request */
 	const struct config_route *route;
 	struct buf head;      /* of the request, as the upstream gets it */

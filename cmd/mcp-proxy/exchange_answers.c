@@ -104,8 +104,8 @@ exchange_answers_expect(struct exchange *x)
 		    bytes_eq(f->value, bytes_cstr("subscriptions/listen")))
 			subscribes = true;
 	}
-	x->asks_events = accepts;
-	x->listens = (x->gets && accepts) || subscribes;
+	x->asks_events = x->gets && accepts;
+	x->listens = x->asks_events || subscribes;
 }
 
 /* ---- the head ---- */

@@ -413,6 +413,10 @@ refused()
 	STATUS_LINE='204 No Content' TYPE=text/plain json ''
 	post tools/list
 	eq "$CODE" 204
+	printf 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' \
+		>"$T/answer"
+	fetch -X DELETE
+	eq "$CODE" 200
 	json '{"resource":"https://x/mcp"}'
 	ACCEPT='*/*' fetch
 	eq "$CODE$(<"$T/body")" '200{"resource":"https://x/mcp"}'
