@@ -33,16 +33,28 @@ next_parameter(struct bytes *in)
 	return part;
 }
 
-/* Whether the parameters of a type let its body be read as UTF-8. */
+/* Whether a parameter lets the body be read as UTF-8. */
+static bool
+is_utf8_parameter(struct bytes part)
+{
+	/* Without '-' it is not registered, but meant and understood. */
+	static const char *const same[] = {
+		"charset=utf-8", "charset=\"utf-8\"",
+		"charset=utf8", "charset=\"utf8\"",
+	};
+
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+		if (field_eq_str(part, same[i]))
+			return true;
+	}
+	return !media_mentions(part, "charset");
+}
+
 static bool
 is_utf8_type(struct bytes parameters)
 {
 	while (parameters.len != 0) {
-		struct bytes part = next_parameter(&parameters);
-
-		if (media_mentions(part, "charset") &&
-		    !field_eq_str(part, "charset=utf-8") &&
-		    !field_eq_str(part, "charset=\"utf-8\""))
+		if (!is_utf8_parameter(next_parameter(&parameters)))
 			return false;
 	}
 	return true;

@@ -466,6 +466,9 @@ NEITHER='a body that can not be judged: neither application/json nor text/event-
 		fails 502 'protocol; blame=upstream' \
 			"http://127.0.0.1:$UPSTREAM: a body that can not be judged: its charset is not UTF-8"
 	done
+	TYPE='application/json; charset=utf8' json "$LIST"
+	post tools/list
+	eq "$CODE" 200
 	TYPE='application/json; x=y ;charset="utf-8"' json "$LIST"
 	post tools/list
 	eq "$CODE" 200
