@@ -182,6 +182,19 @@ set_why_connect(struct upstream *u, int error)
 
 static void connect_next(struct upstream *u);
 
+/* Whether the rules in use allow the address; if not, u->why says so. */
+static bool
+is_allowed(struct upstream *u, const struct sock_addr *a)
+{
+	struct error e;
+
+	if (guard_check(&u->proxy->config->guard, &a->any, &e) == 0)
+		return true;
+	failure_set(&u->why, 502, FRAME_DENIED, BLAME_POLICY, "%s: %s",
+	    u->route->origin, e.text);
+	return false;
+}
+
 /* Gives each address its share of what is left of the time. */
 static void
 set_attempt_deadline(struct upstream *u)
@@ -223,6 +236,9 @@ connect_next(struct upstream *u)
 	while (u->addr_next < u->addr_count) {
 		const struct sock_addr *a = &u->addrs[u->addr_next++];
 
+		/* The rules may be others than when it was resolved. */
+		if (!is_allowed(u, a))
+			continue;
 		if (connect_begin(u, a) == 0) {
 			set_attempt_deadline(u);
 			return;
@@ -325,20 +341,14 @@ on_resolved(void *user, const struct sock_addr *addrs, size_t count,
     const struct error *why)
 {
 	struct upstream *u = user;
-	struct error e;
 
 	u->query = NULL;
 	if (count == 0)
 		failure_set(&u->why, 502, FRAME_UNREACHABLE, BLAME_DNS,
 		    "%s: %s", u->route->origin, why->text);
 	for (size_t i = 0; i < count && i < RESOLVE_MAX; i++) {
-		if (guard_check(&u->proxy->config->guard, &addrs[i].any,
-		    &e) == 0) {
+		if (is_allowed(u, &addrs[i]))
 			u->addrs[u->addr_count++] = addrs[i];
-			continue;
-		}
-		failure_set(&u->why, 502, FRAME_DENIED, BLAME_POLICY,
-		    "%s: %s", u->route->origin, e.text);
 	}
 	connect_next(u);
 }

@@ -240,6 +240,47 @@ start_secure()
 	UPSTREAM=${READY[upstream]}
 }
 
+@test "an address that is no longer allowed is not dialed after another" {
+	start_streams
+	start_ready dns node "$ROOT/tests/fakes/fake-dns.mjs" --ready-fd 9 \
+		two.test=127.0.0.2,127.0.0.1
+	start_deaf "$UPSTREAM"
+	configure <<<"docs: http://two.test:$UPSTREAM"
+	sed -i "s,^upstream: {,&resolver: 127.0.0.1:${READY[dns]}\, connect_timeout: 6s\, ," \
+		"$T/proxy.yaml"
+	run_proxy
+	start_bg asks curl -s --max-time 60 --cacert "$T/certs/ca.crt" \
+		--resolve "*:$PROXY:127.0.0.1" "https://$NAME:$PROXY/"
+	wait_until is_dialing "$UPSTREAM"
+	sed -i 's,127.0.0.0/8,127.0.0.2,' "$T/proxy.yaml"
+	reload
+	wait_exit asks
+	kill -CONT "${PID[deaf]}"
+	[[ $(<"$T/asks.out") == *'127.0.0.1 is not an allowed address'* ]]
+}
+
+# start_deaf PORT: connections to 127.0.0.2 get no answer there, because so
+# many wait for one.
+start_deaf()
+{
+	local first second
+
+	start_bg deaf socat -u "TCP-LISTEN:$1,bind=127.0.0.2,backlog=1" STDOUT
+	wait_until is_listening "$1"
+	kill -STOP "${PID[deaf]}"
+	exec {first}<>"/dev/tcp/127.0.0.2/$1" {second}<>"/dev/tcp/127.0.0.2/$1"
+}
+
+is_listening()
+{
+	grep -q "$(printf ' 0200007F:%04X 00000000:0000 0A ' "$1")" /proc/net/tcp
+}
+
+is_dialing()
+{
+	grep -q "$(printf ' 0200007F:%04X 02 ' "$1")" /proc/net/tcp
+}
+
 @test "trust in upstreams is read anew, though the configuration is the same" {
 	start_secure
 	configure <<<"docs: https://localhost:$UPSTREAM"
