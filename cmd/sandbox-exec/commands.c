@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -100,16 +101,21 @@ format_root(char out[static ROOT_TEXT], bool read_only, const char *path)
 }
 
 /* The tools' command line: what they may touch and how, the working directory
- * first. */
+ * first; NULL with errno. */
 static char **
 tools_argv(const struct policy *p)
 {
-	static char texts[POLICY_PATHS_MAX + 1][ROOT_TEXT];
+	static char (*texts)[ROOT_TEXT];
 	static char *argv[POLICY_PATHS_MAX + 3];
 	static char name[] = "sandbox-tools";
 	char dir[PATH_LEN];
 	size_t n = 0;
 
+	/* There is one policy to the end. */
+	if (texts == NULL)
+		texts = calloc(p->path_count + 1, sizeof *texts);
+	if (texts == NULL)
+		return NULL;
 	if (getcwd(dir, sizeof dir) == NULL)
 		str_format(dir, sizeof dir, "/");
 	argv[n++] = name;
@@ -288,7 +294,9 @@ spawn(struct commands *c, const struct init_message *m,
 	}
 	io.argv = m->spawn.tools ? tools_argv(c->a->policy) : c->words;
 	io.env = c->words + m->spawn.argc + 1;
-	if (start_leader(c, m->id, &io, &e) != 0)
+	if (io.argv == NULL)
+		error_errno(&e, "tools");
+	if (io.argv == NULL || start_leader(c, m->id, &io, &e) != 0)
 		refuse(c, m->id, &e);
 }
 

@@ -946,6 +946,16 @@ umask_of_paths()
 	each umask_of_paths
 }
 
+@test "little memory for data is enough, or too little is told" {
+	requires no-sanitizer
+	local box=(prlimit "--data=$((4 << 20)):" "$SX" --rw "$W" -- true)
+
+	run_tool 0 "${box[@]}"
+	box[1]=--data=$((5 << 19)):
+	run_tool 125 "${box[@]}"
+	one_error '.*: Out of memory'
+}
+
 # What the sandbox has as links, and the host perhaps as well.
 paths_of_links()
 {
