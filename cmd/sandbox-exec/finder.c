@@ -49,6 +49,20 @@ finder_fail(struct finder *f, const char *why)
 }
 
 bool
+finder_pay(struct finder *f, size_t price)
+{
+	if (f->visits >= price) {
+		f->visits -= price;
+		return true;
+	}
+	if (f->soft)
+		f->masks->cut = true;
+	else
+		finder_fail(f, "too many files to look for a mask");
+	return false;
+}
+
+bool
 finder_enter(struct finder *f, const char *name, size_t *old)
 {
 	size_t n = strlen(name);
@@ -94,6 +108,21 @@ finder_restore(struct finder *f, const struct finder_place *place)
 	f->len = place->len;
 }
 
+static bool
+has_room(struct finder *f, enum masks_kind kind)
+{
+	size_t max = f->soft ? f->entries_max :
+	    kind == MASKS_PIN ? 2 * MASKS_MAX : MASKS_MAX;
+
+	if (f->masks->count < max)
+		return true;
+	if (f->soft)
+		f->masks->cut = true;
+	else
+		finder_fail(f, "too many matches");
+	return false;
+}
+
 void
 finder_add(struct finder *f, enum masks_kind kind, mode_t mode)
 {
@@ -102,13 +131,14 @@ finder_add(struct finder *f, enum masks_kind kind, mode_t mode)
 		.kind = kind, .directory = S_ISDIR(mode),
 	};
 
+	if (!has_room(f, kind))
+		return;
 	if (m->count == m->size) {
-		size_t max = kind == MASKS_PIN ? 2 * MASKS_MAX : MASKS_MAX;
-		struct masks_entry *more = m->size >= max ? NULL :
-		    realloc(m->entries, (m->size + GROW) * sizeof *more);
+		struct masks_entry *more = realloc(m->entries,
+		    (m->size + GROW) * sizeof *more);
 
 		if (more == NULL) {
-			finder_fail(f, "too many matches");
+			finder_fail(f, "out of memory");
 			return;
 		}
 		m->entries = more;
@@ -146,19 +176,6 @@ finder_open_child(int fd, const char *name)
 	    O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Pays for a directory entry out of what may be visited.  Returns whether
- * there was enough. */
-static bool
-pay(struct finder *f, const struct dirent *entry)
-{
-	size_t price = f->soft && is_directory(entry) ? MASKS_DIRECTORY : 1;
-
-	if (f->visits < price)
-		return false;
-	f->visits -= price;
-	return true;
-}
-
 /* Visits what one read of a directory gave.  Returns whether to go on. */
 static bool
 visit_all(struct finder *f, int fd, struct bytes entries, finder_visit *each,
@@ -171,14 +188,9 @@ visit_all(struct finder *f, int fd, struct bytes entries, finder_visit *each,
 		entry = (const void *)entries.ptr;
 		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
 			continue;
-		if (!pay(f, entry)) {
-			if (f->soft)
-				f->masks->cut = true;
-			else
-				finder_fail(f, "too many files to look for a "
-				    "mask");
+		if (!finder_pay(f, f->soft && is_directory(entry) ?
+		    MASKS_DIRECTORY : 1))
 			return false;
-		}
 		if (!f->soft || is_directory(entry))
 			each(f, fd, entry->d_name, arg);
 		if (f->failed)
@@ -286,7 +298,7 @@ walk(struct finder *f, int at, char rest[static PATH_LEN])
 	struct stat st;
 	int links = 0;
 
-	while (at != -1 && fstat(at, &st) == 0) {
+	while (at != -1 && finder_pay(f, MASKS_STEP) && fstat(at, &st) == 0) {
 		if (S_ISLNK(st.st_mode)) {
 			if (f->on_paper)
 				finder_add(f, MASKS_KEEP, st.st_mode);

@@ -51,6 +51,7 @@ search(struct policy *p, char *dir, struct masks *ret, struct finder *f)
 	f->masks = ret;
 	f->watches = &none;
 	f->visits = MASKS_PROTECT_VISITS;
+	f->entries_max = MASKS_MAX;
 	f->soft = true;
 	f->is_default = f->failed = false;
 	finder_init(f);

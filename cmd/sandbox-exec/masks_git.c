@@ -66,7 +66,8 @@ read_file(struct finder *f, int fd, size_t *ret_len)
 	if (fd == -1)
 		return NULL;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size <= FILE_MAX)
+	    st.st_size <= FILE_MAX &&
+	    finder_pay(f, 1 + (size_t)st.st_size / MASKS_BYTES))
 		text = malloc((size_t)st.st_size + 1);
 	if (text != NULL)
 		n = read(fd, text, (size_t)st.st_size);
@@ -102,10 +103,12 @@ follow_include(struct finder *f, struct settings *s, const char *path)
 static void
 keep_hooks(struct finder *f, const struct settings *s, const char *path)
 {
-	int fd = finder_walk(f, s->top);
 	struct stat st;
+	int fd;
 
-	io_close(&fd);
+	finder_leave(f, 0);
+	if (s->top[0] != '\0' && !finder_enter(f, s->top + 1, &(size_t){0}))
+		return;
 	fd = finder_walk(f, path);
 	/* All that can be changed is not for hooks alone. */
 	if (fd != -1 && fstat(fd, &st) == 0 &&
@@ -141,12 +144,18 @@ static void
 follow_settings(struct finder *f, struct settings *s, int fd)
 {
 	size_t len;
-	char *text = read_file(f, fd, &len);
-	struct reading *r = text == NULL || s->files == FILES_MAX ? NULL :
-	    malloc(sizeof *r);
+	char *text;
+	struct reading *r;
 
+	if (s->files == FILES_MAX) {
+		f->masks->cut = true;
+		io_close(&fd);
+		return;
+	}
+	s->files++;
+	text = read_file(f, fd, &len);
+	r = text == NULL ? NULL : malloc(sizeof *r);
 	if (r != NULL) {
-		s->files++;
 		finder_leave_last(f);
 		finder_save(f, &r->place);
 		gitconfig_init(&r->config, bytes_of(text, len));

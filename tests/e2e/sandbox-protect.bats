@@ -374,3 +374,52 @@ overlay()
 @test "no changes of an overlay are made where links and settings lead" {
 	each overlay
 }
+
+# starts: what an earlier command left costs the next one no more than a
+# warning.
+starts()
+{
+	run_tool 0 timeout 20 "${AS[@]}" env HOME="$SX_DIR" "$SX" --rw "$W" \
+		-- true
+	eq "${#stderr_lines[@]}" 1
+	[[ $stderr == *"too many files to look for all repositories"* ]]
+}
+
+left_behind()
+{
+	local deep
+
+	make_repository r
+	attack r '
+		git init -q own
+		mkdir many
+		for i in $(seq 5000); do
+			>many/$i
+			echo "[include] path = ../../many/$i"
+		done >own/.git/config'
+	starts
+	attack r '
+		yes "[include] path = ../big" | head -n 30000 >own/.git/config
+		yes "#" | head -c 1048576 >own/big'
+	starts
+	attack r '
+		yes "[core] hookspath = ../many" | head -n 30000 >own/.git/config'
+	starts
+	deep=$(printf 'd/%.0s' {1..500})
+	attack r "
+		git init -q own
+		for i in 1 2 3; do
+			mkdir -p $deep
+			cd $deep
+		done
+		>file
+		cd $W/r/own
+		for name in .bashrc .profile .zshrc .envrc .exrc; do
+			ln -s ../$deep$deep${deep}file \$name
+		done"
+	starts
+}
+
+@test "a repository that a command left does not hold up the next one" {
+	each left_behind
+}
