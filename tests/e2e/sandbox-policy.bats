@@ -388,6 +388,25 @@ protection()
 	each protection
 }
 
+protection_lifted()
+{
+	as git init -q .
+	as mkdir .vscode .idea
+	sx 0 --rw "$W" --rw "$W/.vscode" --rw "$W/.git" -- sh -c '
+		echo x >.vscode/f
+		for f in .idea/f .git/config .git/hooks/pre-commit; do
+			if echo x 2>/dev/null >$f; then echo "wrote $f"; fi
+		done
+		perl -e "rename q(.vscode), q(moved) and print q(moved)"'
+	eq "$output" ''
+	[[ -e .vscode/f ]]
+}
+
+@test "a protected name that is granted itself can be changed" {
+	requires git
+	each protection_lifted
+}
+
 protection_elsewhere()
 {
 	as git init -q --bare store/bare.git
