@@ -262,6 +262,52 @@ step(struct finder *f, char rest[static PATH_LEN])
 	return finder_open_inside(f, f->path, O_PATH | O_NOFOLLOW);
 }
 
+/* What decides about a path of the host, by the name that was given to it or
+ * the one that it has without links; *ret_len: how much of path that is. */
+static const struct policy_path *
+find_shown(const struct policy *p, const char *path, size_t *ret_len)
+{
+	const struct policy_path *best = NULL;
+
+	*ret_len = 0;
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *at = &p->paths[i];
+		const char *const names[] = {at->host, at->given};
+
+		if (at->access == POLICY_MASK || at->access == POLICY_TMPFS)
+			continue;
+		for (size_t n = 0; n < 2; n++) {
+			if (names[n] == NULL || !path_is_below(path, names[n]) ||
+			    (best != NULL && strlen(names[n]) < *ret_len))
+				continue;
+			best = at;
+			*ret_len = strlen(names[n]);
+		}
+	}
+	return best;
+}
+
+/* Other programs, on the host, would go from its root: the path as it is
+ * called inside, where it is shown. */
+static void
+begin_at_root(struct finder *f, char path[static PATH_LEN])
+{
+	const struct policy_path *shown;
+	char copy[PATH_LEN];
+	size_t len;
+
+	finder_leave(f, 0);
+	if (!f->soft)
+		return;
+	shown = find_shown(f->policy, path, &len);
+	if (shown == NULL)
+		return;
+	memcpy(copy, path, PATH_LEN);
+	if (str_format(path, PATH_LEN, "%s/%s", shown->inside, copy + len) !=
+	    0)
+		memcpy(path, copy, PATH_LEN);
+}
+
 /* Puts what the link is in front of what is to come behind it. */
 static bool
 put_before(char rest[static PATH_LEN], int link_fd)
@@ -306,7 +352,7 @@ walk(struct finder *f, int at, char rest[static PATH_LEN])
 				break;
 			finder_leave_last(f);
 			if (rest[0] == '/')
-				finder_leave(f, 0);
+				begin_at_root(f, rest);
 		} else if (rest[strspn(rest, "/")] == '\0') {
 			if (f->len != 0)
 				return at;
@@ -340,7 +386,7 @@ finder_walk(struct finder *f, const char *path)
 	if (str_format(rest, sizeof rest, "%s", path) != 0)
 		return -1;
 	if (path[0] == '/')
-		finder_leave(f, 0);
+		begin_at_root(f, rest);
 	return walk(f, finder_open_inside(f, f->path, O_PATH | O_NOFOLLOW),
 	    rest);
 }

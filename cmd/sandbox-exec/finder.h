@@ -90,9 +90,9 @@ void finder_list(struct finder *f, int fd, finder_visit *each, void *arg);
 int finder_granted(const struct finder *f);
 
 /* Follows the link at the finder's path, and all that are on the way, as the
- * payload would, and moves the finder there: its path is without links.
- * Returns a descriptor (O_PATH) of what is no link, or -1: the finder is then
- * anywhere. */
+ * payload would (soft: as others would, who see the host), and moves the
+ * finder there: its path is without links.  Returns a descriptor (O_PATH) of
+ * what is no link, or -1: the finder is then anywhere. */
 int finder_follow(struct finder *f, int fd, const char *name);
 
 /* The same for a path, from the finder's directory if it is relative. */

@@ -62,7 +62,7 @@ search(struct policy *p, char *dir, struct masks *ret, struct finder *f)
 }
 
 int
-kept_find(const char *dir, struct kept *ret, struct error *e)
+kept_find(const char *dir, char *home, struct kept *ret, struct error *e)
 {
 	struct policy *p = calloc(1, sizeof *p);
 	struct finder *f = calloc(1, sizeof *f);
@@ -75,6 +75,7 @@ kept_find(const char *dir, struct kept *ret, struct error *e)
 	if (p == NULL || f == NULL || inside == NULL || root_fd == -1) {
 		error_errno(e, "protected names");
 	} else {
+		p->home_of[POLICY_OWN] = home;
 		f->root_fd = root_fd;
 		f->error = e;
 		search(p, inside, &m, f);

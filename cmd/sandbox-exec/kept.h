@@ -17,9 +17,11 @@ struct kept {
 	const char *dir;
 };
 
-/* Looks below dir, absolute and without links, which stays the caller's.
- * Returns 0, to be freed with kept_done; or -1 with a text. */
-int kept_find(const char *dir, struct kept *ret, struct error *e);
+/* Looks below dir, absolute and without links, which stays the caller's; home
+ * is the user's home directory, or NULL.  Returns 0, to be freed with
+ * kept_done; or -1 with a text. */
+int kept_find(const char *dir, char *home, struct kept *ret,
+    struct error *e);
 void kept_done(struct kept *k);
 
 /* Whether path, relative to the directory, is to be kept or in what is. */

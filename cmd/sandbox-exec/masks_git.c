@@ -84,12 +84,25 @@ read_file(struct finder *f, int fd, size_t *ret_len)
 
 /* ---- settings ---- */
 
+/* Follows a setting that is a path. */
+static int
+walk_value(struct finder *f, const char *value)
+{
+	const char *home = f->policy->home_of[POLICY_OWN];
+	char path[PATH_LEN];
+
+	if (home == NULL || !str_starts(value, "~/"))
+		return finder_walk(f, value);
+	return str_format(path, sizeof path, "%s%s", home, value + 1) == 0 ?
+	    finder_walk(f, path) : -1;
+}
+
 static void follow_settings(struct finder *f, struct settings *s, int fd);
 
 static void
 follow_include(struct finder *f, struct settings *s, const char *path)
 {
-	int fd = finder_walk(f, path);
+	int fd = walk_value(f, path);
 	struct stat st;
 
 	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
@@ -109,7 +122,7 @@ keep_hooks(struct finder *f, const struct settings *s, const char *path)
 	finder_leave(f, 0);
 	if (s->top[0] != '\0' && !finder_enter(f, s->top + 1, &(size_t){0}))
 		return;
-	fd = finder_walk(f, path);
+	fd = walk_value(f, path);
 	/* All that can be changed is not for hooks alone. */
 	if (fd != -1 && fstat(fd, &st) == 0 &&
 	    !path_is_below(s->top, f->path) && !path_is_below(s->git, f->path))
@@ -271,6 +284,9 @@ keep_common(struct finder *f, int fd, const char *top)
 		str_format(s.top, sizeof s.top, "%s", top);
 		follow_settings(f, &s, open_file(f, common, "config"));
 	}
+	finder_restore(f, &place);
+	if (s.of_worktree)
+		follow_settings(f, &s, open_file(f, fd, "config.worktree"));
 	io_close(&common);
 	free(text);
 	finder_restore(f, &place);
