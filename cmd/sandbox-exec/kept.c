@@ -25,6 +25,7 @@ take(struct masks *m, struct kept *ret, struct error *e)
 	ret->paths = calloc(m->count + 1, sizeof *ret->paths);
 	if (ret->paths == NULL)
 		return error_errno(e, "protected names");
+	ret->cut = m->cut;
 	for (size_t i = 0; i < m->count; i++) {
 		struct masks_entry *entry = &m->entries[i];
 

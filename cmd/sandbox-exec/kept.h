@@ -15,6 +15,7 @@ struct kept {
 	char **paths; /* absolute, in the order of path_compare */
 	size_t count;
 	const char *dir;
+	bool cut; /* not all repositories were looked for */
 };
 
 /* Looks below dir, absolute and without links, which stays the caller's; home

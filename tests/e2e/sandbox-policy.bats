@@ -438,6 +438,10 @@ protection_cut()
 	[[ $stderr == *'warning: protection: too many files'* ]]
 	sx 125 --require full --rw "$W" true
 	sx 0 --require full --ro "$W" true
+	sx 0 --overlay "$W" --commit touch "$W/new"
+	eq "${#stderr_lines[@]}" 1
+	[[ $stderr == *"warning: $W: too many files to look for all rep"* ]]
+	[[ -e new ]]
 }
 
 @test "a search for repositories that is cut short is told" {
