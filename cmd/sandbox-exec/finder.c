@@ -49,6 +49,20 @@ finder_fail(struct finder *f, const char *why)
 }
 
 bool
+finder_pay(struct finder *f, size_t price)
+{
+	if (f->visits >= price) {
+		f->visits -= price;
+		return true;
+	}
+	if (f->soft)
+		f->masks->cut = true;
+	else
+		finder_fail(f, "too many files to look for a mask");
+	return false;
+}
+
+bool
 finder_enter(struct finder *f, const char *name, size_t *old)
 {
 	size_t n = strlen(name);
@@ -94,6 +108,21 @@ finder_restore(struct finder *f, const struct finder_place *place)
 	f->len = place->len;
 }
 
+static bool
+has_room(struct finder *f, enum masks_kind kind)
+{
+	size_t max = f->soft ? f->entries_max :
+	    kind == MASKS_PIN ? 2 * MASKS_MAX : MASKS_MAX;
+
+	if (f->masks->count < max)
+		return true;
+	if (f->soft)
+		f->masks->cut = true;
+	else
+		finder_fail(f, "too many matches");
+	return false;
+}
+
 void
 finder_add(struct finder *f, enum masks_kind kind, mode_t mode)
 {
@@ -102,13 +131,14 @@ finder_add(struct finder *f, enum masks_kind kind, mode_t mode)
 		.kind = kind, .directory = S_ISDIR(mode),
 	};
 
+	if (!has_room(f, kind))
+		return;
 	if (m->count == m->size) {
-		size_t max = kind == MASKS_PIN ? 2 * MASKS_MAX : MASKS_MAX;
-		struct masks_entry *more = m->size >= max ? NULL :
-		    realloc(m->entries, (m->size + GROW) * sizeof *more);
+		struct masks_entry *more = realloc(m->entries,
+		    (m->size + GROW) * sizeof *more);
 
 		if (more == NULL) {
-			finder_fail(f, "too many matches");
+			finder_fail(f, "out of memory");
 			return;
 		}
 		m->entries = more;
@@ -146,19 +176,6 @@ finder_open_child(int fd, const char *name)
 	    O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Pays for a directory entry out of what may be visited.  Returns whether
- * there was enough. */
-static bool
-pay(struct finder *f, const struct dirent *entry)
-{
-	size_t price = f->soft && is_directory(entry) ? MASKS_DIRECTORY : 1;
-
-	if (f->visits < price)
-		return false;
-	f->visits -= price;
-	return true;
-}
-
 /* Visits what one read of a directory gave.  Returns whether to go on. */
 static bool
 visit_all(struct finder *f, int fd, struct bytes entries, finder_visit *each,
@@ -171,14 +188,9 @@ visit_all(struct finder *f, int fd, struct bytes entries, finder_visit *each,
 		entry = (const void *)entries.ptr;
 		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
 			continue;
-		if (!pay(f, entry)) {
-			if (f->soft)
-				f->masks->cut = true;
-			else
-				finder_fail(f, "too many files to look for a "
-				    "mask");
+		if (!finder_pay(f, f->soft && is_directory(entry) ?
+		    MASKS_DIRECTORY : 1))
 			return false;
-		}
 		if (!f->soft || is_directory(entry))
 			each(f, fd, entry->d_name, arg);
 		if (f->failed)
@@ -250,6 +262,52 @@ step(struct finder *f, char rest[static PATH_LEN])
 	return finder_open_inside(f, f->path, O_PATH | O_NOFOLLOW);
 }
 
+/* What decides about a path of the host, by the name that was given to it or
+ * the one that it has without links; *ret_len: how much of path that is. */
+static const struct policy_path *
+find_shown(const struct policy *p, const char *path, size_t *ret_len)
+{
+	const struct policy_path *best = NULL;
+
+	*ret_len = 0;
+	for (size_t i = 0; i < p->path_count; i++) {
+		const struct policy_path *at = &p->paths[i];
+		const char *const names[] = {at->host, at->given};
+
+		if (at->access == POLICY_MASK || at->access == POLICY_TMPFS)
+			continue;
+		for (size_t n = 0; n < 2; n++) {
+			if (names[n] == NULL || !path_is_below(path, names[n]) ||
+			    (best != NULL && strlen(names[n]) < *ret_len))
+				continue;
+			best = at;
+			*ret_len = strlen(names[n]);
+		}
+	}
+	return best;
+}
+
+/* Other programs, on the host, would go from its root: the path as it is
+ * called inside, where it is shown. */
+static void
+begin_at_root(struct finder *f, char path[static PATH_LEN])
+{
+	const struct policy_path *shown;
+	char copy[PATH_LEN];
+	size_t len;
+
+	finder_leave(f, 0);
+	if (!f->soft)
+		return;
+	shown = find_shown(f->policy, path, &len);
+	if (shown == NULL)
+		return;
+	memcpy(copy, path, PATH_LEN);
+	if (str_format(path, PATH_LEN, "%s/%s", shown->inside, copy + len) !=
+	    0)
+		memcpy(path, copy, PATH_LEN);
+}
+
 /* Puts what the link is in front of what is to come behind it. */
 static bool
 put_before(char rest[static PATH_LEN], int link_fd)
@@ -286,7 +344,7 @@ walk(struct finder *f, int at, char rest[static PATH_LEN])
 	struct stat st;
 	int links = 0;
 
-	while (at != -1 && fstat(at, &st) == 0) {
+	while (at != -1 && finder_pay(f, MASKS_STEP) && fstat(at, &st) == 0) {
 		if (S_ISLNK(st.st_mode)) {
 			if (f->on_paper)
 				finder_add(f, MASKS_KEEP, st.st_mode);
@@ -294,7 +352,7 @@ walk(struct finder *f, int at, char rest[static PATH_LEN])
 				break;
 			finder_leave_last(f);
 			if (rest[0] == '/')
-				finder_leave(f, 0);
+				begin_at_root(f, rest);
 		} else if (rest[strspn(rest, "/")] == '\0') {
 			if (f->len != 0)
 				return at;
@@ -328,7 +386,7 @@ finder_walk(struct finder *f, const char *path)
 	if (str_format(rest, sizeof rest, "%s", path) != 0)
 		return -1;
 	if (path[0] == '/')
-		finder_leave(f, 0);
+		begin_at_root(f, rest);
 	return walk(f, finder_open_inside(f, f->path, O_PATH | O_NOFOLLOW),
 	    rest);
 }

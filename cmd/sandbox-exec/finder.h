@@ -25,6 +25,7 @@ struct finder {
 	const char *granted; /* inside: what is searched for repositories */
 	int root_fd;
 	size_t visits;      /* directory entries that may still be seen */
+	size_t entries_max; /* soft: of all that is found */
 	bool soft;          /* running out of them is no failure */
 	bool is_default;    /* a path that is granted itself is no secret */
 	bool on_paper;      /* nothing is to be mounted on what is kept: that
@@ -46,6 +47,10 @@ void finder_done(struct finder *f);
 /* Ends the search with a text about the present path: the first one counts. */
 void finder_fail(struct finder *f, const char *why);
 
+/* Pays out of what may be visited.  Returns whether there was enough; if not,
+ * the search fails, or is told to be cut short (soft). */
+bool finder_pay(struct finder *f, size_t price);
+
 /* Adds name to the path.  *old is for finder_leave, which is not to be called
  * when this fails. */
 bool finder_enter(struct finder *f, const char *name, size_t *old);
@@ -62,7 +67,8 @@ struct finder_place {
 void finder_save(const struct finder *f, struct finder_place *ret);
 void finder_restore(struct finder *f, const struct finder_place *place);
 
-/* Adds the present path to the masks. */
+/* Adds the present path to the masks, or, if they are too many, does as
+ * finder_pay. */
 void finder_add(struct finder *f, enum masks_kind kind, mode_t mode);
 
 /* Opens a path inside, following no link.  Returns a descriptor, or -1 with
@@ -84,9 +90,9 @@ void finder_list(struct finder *f, int fd, finder_visit *each, void *arg);
 int finder_granted(const struct finder *f);
 
 /* Follows the link at the finder's path, and all that are on the way, as the
- * payload would, and moves the finder there: its path is without links.
- * Returns a descriptor (O_PATH) of what is no link, or -1: the finder is then
- * anywhere. */
+ * payload would (soft: as others would, who see the host), and moves the
+ * finder there: its path is without links.  Returns a descriptor (O_PATH) of
+ * what is no link, or -1: the finder is then anywhere. */
 int finder_follow(struct finder *f, int fd, const char *name);
 
 /* The same for a path, from the finder's directory if it is relative. */

@@ -25,6 +25,7 @@ take(struct masks *m, struct kept *ret, struct error *e)
 	ret->paths = calloc(m->count + 1, sizeof *ret->paths);
 	if (ret->paths == NULL)
 		return error_errno(e, "protected names");
+	ret->cut = m->cut;
 	for (size_t i = 0; i < m->count; i++) {
 		struct masks_entry *entry = &m->entries[i];
 
@@ -51,6 +52,7 @@ search(struct policy *p, char *dir, struct masks *ret, struct finder *f)
 	f->masks = ret;
 	f->watches = &none;
 	f->visits = MASKS_PROTECT_VISITS;
+	f->entries_max = MASKS_MAX;
 	f->soft = true;
 	f->is_default = f->failed = false;
 	finder_init(f);
@@ -61,7 +63,7 @@ search(struct policy *p, char *dir, struct masks *ret, struct finder *f)
 }
 
 int
-kept_find(const char *dir, struct kept *ret, struct error *e)
+kept_find(const char *dir, char *home, struct kept *ret, struct error *e)
 {
 	struct policy *p = calloc(1, sizeof *p);
 	struct finder *f = calloc(1, sizeof *f);
@@ -74,6 +76,7 @@ kept_find(const char *dir, struct kept *ret, struct error *e)
 	if (p == NULL || f == NULL || inside == NULL || root_fd == -1) {
 		error_errno(e, "protected names");
 	} else {
+		p->home_of[POLICY_OWN] = home;
 		f->root_fd = root_fd;
 		f->error = e;
 		search(p, inside, &m, f);

@@ -15,11 +15,14 @@ struct kept {
 	char **paths; /* absolute, in the order of path_compare */
 	size_t count;
 	const char *dir;
+	bool cut; /* not all repositories were looked for */
 };
 
-/* Looks below dir, absolute and without links, which stays the caller's.
- * Returns 0, to be freed with kept_done; or -1 with a text. */
-int kept_find(const char *dir, struct kept *ret, struct error *e);
+/* Looks below dir, absolute and without links, which stays the caller's; home
+ * is the user's home directory, or NULL.  Returns 0, to be freed with
+ * kept_done; or -1 with a text. */
+int kept_find(const char *dir, char *home, struct kept *ret,
+    struct error *e);
 void kept_done(struct kept *k);
 
 /* Whether path, relative to the directory, is to be kept or in what is. */

@@ -70,6 +70,17 @@ report_found(void *user, const char *path, const char *renamed)
 	audit_end(a);
 }
 
+static int
+commit(const struct overlay *a, const struct changes *changes,
+    struct error *e)
+{
+	if (changes->cut)
+		diag_warning("%s: too many files to look for all repositories: "
+		    "hooks and settings of those that were not seen can be "
+		    "changed", a->host);
+	return changes_commit(a, changes, e);
+}
+
 /* Lists and makes the changes of one overlay.  Returns whether they are no
  * longer needed. */
 static bool
@@ -95,7 +106,7 @@ end_overlay(const struct options *o, const struct overlay *a, bool succeeded,
 	else if (o->commit && !succeeded)
 		diag_warning("%s: the command failed: its changes are not "
 		    "made", a->host);
-	else if (o->commit && changes_commit(a, &changes, &e) != 0)
+	else if (o->commit && commit(a, &changes, &e) != 0)
 		diag_error("%s", e.text);
 	else
 		done = true;

@@ -186,6 +186,7 @@ masks_find(int root_fd, const struct policy *p, struct masks *ret,
 	    i++) {
 		f.soft = true;
 		f.visits = MASKS_PROTECT_VISITS;
+		f.entries_max = ret->count + MASKS_MAX;
 		if (p->paths[i].access == POLICY_RW)
 			masks_keep_path(&f, &p->paths[i]);
 	}

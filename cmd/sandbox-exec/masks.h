@@ -10,9 +10,12 @@
 #include "cmd/sandbox-exec/protect.h"
 
 enum {
-	MASKS_MAX = 4096,         /* entries, and as many pins */
+	MASKS_MAX = 4096,         /* entries, and as many pins; as many for
+				   * each path in search of repositories */
 	MASKS_VISITS_MAX = 200000, /* directory entries for the policy's */
 	MASKS_DIRECTORY = 16, /* what one costs in search of repositories, */
+	MASKS_STEP = 4,       /* one to where a link or a setting leads, */
+	MASKS_BYTES = 1024,   /* so many of a file that is read as much as 1, */
 	MASKS_PROTECT_VISITS = 4096 * MASKS_DIRECTORY, /* a file 1, of these */
 	MASKS_PROTECT_DEPTH = 3,
 	MASKS_WATCHED_MAX = 128, /* two for each repository below a path */

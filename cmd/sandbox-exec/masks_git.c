@@ -66,7 +66,8 @@ read_file(struct finder *f, int fd, size_t *ret_len)
 	if (fd == -1)
 		return NULL;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size <= FILE_MAX)
+	    st.st_size <= FILE_MAX &&
+	    finder_pay(f, 1 + (size_t)st.st_size / MASKS_BYTES))
 		text = malloc((size_t)st.st_size + 1);
 	if (text != NULL)
 		n = read(fd, text, (size_t)st.st_size);
@@ -83,12 +84,25 @@ read_file(struct finder *f, int fd, size_t *ret_len)
 
 /* ---- settings ---- */
 
+/* Follows a setting that is a path. */
+static int
+walk_value(struct finder *f, const char *value)
+{
+	const char *home = f->policy->home_of[POLICY_OWN];
+	char path[PATH_LEN];
+
+	if (home == NULL || !str_starts(value, "~/"))
+		return finder_walk(f, value);
+	return str_format(path, sizeof path, "%s%s", home, value + 1) == 0 ?
+	    finder_walk(f, path) : -1;
+}
+
 static void follow_settings(struct finder *f, struct settings *s, int fd);
 
 static void
 follow_include(struct finder *f, struct settings *s, const char *path)
 {
-	int fd = finder_walk(f, path);
+	int fd = walk_value(f, path);
 	struct stat st;
 
 	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
@@ -102,11 +116,13 @@ follow_include(struct finder *f, struct settings *s, const char *path)
 static void
 keep_hooks(struct finder *f, const struct settings *s, const char *path)
 {
-	int fd = finder_walk(f, s->top);
 	struct stat st;
+	int fd;
 
-	io_close(&fd);
-	fd = finder_walk(f, path);
+	finder_leave(f, 0);
+	if (s->top[0] != '\0' && !finder_enter(f, s->top + 1, &(size_t){0}))
+		return;
+	fd = walk_value(f, path);
 	/* All that can be changed is not for hooks alone. */
 	if (fd != -1 && fstat(fd, &st) == 0 &&
 	    !path_is_below(s->top, f->path) && !path_is_below(s->git, f->path))
@@ -141,12 +157,18 @@ static void
 follow_settings(struct finder *f, struct settings *s, int fd)
 {
 	size_t len;
-	char *text = read_file(f, fd, &len);
-	struct reading *r = text == NULL || s->files == FILES_MAX ? NULL :
-	    malloc(sizeof *r);
+	char *text;
+	struct reading *r;
 
+	if (s->files == FILES_MAX) {
+		f->masks->cut = true;
+		io_close(&fd);
+		return;
+	}
+	s->files++;
+	text = read_file(f, fd, &len);
+	r = text == NULL ? NULL : malloc(sizeof *r);
 	if (r != NULL) {
-		s->files++;
 		finder_leave_last(f);
 		finder_save(f, &r->place);
 		gitconfig_init(&r->config, bytes_of(text, len));
@@ -262,6 +284,9 @@ keep_common(struct finder *f, int fd, const char *top)
 		str_format(s.top, sizeof s.top, "%s", top);
 		follow_settings(f, &s, open_file(f, common, "config"));
 	}
+	finder_restore(f, &place);
+	if (s.of_worktree)
+		follow_settings(f, &s, open_file(f, fd, "config.worktree"));
 	io_close(&common);
 	free(text);
 	finder_restore(f, &place);

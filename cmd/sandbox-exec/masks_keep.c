@@ -200,7 +200,7 @@ keep_name(struct finder *f, int fd, const char *name, bool is_git)
 		return;
 	if (S_ISLNK(st.st_mode))
 		keep_target(f, fd, name);
-	else
+	else if (finder_granted(f) != 1)
 		finder_add(f, MASKS_KEEP, st.st_mode);
 	finder_leave(f, old);
 }

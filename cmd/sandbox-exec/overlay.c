@@ -217,6 +217,7 @@ add(struct overlays *o, const struct policy *p, struct policy_path *path,
 
 	a->lower_fd = a->upper_fd = a->state_fd = -1;
 	a->host = path->host;
+	a->home = p->home_of[POLICY_OWN];
 	a->protect = p->protect;
 	name_of(path->host, name);
 	if (str_format(a->dir, sizeof a->dir, "%s/%s", parent, name) != 0)

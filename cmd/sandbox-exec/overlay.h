@@ -20,6 +20,7 @@ enum { OVERLAY_MAX = 16 };
 
 struct overlay {
 	char *host;            /* the directory */
+	char *home;            /* the caller's, or NULL */
 	char dir[PATH_LEN];    /* holds upper, work and state */
 	int lower_fd;          /* of host */
 	int upper_fd;

@@ -392,8 +392,9 @@ changes_find(const struct overlay *o, struct changes *ret, struct error *e)
 
 	*ret = (struct changes){0};
 	w = (struct walk){.overlay = o, .changes = ret, .error = e};
-	if (o->protect && kept_find(o->host, &w.kept, e) != 0)
+	if (o->protect && kept_find(o->host, o->home, &w.kept, e) != 0)
 		return -1;
+	ret->cut = w.kept.cut;
 	r = each(&w, o->upper_fd, ".", compare, &pair);
 	kept_done(&w.kept);
 	if (r != 0)

@@ -36,6 +36,7 @@ struct change {
 struct changes {
 	struct change *at; /* deletions first, then by path */
 	size_t count, size;
+	bool cut; /* not all repositories there were looked for */
 };
 
 /* Returns 0, to be freed with changes_done; or -1 with a text. */

@@ -703,7 +703,8 @@ setting_finish(struct setting_target *t, struct error *e)
 {
 	if (finish_home(t, e) != 0)
 		return -1;
-	if (t->policy->default_masks && t->policy->path_count != 0)
+	if ((t->policy->default_masks || t->policy->protect) &&
+	    t->policy->path_count != 0)
 		homes_find(t->policy, t->home);
 	return policy_finish(t->policy, !t->no_digest, e);
 }

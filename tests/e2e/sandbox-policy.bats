@@ -388,6 +388,25 @@ protection()
 	each protection
 }
 
+protection_lifted()
+{
+	as git init -q .
+	as mkdir .vscode .idea
+	sx 0 --rw "$W" --rw "$W/.vscode" --rw "$W/.git" -- sh -c '
+		echo x >.vscode/f
+		for f in .idea/f .git/config .git/hooks/pre-commit; do
+			if echo x 2>/dev/null >$f; then echo "wrote $f"; fi
+		done
+		perl -e "rename q(.vscode), q(moved) and print q(moved)"'
+	eq "$output" ''
+	[[ -e .vscode/f ]]
+}
+
+@test "a protected name that is granted itself can be changed" {
+	requires git
+	each protection_lifted
+}
+
 protection_elsewhere()
 {
 	as git init -q --bare store/bare.git
@@ -419,6 +438,10 @@ protection_cut()
 	[[ $stderr == *'warning: protection: too many files'* ]]
 	sx 125 --require full --rw "$W" true
 	sx 0 --require full --ro "$W" true
+	sx 0 --overlay "$W" --commit touch "$W/new"
+	eq "${#stderr_lines[@]}" 1
+	[[ $stderr == *"warning: $W: too many files to look for all rep"* ]]
+	[[ -e new ]]
 }
 
 @test "a search for repositories that is cut short is told" {

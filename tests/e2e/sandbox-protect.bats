@@ -218,22 +218,59 @@ named_hooks_elsewhere()
 	make_repository r
 	git_as -C r config core.hooksPath tools/hooks
 	git_as -C r worktree add -q ../copy
+	git_as -C r config extensions.worktreeConfig true
+	git_as -C r worktree add -q ../third
+	git_as -C third config --worktree core.hooksPath others
 	git_as -C r -c protocol.file.allow=always submodule --quiet \
 		add "$W/copy" sub
 	git_as -C r/sub config core.hooksPath tools/hooks
-	as mkdir -p r/tools/hooks copy/tools/hooks r/sub/tools/hooks
+	as mkdir -p r/tools/hooks copy/tools/hooks r/sub/tools/hooks \
+		third/others
 	attack . '
 		for dir in r copy r/sub; do
 			hook $dir/tools/hooks
 			mv $dir/tools $dir/moved
 			mkdir -p $dir/tools/hooks
 			hook $dir/tools/hooks
-		done'
-	holds r copy r/sub
+		done
+		hook third/others'
+	holds r copy r/sub third
 }
 
 @test "so are those of other working copies and of submodules" {
 	each named_hooks_elsewhere
+}
+
+host_paths()
+{
+	local way
+
+	make_repository r
+	as mkdir -p r/hooks r/dir
+	as touch r/dir/rc
+	as ln -s "$W/r/dir/rc" r/.envrc
+	as ln -s r link
+	for way in "r $W/r/hooks" "r:/inside $W/r/hooks" \
+		"link $W/link/hooks" "link:/inside $W/link/hooks" \
+		"r:/inside ~/${W##*/}/r/hooks"; do
+		git_as -C r config core.hooksPath "${way#* }"
+		run_tool 0 "${AS[@]}" env HOME="$SX_DIR" "$SX" \
+			--rw "$W/${way%% *}" --env "W=$W" -- sh -c "$TOOLS"'
+				cd /inside 2>/dev/null || cd "$W/r"
+				hook hooks
+				echo changed >dir/rc
+				true'
+		holds r
+		eq "$(<r/.envrc)" ''
+	done
+	run_tool 1 "${AS[@]}" env HOME="$SX_DIR" "$SX" --overlay "$W/r" \
+		--workdir "$W/r" --env "W=$W" --commit -- \
+		sh -c "$TOOLS"'hook hooks'
+	[[ $stderr == *"$W/r/hooks/pre-commit: a protected name"* ]]
+}
+
+@test "what is named by a path of the host is kept by its name inside" {
+	each host_paths
 }
 
 moved_targets()
@@ -373,4 +410,53 @@ overlay()
 
 @test "no changes of an overlay are made where links and settings lead" {
 	each overlay
+}
+
+# starts: what an earlier command left costs the next one no more than a
+# warning.
+starts()
+{
+	run_tool 0 timeout 20 "${AS[@]}" env HOME="$SX_DIR" "$SX" --rw "$W" \
+		-- true
+	eq "${#stderr_lines[@]}" 1
+	[[ $stderr == *"too many files to look for all repositories"* ]]
+}
+
+left_behind()
+{
+	local deep
+
+	make_repository r
+	attack r '
+		git init -q own
+		mkdir many
+		for i in $(seq 5000); do
+			>many/$i
+			echo "[include] path = ../../many/$i"
+		done >own/.git/config'
+	starts
+	attack r '
+		yes "[include] path = ../big" | head -n 30000 >own/.git/config
+		yes "#" | head -c 1048576 >own/big'
+	starts
+	attack r '
+		yes "[core] hookspath = ../many" | head -n 30000 >own/.git/config'
+	starts
+	deep=$(printf 'd/%.0s' {1..500})
+	attack r "
+		git init -q own
+		for i in 1 2 3; do
+			mkdir -p $deep
+			cd $deep
+		done
+		>file
+		cd $W/r/own
+		for name in .bashrc .profile .zshrc .envrc .exrc; do
+			ln -s ../$deep$deep${deep}file \$name
+		done"
+	starts
+}
+
+@test "a repository that a command left does not hold up the next one" {
+	each left_behind
 }
