@@ -108,7 +108,7 @@ EVENTS='send=HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n'
 @test "10 MiB pass both ways through a stream of a hop at once" {
 	start_upstream "$ASKED" \
 		'send=HTTP/1.1 200 OK\r\nContent-Length: 10485760\r\n\r\n' \
-		bytes=10485760 count=10485760 hold
+		bytes=10485759 count=10485760 bytes=1 hold
 	start_proxy --listen "$T/hop" <<<"$allow_loopback"
 	TO=$T/hop run_tool 0 client "send=PUT / HTTP/1.1\r\nHost: $NAME\r\n" \
 		'send=Content-Length: 10485760\r\n\r\n' bytes=10485760 \
