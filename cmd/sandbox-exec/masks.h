@@ -62,6 +62,9 @@ struct masks_watches {
 int masks_find(int root_fd, const struct policy *p, struct masks *ret,
     struct masks_watches *watches, struct error *e);
 void masks_done(struct masks *m);
+
+/* A sandbox has its watches to the end: the supervisor, which may share the
+ * memory that they are in, must not see it freed. */
 void masks_watches_done(struct masks_watches *w);
 
 #endif
