@@ -155,9 +155,9 @@ test-programs: $(UNIT) $(FUZZ)
 check: ## run every test
 	@tests/deps check
 	@rm -rf $(BUILD)/tap
-	@$(MAKE) -j$(JOBS) all test-programs
+	@$(MAKE) -j$(JOBS) WERROR=1 all test-programs
 	@status=0; \
-	$(MAKE) -k -j$(JOBS) lint check-unit fuzz-replay || status=1; \
+	$(MAKE) -k -j$(JOBS) WERROR=1 lint check-unit fuzz-replay || status=1; \
 	$(MAKE) check-e2e || status=1; \
 	tests/tap --sum $(BUILD)/tap || status=1; \
 	exit $$status
@@ -204,7 +204,8 @@ bench: all $(BUILD)/libsandbox-exec.a ## measure against other programs
 		BIN=$(abspath $(BUILD)/bin) tests/bench/$$b || exit 1; done
 
 lint: ## compile with every warning as an error, check the style
-	@tests/tap $(BUILD)/tap/lint tests/lint/run $(BUILD)/lint
+	@tests/tap $(BUILD)/tap/lint tests/lint/run $(BUILD)/lint \
+		$(if $(WERROR),$(BUILD))
 
 objects: $(SOURCES:%.c=$(BUILD)/%.o)
 
