@@ -478,7 +478,7 @@ NEITHER='a body that can not be judged: neither application/json nor text/event-
 }
 
 @test "what is no message for all readers is no event" {
-	local sep=$'\u2028'
+	local sep=$'\xe2\x80\xa8' # U+2028; \u depends on the locale
 
 	judged <<<'tools: [a]'
 	# Some readers end lines at U+2028 and its like.
