@@ -260,6 +260,9 @@ keeper_run(const struct keeper *k, int fd)
 	if (take_request(&s, &settings) != 0)
 		_exit(EXIT_OK);
 	if (build(&s, buf_bytes(&settings), &failed.error) == 0) {
+		/* A client of frames is told in its own words. */
+		if (k->options->mode == OPTIONS_MCP)
+			status_warn(&s.confine);
 		tell_ready(&s);
 		hold(&s);
 	} else {

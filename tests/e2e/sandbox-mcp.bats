@@ -170,6 +170,29 @@ every_tool()
 	each every_tool
 }
 
+is_warned()
+{
+	mcp_open
+	handshake
+	call 1 bash '{"command":"true"}'
+	hear_is .result.isError false
+	ends 0
+	grep -q '^sandbox-exec: warning: namespaces: .*: ' "$T/mcp.err"
+	mcp_close
+	mcp_open --quiet
+	handshake
+	call 1 bash '{"command":"true"}'
+	hear_is .result.isError false
+	ends 0
+	[[ ! -s $T/mcp.err ]]
+	mcp_close
+}
+
+@test "what is less than the policy asks for is told" {
+	BELOW=("$SX_DIR/refuse")
+	each is_warned
+}
+
 @test "every tool works where nothing in memory may be executed" {
 	BELOW=("$SX_DIR/refuse" --some=memfd)
 	each every_tool
