@@ -578,5 +578,9 @@ sleeping()
 	hear_is '.result' '{"content":[{"type":"text","text":"no matches"}],"isError":false}'
 	call 3 grep '{"pattern":"x","path":"f"}'
 	hear_is '.result.content[0].text' '"1:x\n"'
+	call 4 bash '{"command":"mkdir closed; chmod 0 closed"}'
+	hear_is .result.isError false
+	call 5 grep '{"pattern":"x","path":"closed"}'
+	hear_is '.result.content[0].text' '"grep: rg failed: Permission denied"'
 	ends 0
 }
