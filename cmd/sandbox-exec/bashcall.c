@@ -84,8 +84,8 @@ add_output(struct buf *out, const struct shell_result *r)
 	buf_add(out, r->text);
 }
 
-bool
-bashcall_format(const struct shell_result *r, int64_t ms, struct buf *out)
+static bool
+add_result(const struct shell_result *r, int64_t ms, struct buf *out)
 {
 	switch (r->how) {
 	case SHELL_DONE:
@@ -113,4 +113,14 @@ bashcall_format(const struct shell_result *r, int64_t ms, struct buf *out)
 		add_output(out, r);
 	}
 	return true;
+}
+
+bool
+bashcall_format(const struct shell_result *r, int64_t ms, struct buf *out)
+{
+	bool is_error = add_result(r, ms, out);
+
+	if (r->was_short)
+		buf_add_str(out, "\n[memory limit: a process was killed]");
+	return is_error;
 }

@@ -18,6 +18,8 @@ struct box {
 	const struct box_events *events;
 	void *user;
 	int keeper_fd, control_fd; /* -1: none */
+	int kills_fd;                /* of cgroup_kills, -1: none */
+	int64_t kills;
 	ev_io keeper, control;
 	struct idmap commands;
 	uint32_t last_id;
@@ -25,6 +27,7 @@ struct box {
 	gid_t gid;
 	unsigned hit;
 	bool ready;         /* it stood */
+	bool stopped;       /* it is to end */
 	bool failed;        /* error says why */
 	struct error error;
 	int depth;          /* handlers that run */
@@ -46,6 +49,7 @@ destroy(struct box *b)
 {
 	close_watched(b, &b->control, &b->control_fd);
 	close_watched(b, &b->keeper, &b->keeper_fd);
+	io_close(&b->kills_fd);
 	idmap_done(&b->commands);
 	free(b);
 }
@@ -81,7 +85,8 @@ end_commands(struct box *b)
 	struct box_end end = {.error = {.code = EXIT_SANDBOX}};
 	struct box_command *c;
 
-	error_set(&end.error, "the sandbox has ended");
+	error_set(&end.error, "the sandbox has ended%s",
+	    (b->hit & 1U << LIMIT_MEM) != 0 ? ": memory limit" : "");
 	while (!b->freed && (c = idmap_any(&b->commands)) != NULL)
 		end_command(b, c, &end);
 }
@@ -144,9 +149,9 @@ on_control(struct ev_loop *loop, ev_io *w, int revents)
 			take_event(b, &m);
 			continue;
 		}
-		/* init is gone; the keeper sees it too and clears away. */
+		/* init is gone; the keeper sees it too, knows why, and
+		 * clears away. */
 		close_watched(b, &b->control, &b->control_fd);
-		end_commands(b);
 	}
 	leave(b);
 }
@@ -160,7 +165,7 @@ take_ready(struct box *b, const struct keeper_answer *a, struct packet *p)
 
 	if (b->control_fd != -1)
 		return;
-	if (p->fd_count != 1) {
+	if (p->fd_count == 0) {
 		b->failed = true;
 		error_set(&b->error, "its control channel did not come: too "
 		    "many open files");
@@ -169,6 +174,8 @@ take_ready(struct box *b, const struct keeper_answer *a, struct packet *p)
 	}
 	b->ready = true;
 	b->control_fd = p->fds[0];
+	if (p->fd_count > 1)
+		b->kills_fd = p->fds[1];
 	p->fd_count = 0;
 	b->uid = a->uid;
 	b->gid = a->gid;
@@ -202,6 +209,8 @@ on_keeper(struct ev_loop *loop, ev_io *w, int revents)
 		take_ready(b, &a, &p);
 	} else if (a.type == KEEPER_ENDED) {
 		b->hit = a.hit;
+		close_watched(b, &b->control, &b->control_fd);
+		end_commands(b);
 	}
 	for (size_t i = 0; i < p.fd_count; i++)
 		io_close(&p.fds[i]);
@@ -238,7 +247,7 @@ box_open(struct ev_loop *loop, struct zygote *z, struct bytes settings,
 	b->loop = loop;
 	b->events = events;
 	b->user = user;
-	b->control_fd = -1;
+	b->control_fd = b->kills_fd = -1;
 	b->keeper_fd = zygote_fork(z);
 	if (b->keeper_fd == -1 || send_request(b, settings, id) != 0) {
 		error_errno(e, "sandbox");
@@ -255,7 +264,18 @@ box_open(struct ev_loop *loop, struct zygote *z, struct bytes settings,
 bool
 box_stands(const struct box *b)
 {
-	return b->control_fd != -1;
+	return b->control_fd != -1 && !b->stopped;
+}
+
+bool
+box_was_short(struct box *b)
+{
+	int64_t before = b->kills;
+
+	if (b->kills_fd == -1)
+		return false;
+	b->kills = cgroup_kills(b->kills_fd);
+	return b->kills > before;
 }
 
 static int
@@ -317,6 +337,7 @@ box_spawn(struct box *b, struct box_command *c, const struct box_spawn *how,
 void
 box_stop(struct box *b)
 {
+	b->stopped = true;
 	if (b->keeper_fd != -1)
 		shutdown(b->keeper_fd, SHUT_WR);
 }

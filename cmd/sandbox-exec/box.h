@@ -75,9 +75,13 @@ struct box *box_open(struct ev_loop *loop, struct zygote *z,
 int box_spawn(struct box *b, struct box_command *c,
     const struct box_spawn *how, struct error *e);
 
-/* Whether commands can be started: it was ready, and has not ended; gone may
- * still have to be told. */
+/* Whether commands can be started: it was ready, and neither has ended nor is
+ * to end; gone may still have to be told. */
 bool box_stands(const struct box *b);
+
+/* Whether the kernel has killed a process of it for want of memory since this
+ * was last asked. */
+bool box_was_short(struct box *b);
 
 /* Ends a command and all that it has started. */
 void box_kill(struct box_command *c);

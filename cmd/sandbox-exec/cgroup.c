@@ -440,20 +440,55 @@ cgroup_join(const struct cgroups *g, bool v2)
 	return 0;
 }
 
-/* Whether the line "word N" of a file has an N above zero. */
+/* N of the line "word N" of a file, or 0. */
+static int64_t
+count_of(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+	const char *at = text;
+	char digits[24];
+	int64_t n;
+
+	for (; at != NULL && *at != '\0'; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, word, len) != 0 || at[len] != ' ')
+			continue;
+		at += len + 1;
+		return str_from_bytes(digits, sizeof digits, bytes_of(at,
+		    strcspn(at, "\n"))) == 0 && num_parse(digits, 0,
+		    INT64_MAX, &n) == 0 ? n : 0;
+	}
+	return 0;
+}
+
 static bool
 counted(const char *dir, const char *name, const char *word)
 {
 	char text[FILE_MAX];
-	size_t len = strlen(word);
-	const char *at = read_in(dir, name, text);
 
-	for (; at != NULL && *at != '\0'; at = strchr(at, '\n')) {
-		at += *at == '\n';
-		if (strncmp(at, word, len) == 0 && at[len] == ' ')
-			return at[len + 1] >= '1' && at[len + 1] <= '9';
-	}
-	return false;
+	return count_of(read_in(dir, name, text), word) != 0;
+}
+
+int
+cgroup_open_kills(const struct cgroups *g)
+{
+	const char *dir = g->v2_limits ? g->v2_path : g->path[CGROUP_MEMORY];
+	char path[PATH_MAX];
+
+	if (dir == NULL || str_format(path, sizeof path, "%s/%s", dir,
+	    g->v2_limits ? "memory.events" : "memory.oom_control") != 0)
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int64_t
+cgroup_kills(int fd)
+{
+	char text[FILE_MAX];
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	return count_of(text, "oom_kill");
 }
 
 unsigned

@@ -41,6 +41,13 @@ int cgroup_join(const struct cgroups *g, bool v2);
 /* Which limits were run into, as bits. */
 unsigned cgroup_hit(const struct cgroups *g);
 
+/* Opens the file that counts the processes that were killed for want of
+ * memory.  Returns it, or -1 if there is none. */
+int cgroup_open_kills(const struct cgroups *g);
+
+/* What such a file says, 0 if it cannot be read. */
+int64_t cgroup_kills(int fd);
+
 /* Ends the process that would do it after us, of which there may be one. */
 void cgroup_dismiss(struct cgroups *g);
 

@@ -13,6 +13,7 @@
 #include "cmd/sandbox-exec/gate.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/packet.h"
+#include "cmd/sandbox-exec/resident.h"
 #include "cmd/sandbox-exec/status.h"
 #include "common/diag.h"
 #include "common/exit.h"
@@ -26,17 +27,16 @@ struct kept {
 	struct audit audit;
 	struct confine confine;
 	struct protect_watch watch;
+	struct resident_watch memory;
 	pid_t gate;    /* 0: none */
 	int signal_fd; /* -1: none */
+	unsigned hit;  /* limits, bits 1 << enum limit_kind */
 };
 
 static void
-answer(const struct kept *s, struct keeper_answer *a, struct bytes more,
-    int pass_fd)
+answer(const struct kept *s, struct keeper_answer *a)
 {
-	struct packet p = {.head = a, .head_len = sizeof *a,
-		.more = (void *)(uintptr_t)more.ptr, .more_len = more.len,
-		.fds = {pass_fd}, .fd_count = pass_fd == -1 ? 0 : 1};
+	struct packet p = {.head = a, .head_len = sizeof *a};
 
 	packet_send(s->fd, &p);
 }
@@ -124,20 +124,29 @@ take_down(struct kept *s)
 	struct keeper_answer a = {.type = KEEPER_ENDED};
 
 	confine_stop(&s->confine);
+	s->hit |= s->confine.limits.hit;
+	if ((s->hit & 1U << LIMIT_MEM) != 0)
+		diag_error("memory limit: a process was killed");
+	a.hit = s->hit;
+	answer(s, &a);
 	stop_gate(s);
 	protect_end(&s->watch, s->k->found, &s->audit);
-	a.hit = s->confine.limits.hit;
-	status_audit_stop(&s->audit, a.hit);
-	answer(s, &a, bytes_of(NULL, 0), -1);
+	status_audit_stop(&s->audit, s->hit);
+	resident_stop(&s->memory);
 }
 
 static void
 tell_ready(struct kept *s)
 {
-	const struct policy *p = &s->k->options->policy;
+	const struct policy *policy = &s->k->options->policy;
 	struct keeper_answer a = {.type = KEEPER_READY,
 		.uid = s->confine.owner_uid, .gid = s->confine.owner_gid,
-		.time_ms = p->limits.time_ms, .files = p->limits.files};
+		.time_ms = policy->limits.time_ms,
+		.files = policy->limits.files};
+	int kills_fd = cgroup_open_kills(&s->confine.limits.cgroups);
+	struct packet p = {.head = &a, .head_len = sizeof a,
+		.fds = {s->confine.control_fd, kills_fd},
+		.fd_count = kills_fd == -1 ? 1 : 2};
 	struct jsonw w;
 	struct buf b;
 
@@ -147,9 +156,12 @@ tell_ready(struct kept *s)
 	jsonw_open(&w, '{');
 	status_add_isolation(&w, &s->confine);
 	jsonw_close(&w, '}');
-	status_audit_start(&s->audit, p, &s->confine);
-	answer(s, &a, buf_bytes(&b), s->confine.control_fd);
+	status_audit_start(&s->audit, policy, &s->confine);
+	p.more = (void *)(uintptr_t)buf_bytes(&b).ptr;
+	p.more_len = buf_len(&b);
+	packet_send(s->fd, &p);
 	buf_reset(&b);
+	io_close(&kills_fd);
 }
 
 /* The signals of protect.h, as a descriptor.  Without it only the end is left
@@ -166,6 +178,17 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static void
+audit_kill(struct kept *s, const char *reason)
+{
+	audit_begin(&s->audit, "kill");
+	if (s->audit.fd != -1) {
+		jsonw_key_str(&s->audit.w, "signal", "KILL");
+		jsonw_key_str(&s->audit.w, "reason", reason);
+	}
+	audit_end(&s->audit);
+}
+
 /* Who makes protected names again and again wants to be faster than we.
  * Returns whether the sandbox may go on. */
 static bool
@@ -175,12 +198,18 @@ look_at_names(struct kept *s)
 		return true;
 	diag_error("protected names: a session made them again and again and "
 	    "was ended");
-	audit_begin(&s->audit, "kill");
-	if (s->audit.fd != -1) {
-		jsonw_key_str(&s->audit.w, "signal", "KILL");
-		jsonw_key_str(&s->audit.w, "reason", "protected names");
-	}
-	audit_end(&s->audit);
+	audit_kill(s, "protected names");
+	return false;
+}
+
+/* As for one command: supervise.c. */
+static bool
+look_at_memory(struct kept *s)
+{
+	if (!resident_look(&s->memory))
+		return true;
+	s->hit |= 1U << LIMIT_MEM;
+	audit_kill(s, "memory limit");
 	return false;
 }
 
@@ -195,11 +224,15 @@ hold(struct kept *s)
 	struct signalfd_siginfo info;
 
 	protect_arm(&s->watch);
+	if (s->confine.limits.state[LIMIT_MEM] == LIMIT_ADVISORY)
+		resident_start(&s->memory, s->confine.init_pid,
+		    s->k->options->policy.limits.mem);
 	while (look_at_names(s)) {
 		do {
 			at[0].revents = at[1].revents = 0;
-			poll(at, 3, -1);
-			if ((at[0].revents | at[1].revents) != 0)
+			poll(at, 3, resident_wait_ms(&s->memory));
+			if ((at[0].revents | at[1].revents) != 0 ||
+			    !look_at_memory(s))
 				return;
 		} while (read(s->signal_fd, &info, sizeof info) !=
 		    sizeof info);
@@ -220,16 +253,20 @@ keeper_run(const struct keeper *k, int fd)
 	s.k = k;
 	s.fd = fd;
 	s.signal_fd = open_signals();
+	s.memory.proc_fd = -1;
 	s.confine.init_pid = s.confine.pidfd = s.confine.control_fd = -1;
 	cgroup_init(&s.confine.limits.cgroups);
 	buf_init(&settings, KEEPER_POLICY_MAX);
 	if (take_request(&s, &settings) != 0)
 		_exit(EXIT_OK);
 	if (build(&s, buf_bytes(&settings), &failed.error) == 0) {
+		/* A client of frames is told in its own words. */
+		if (k->options->mode == OPTIONS_MCP)
+			status_warn(&s.confine);
 		tell_ready(&s);
 		hold(&s);
 	} else {
-		answer(&s, &failed, bytes_of(NULL, 0), -1);
+		answer(&s, &failed);
 	}
 	take_down(&s);
 	_exit(EXIT_OK);

@@ -25,9 +25,10 @@ struct keeper_request {
 struct keeper_answer {
 	enum {
 		KEEPER_FAILED, /* error says why; it ends */
-		KEEPER_READY,  /* with the control channel; behind it the
+		KEEPER_READY,  /* with the control channel, and a file of
+				* cgroup_kills if there is one; behind it the
 				* members of "isolation" as JSON */
-		KEEPER_ENDED,  /* nothing of the sandbox is left */
+		KEEPER_ENDED,  /* all in it are dead */
 	} type;
 	struct error error;
 	char workdir[4096];

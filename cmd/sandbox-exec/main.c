@@ -25,11 +25,8 @@ print_outcome(const struct result *r)
 {
 	static const char *const streams[] = {"standard output",
 		"standard error"};
-	const struct confine *c = &r->confine;
 
-	for (size_t i = 0; i < c->degraded_count; i++)
-		diag_warning("%s: %s: %s", c->degraded[i].feature,
-		    c->degraded[i].reason, c->degraded[i].consequence);
+	status_warn(&r->confine);
 	if (r->error.text[0] != '\0')
 		diag_error("%s", r->error.text);
 	if (r->timed_out)

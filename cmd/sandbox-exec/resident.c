@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/io.h"
 #include "common/num.h"
 #include "common/str.h"
@@ -117,4 +118,44 @@ resident_bytes(int proc_fd, pid_t pid)
 		add_family(&f, f.pids[i]);
 	}
 	return pages * sysconf(_SC_PAGESIZE);
+}
+
+void
+resident_start(struct resident_watch *w, pid_t pid, int64_t max)
+{
+	w->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	w->pid = pid;
+	w->max = max;
+	w->due_ms = clock_ms() + RESIDENT_PERIOD_MS;
+}
+
+int
+resident_wait_ms(const struct resident_watch *w)
+{
+	int64_t left = w->due_ms - clock_ms();
+
+	if (w->proc_fd == -1)
+		return -1;
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+bool
+resident_look(struct resident_watch *w)
+{
+	int64_t now = clock_ms(), took;
+	bool above;
+
+	if (w->proc_fd == -1 || now < w->due_ms)
+		return false;
+	above = resident_bytes(w->proc_fd, w->pid) > w->max;
+	took = clock_ms() - now;
+	w->due_ms = now + took + (took * RESIDENT_SHARE > RESIDENT_PERIOD_MS ?
+	    took * RESIDENT_SHARE : RESIDENT_PERIOD_MS);
+	return above;
+}
+
+void
+resident_stop(struct resident_watch *w)
+{
+	io_close(&w->proc_fd);
 }

@@ -4,6 +4,7 @@
 #ifndef ADIT_SANDBOX_RESIDENT_H
 #define ADIT_SANDBOX_RESIDENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,5 +19,24 @@ enum {
  * shared with a file.  Those that come or go meanwhile may be missed.  proc_fd:
  * a /proc where init's pid is pid. */
 int64_t resident_bytes(int proc_fd, pid_t pid);
+
+struct resident_watch {
+	int proc_fd;    /* -1: nothing is looked at */
+	pid_t pid;      /* of init */
+	int64_t max;    /* bytes */
+	int64_t due_ms; /* when the next look is */
+};
+
+/* Looks at pid's descendants from now on.  Without a /proc nothing is looked
+ * at. */
+void resident_start(struct resident_watch *w, pid_t pid, int64_t max);
+
+/* How long poll(2) may wait, -1 without end. */
+int resident_wait_ms(const struct resident_watch *w);
+
+/* Looks, if it is time.  Returns whether they have more than max. */
+bool resident_look(struct resident_watch *w);
+
+void resident_stop(struct resident_watch *w);
 
 #endif

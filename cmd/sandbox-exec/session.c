@@ -16,6 +16,8 @@ enum {
 	TEXT_MAX = 3 * TOOL_TEXT_MAX, /* each byte may become U+FFFD */
 	AUDIT_INPUT_MAX = 2048,       /* bytes of an input in the audit */
 	BUILDS_MAX = 3,               /* that end before a call starts */
+	STARVED_MAX = 2,              /* shells that memory was short for, one
+				       * after the other */
 	ID_BYTES = 8,
 };
 
@@ -55,6 +57,7 @@ struct session {
 	struct toolclient tools;
 	struct call *first, **last; /* the first one is worked on */
 	size_t count;
+	int starved;          /* shells: STARVED_MAX */
 	ev_timer kick;        /* never started: fed when there is work */
 	bool wanted;          /* when what stood is gone */
 	bool failing;         /* why is to be told */
@@ -177,15 +180,23 @@ on_output(void *user, struct bytes in)
 static void
 on_command_ended(void *user, const struct shell_result *r)
 {
-	struct call *c = running(user);
+	struct session *s = user;
+	struct call *c = running(s);
+	struct shell_result told = *r;
 
 	if (c == NULL)
 		return;
+	told.was_short = s->box != NULL && box_was_short(s->box);
 	c->result.timed_out = r->how == SHELL_TIMED_OUT;
 	c->result.truncated = r->truncated;
 	if (r->how == SHELL_DONE)
 		c->result.exit = r->status;
-	finish(c, bashcall_format(r, c->ms, &c->text));
+	finish(c, bashcall_format(&told, c->ms, &c->text));
+	/* What no shell can start beside is no process, but files. */
+	s->starved = told.was_short && r->how == SHELL_DIED ?
+	    s->starved + 1 : 0;
+	if (s->starved == STARVED_MAX && s->box != NULL)
+		box_stop(s->box);
 }
 
 static void
@@ -254,6 +265,7 @@ on_box_gone(void *user, const struct error *why, unsigned hit)
 	struct session *s = user;
 
 	(void)hit;
+	s->starved = 0;
 	box_free(s->box);
 	s->box = NULL;
 	s->state = BOX_NONE;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <sys/wait.h>
 
+#include "common/diag.h"
 #include "common/offer.h"
 
 enum { STATUS_MAX = 65536 };
@@ -134,6 +135,14 @@ add_end(struct jsonw *w, const struct result *r)
 	jsonw_key_int(w, "stdout", (int64_t)r->dropped[STREAM_OUT]);
 	jsonw_key_int(w, "stderr", (int64_t)r->dropped[STREAM_ERR]);
 	jsonw_close(w, '}');
+}
+
+void
+status_warn(const struct confine *c)
+{
+	for (size_t i = 0; i < c->degraded_count; i++)
+		diag_warning("%s: %s: %s", c->degraded[i].feature,
+		    c->degraded[i].reason, c->degraded[i].consequence);
 }
 
 int

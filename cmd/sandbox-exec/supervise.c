@@ -32,8 +32,7 @@ struct run {
 	int64_t started_ms, deadline_ms; /* 0: none */
 	bool killed;                     /* the grace has passed too */
 	pid_t gate;
-	int proc_fd;       /* -1: memory is not looked at */
-	int64_t memory_ms; /* when it is next */
+	struct resident_watch memory;
 	struct protect_watch watch;
 	struct output output[STREAM_COUNT];
 };
@@ -205,41 +204,34 @@ take_signals(struct run *r)
 static void
 look_at_memory(struct run *r)
 {
-	int64_t now = clock_ms(), took;
-
-	if (r->proc_fd == -1 || now < r->memory_ms || r->killed)
+	if (r->killed || !resident_look(&r->memory))
 		return;
-	if (resident_bytes(r->proc_fd, r->result->confine.init_pid) >
-	    r->s->policy->limits.mem) {
-		r->killed = true;
-		r->result->hit |= 1U << LIMIT_MEM;
-		audit_kill(r, "KILL", "memory limit");
-	}
-	took = clock_ms() - now;
-	r->memory_ms = now + took + (took * RESIDENT_SHARE >
-	    RESIDENT_PERIOD_MS ? took * RESIDENT_SHARE : RESIDENT_PERIOD_MS);
+	r->killed = true;
+	r->result->hit |= 1U << LIMIT_MEM;
+	audit_kill(r, "KILL", "memory limit");
 }
 
 static void
 open_memory(struct run *r)
 {
-	if (r->result->confine.limits.state[LIMIT_MEM] != LIMIT_ADVISORY)
-		return;
-	r->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r->memory_ms = clock_ms() + RESIDENT_PERIOD_MS;
+	const struct confine *c = &r->result->confine;
+
+	if (c->limits.state[LIMIT_MEM] == LIMIT_ADVISORY)
+		resident_start(&r->memory, c->init_pid,
+		    r->s->policy->limits.mem);
 }
 
 static int
 wait_ms(const struct run *r)
 {
-	int64_t next = r->proc_fd != -1 ? r->memory_ms : 0, left;
+	int memory = resident_wait_ms(&r->memory);
+	int64_t left;
 
-	if (r->deadline_ms != 0 && (next == 0 || r->deadline_ms < next))
-		next = r->deadline_ms;
-	if (next == 0)
-		return -1;
-	left = next - clock_ms();
-	return left < 0 ? 0 : left > 1000000 ? 1000000 : (int)left;
+	if (r->deadline_ms == 0)
+		return memory;
+	left = r->deadline_ms - clock_ms();
+	left = left < 0 ? 0 : left > 1000000 ? 1000000 : left;
+	return memory != -1 && memory < left ? memory : (int)left;
 }
 
 /* init has ended: what it said last is in the channel. */
@@ -348,7 +340,7 @@ supervise_run(const struct supervise *s, struct result *ret)
 
 	r.s = s;
 	r.result = ret;
-	r.signal_fd = r.proc_fd = -1;
+	r.signal_fd = r.memory.proc_fd = -1;
 	protect_start(&r.watch, s->policy);
 	if (start(&r, &ret->error) != 0) {
 		ret->status = ret->error.code;
@@ -374,5 +366,5 @@ out:
 	for (int i = 0; r.capped && i < STREAM_COUNT; i++)
 		output_close(&r.output[i]);
 	io_close(&r.signal_fd);
-	io_close(&r.proc_fd);
+	resident_stop(&r.memory);
 }

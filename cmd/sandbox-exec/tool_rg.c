@@ -156,9 +156,12 @@ child(struct tool_rg *rg, const char *pattern, const struct tool_path *p,
 static int
 open_input(const struct tool_path *p)
 {
-	if (S_ISDIR(p->st.st_mode))
-		return open("/dev/null", O_RDONLY | O_CLOEXEC);
-	return tool_path_open(p, O_RDONLY);
+	if (!S_ISDIR(p->st.st_mode))
+		return tool_path_open(p, O_RDONLY);
+	/* The child could not say why it does not get there. */
+	if (faccessat(p->fd, ".", X_OK, 0) != 0)
+		return -1;
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 /* Returns 0, or an errno. */

@@ -170,6 +170,29 @@ every_tool()
 	each every_tool
 }
 
+is_warned()
+{
+	mcp_open
+	handshake
+	call 1 bash '{"command":"true"}'
+	hear_is .result.isError false
+	ends 0
+	grep -q '^sandbox-exec: warning: namespaces: .*: ' "$T/mcp.err"
+	mcp_close
+	mcp_open --quiet
+	handshake
+	call 1 bash '{"command":"true"}'
+	hear_is .result.isError false
+	ends 0
+	[[ ! -s $T/mcp.err ]]
+	mcp_close
+}
+
+@test "what is less than the policy asks for is told" {
+	BELOW=("$SX_DIR/refuse")
+	each is_warned
+}
+
 @test "every tool works where nothing in memory may be executed" {
 	BELOW=("$SX_DIR/refuse" --some=memfd)
 	each every_tool
@@ -555,5 +578,9 @@ sleeping()
 	hear_is '.result' '{"content":[{"type":"text","text":"no matches"}],"isError":false}'
 	call 3 grep '{"pattern":"x","path":"f"}'
 	hear_is '.result.content[0].text' '"1:x\n"'
+	call 4 bash '{"command":"mkdir closed; chmod 0 closed"}'
+	hear_is .result.isError false
+	call 5 grep '{"pattern":"x","path":"closed"}'
+	hear_is '.result.content[0].text' '"grep: rg failed: Permission denied"'
 	ends 0
 }

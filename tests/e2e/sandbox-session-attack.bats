@@ -154,6 +154,38 @@ drive()
 	END
 }
 
+# For root here a control group counts it, for an ordinary user nothing does.
+@test "a command that takes too much memory is told so, and the session goes on" {
+	drive <<-'END'
+	const c = await serve(['--ro', A, '--rw', WS, '--workdir', WS,
+		'--mem', '64m']);
+	const s = await c.session({});
+	await s.until('ready');
+	const killed = 'bash: the sandbox has ended: memory limit|' +
+		String.raw`(.|\n)*\[memory limit: a process was killed\]`;
+	let r = await s.bash(`for i in 1 2 3 4 5 6; do ${A}/attack memory-held 30 & done; wait -n`);
+	check('many processes', r.text, killed);
+	check('the next command', (await s.bash('echo on', {restart: true})).text,
+		String.raw`on(\n\[memory limit: .*)?`); // one more was killed
+	END
+	drive <<-'END'
+	const c = await serve(['--rw', WS, '--workdir', WS, '--mem', '64m']);
+	const s = await c.session({});
+	await s.until('ready');
+	const killed = String.raw`(.|\n)*\[memory limit: a process was killed\]`;
+	if (process.getuid() === 0) {
+		// Files in memory are left, and no shell can start beside them.
+		let r = await s.bash('head -c 1G /dev/zero >/tmp/full');
+		check('files in memory', r.text, killed);
+		for (let i = 0; i < 3 && r.text !== 'on'; i++)
+			r = await s.bash('echo on');
+		check('what comes after that', r.text, 'on');
+	} else {
+		say('ok: nothing counts them');
+	}
+	END
+}
+
 # Of a shell that has closed its output nothing is read any more; the number of
 # the descriptor may be that of another session's by then.
 @test "a shell's command cannot end the server by closing its descriptors" {

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -157,6 +158,34 @@ test_without_controllers(void)
 
 /* The tree of version 2, wherever it is; a host that has its controllers in
  * use cannot show the lack of them. */
+/* The files of version 2 and of version 1. */
+static void
+test_kills(void)
+{
+	static const struct {
+		const char *text;
+		int64_t want;
+	} rows[] = {
+		{"low 0\nhigh 7\nmax 9\noom 3\noom_kill 2\n"
+		    "oom_group_kill 1\n", 2},
+		{"oom_kill_disable 1\nunder_oom 1\noom_kill 41\n", 41},
+		{"oom_kill 9223372036854775807", INT64_MAX},
+		{"oom_kill 9223372036854775808\n", 0},
+		{"oom_kill x\n", 0}, {"oom_kill", 0}, {"oom_kill \n", 0},
+		{"oom 1\n", 0}, {"", 0},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int fd = memfd_create("kills", MFD_CLOEXEC);
+
+		eq_int(write(fd, rows[i].text, strlen(rows[i].text)),
+		    (int64_t)strlen(rows[i].text), "row %zu is written", i);
+		eq_int(cgroup_kills(fd), rows[i].want, "kills, row %zu", i);
+		close(fd);
+	}
+	eq_int(cgroup_kills(-1), 0, "no file, no kills");
+}
+
 static bool
 is_hybrid(void)
 {
@@ -167,6 +196,7 @@ int
 main(void)
 {
 	test_find();
+	test_kills();
 	if (geteuid() == 0 && (is_hybrid() ||
 	    access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0)) {
 		test_kill(false);

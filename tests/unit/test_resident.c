@@ -42,6 +42,7 @@ main(void)
 	int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fds = test_open_fds(), pair[2];
 	int64_t before = resident_bytes(proc_fd, getpid()), used;
+	struct resident_watch watch;
 	char byte;
 	pid_t group;
 
@@ -58,6 +59,21 @@ main(void)
 	setpgid(group, group);
 	for (int i = 0; i < 3; i++)
 		must(read(pair[0], &byte, 1) == 1, "read");
+	resident_start(&watch, getpid(), 2 * HELD * MIB);
+	ok(!resident_look(&watch), "it is not time to look");
+	ok(resident_wait_ms(&watch) > RESIDENT_PERIOD_MS / 2 &&
+	    resident_wait_ms(&watch) <= RESIDENT_PERIOD_MS, "it will be");
+	watch.due_ms = 0;
+	eq_int(resident_wait_ms(&watch), 0, "it is time");
+	ok(resident_look(&watch), "more than the limit");
+	ok(watch.due_ms > 0 && !resident_look(&watch), "the next look");
+	watch.due_ms = 0;
+	watch.max = 1024 * MIB;
+	ok(!resident_look(&watch), "less than the limit");
+	resident_stop(&watch);
+	eq_int(resident_wait_ms(&watch), -1, "nothing is looked at");
+	watch.due_ms = watch.max = 0;
+	ok(!resident_look(&watch), "whatever there is");
 	used = resident_bytes(proc_fd, getpid());
 	/* A copy of a parent's memory counts for each, as it is resident. */
 	ok(used >= 3 * HELD * MIB && used < 12 * HELD * MIB,

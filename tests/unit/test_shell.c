@@ -162,30 +162,40 @@ check_format(void)
 		int status;
 		bool truncated;
 		const char *output, *want;
-		bool is_error;
+		bool is_error, was_short;
 	} cases[] = {
-		{SHELL_DONE, 0, false, "a\nb", "a\nb", false},
-		{SHELL_DONE, 0, false, "", "(no output)", false},
-		{SHELL_DONE, 3, false, "", "exit 3", true},
-		{SHELL_DONE, 3, false, "no", "no", true},
-		{SHELL_DONE, 0, true, "z", "[output truncated]\nz", false},
+		{.how = SHELL_DONE, .output = "a\nb", .want = "a\nb"},
+		{.how = SHELL_DONE, .was_short = true, .output = "",
+		    .want = "(no output)\n"
+		    "[memory limit: a process was killed]"},
+		{.how = SHELL_DIED, .was_short = true, .output = "x",
+		    .want = "bash: bash session terminated\nx\n"
+		    "[memory limit: a process was killed]", .is_error = true},
+		{SHELL_DONE, 0, false, "", "(no output)", false, false},
+		{SHELL_DONE, 3, false, "", "exit 3", true, false},
+		{SHELL_DONE, 3, false, "no", "no", true, false},
+		{SHELL_DONE, 0, true, "z", "[output truncated]\nz", false, false},
 		{SHELL_TIMED_OUT, 0, false, "",
-		    "bash: bash command timed out after 120000ms", true},
+		    "bash: bash command timed out after 120000ms", true, false},
 		{SHELL_TIMED_OUT, 0, true, "z",
 		    "bash: bash command timed out after 120000ms\n"
-		    "[output truncated]\nz", true},
+		    "[output truncated]\nz", true, false},
 		{SHELL_DIED, 0, false, "", "bash: bash session terminated",
-		    true},
+		    true, false},
 		{SHELL_DIED, 0, false, "x",
-		    "bash: bash session terminated\nx", true},
-		{SHELL_FAILED, 0, false, "no shell", "bash: no shell", true},
+		    "bash: bash session terminated\nx", true, false},
+		{SHELL_FAILED, 0, false, "no shell", "bash: no shell", true, false},
 	};
 	struct buf out;
 
 	buf_init(&out, 1024);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		const struct shell_result r = {cases[i].how, cases[i].status,
-			cases[i].truncated, bytes_cstr(cases[i].output)};
+		const struct shell_result r = {
+			.how = cases[i].how, .status = cases[i].status,
+			.truncated = cases[i].truncated,
+			.was_short = cases[i].was_short,
+			.text = bytes_cstr(cases[i].output),
+		};
 
 		buf_clear(&out);
 		eq_int(bashcall_format(&r, SESSION_CALL_MS, &out),
