@@ -585,13 +585,18 @@ release()
 }
 
 @test "sandbox puts the command into sandbox-exec" {
-	# The second: /tmp, where the sources may lie, is the sandbox's own.
-	KEYS="sandbox: [--ro, /, --ro, $ROOT]" PATH=$BIN:$PATH start_bridge
+	# The sources may lie where root alone comes to, or in a /tmp, which is
+	# the sandbox's own.
+	mkdir "$T/fakes"
+	cp "${FAKE%/*}"/*.mjs "$T/fakes/"
+	FAKE=$T/fakes/${FAKE##*/}
+	cd "$T/fakes"
+	KEYS="sandbox: [--ro, /, --ro, $T/fakes]" PATH=$BIN:$PATH start_bridge
 	wait_line proxy 'serving TLS'
 	begin
 	call 1 pid
 	[[ $(text) =~ ^[0-9]+$ ]]
-	[[ $(tr '\0' ' ' <"/proc/$(processes)/cmdline") == "sandbox-exec --ro / --ro $ROOT -- node "* ]]
+	[[ $(tr '\0' ' ' <"/proc/$(processes)/cmdline") == "sandbox-exec --ro / --ro $T/fakes -- node "* ]]
 	run -0 agent_curl -X DELETE -H "Mcp-Session-Id: $SID" /mcp
 	wait_until processes_are 0
 }
