@@ -20,6 +20,7 @@
 #include "common/io.h"
 #include "common/json.h"
 #include "common/opt.h"
+#include "common/proc.h"
 #include "common/resolve.h"
 
 struct server_hop {
@@ -454,6 +455,7 @@ signals_start(struct server *s)
 	ev_signal_start(ev, &s->sigterm);
 	ev_signal_start(ev, &s->sigint);
 	ev_signal_start(ev, &s->sighup);
+	proc_take_hangup();
 }
 
 /* ---- the proxy ---- */

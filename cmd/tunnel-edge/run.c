@@ -284,6 +284,7 @@ start_signals(struct edge *e)
 	ev_signal_start(e->ev, &e->sigterm);
 	ev_signal_start(e->ev, &e->sigint);
 	ev_signal_start(e->ev, &e->sighup);
+	proc_take_hangup();
 }
 
 /* Returns EXIT_OK, or another exit status with a text. */
@@ -384,6 +385,7 @@ command_run(int argc, char **argv)
 	struct command_operands operands;
 	int status = EXIT_OK;
 
+	proc_hold_hangup();
 	if (command_parse(&run_options, argc, argv, &s, &s.state, &operands,
 	    &status) != OPT_RUN)
 		return status;

@@ -470,6 +470,26 @@ notices_are()
 	(($(notices | wc -l) == $1))
 }
 
+@test "SIGHUP while it starts is obeyed once it runs" {
+	local fd
+
+	configure <<<'docs: http://127.0.0.1:1'
+	cp "$T/proxy.yaml" "$T/copy"
+	rm "$T/proxy.yaml"
+	mkfifo "$T/proxy.yaml"
+	start_bg proxy "$BIN/mcp-proxy" -v --config "$T/proxy.yaml" \
+		--listen-tls 127.0.0.1:0
+	exec {fd}>"$T/proxy.yaml" # which waits for its reader
+	kill -HUP "${PID[proxy]}"
+	mv "$T/copy" "$T/proxy.yaml"
+	cat "$T/proxy.yaml" >&"$fd"
+	exec {fd}>&-
+	wait_until reloads_are_over 0
+	wait_line proxy "configuration loaded: $T/proxy.yaml: routes=1"
+	stop proxy
+	eq "$STATUS" 0
+}
+
 @test "SIGHUP while it ends changes nothing" {
 	start_streams
 	configure <<<"docs: http://127.0.0.1:$UPSTREAM"

@@ -971,6 +971,25 @@ reset_count()
 	echoes
 }
 
+@test "SIGHUP while it starts is obeyed once it runs" {
+	local fd
+
+	cp "$S/edge.crt" "$T/edge.crt"
+	rm "$S/edge.crt"
+	mkfifo "$S/edge.crt"
+	start_bg edge "$BIN/tunnel-edge" run --agents 127.0.0.1:0 \
+		--connectors 127.0.0.1:0
+	exec {fd}>"$S/edge.crt" # which waits for its reader
+	kill -HUP "${PID[edge]}"
+	# It is looked at a second time, for its dates.
+	mv "$T/edge.crt" "$S/edge.crt"
+	cat "$S/edge.crt" >&"$fd"
+	exec {fd}>&-
+	wait_line edge 'certificate loaded'
+	stop edge
+	eq "$STATUS" 0
+}
+
 served_cert()
 {
 	openssl s_client -connect "127.0.0.1:$CONNECTORS" </dev/null 2>/dev/null |
