@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/mcp-proxy/reload.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "cmd/mcp-proxy/setup.h"
-#include "common/clock.h"
 #include "common/diag.h"
 #include "common/io.h"
 #include "common/str.h"
-
-enum { NOTICE_LEN = 64 };
-
-/* What supervisors want to know: sd_notify(3). */
-static void
-tell_begin(void)
-{
-	char text[NOTICE_LEN];
-
-	str_format(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-	    clock_us());
-	io_notify(text);
-}
 
 /* Goes on with what is in use, because of why. */
 static void
@@ -111,7 +96,7 @@ reload_run(struct server *s)
 	struct setup u;
 	struct error e;
 
-	tell_begin();
+	io_notify_reload();
 	c = load(s);
 	if (c != NULL && setup_prepare(&u, &s->proxy, c, &e) == 0)
 		use(s, &u);

@@ -130,11 +130,13 @@ on_sighup(struct ev_loop *ev, ev_signal *w, int revents)
 
 	(void)ev;
 	(void)revents;
+	io_notify_reload();
 	if (load_cert(e, &error) != 0)
 		diag_warning("%s, the old certificate stays", error.text);
 	else
 		diag_notice("certificate loaded");
 	watch_reload(e);
+	io_notify("READY=1");
 }
 
 /* ---- what is said of others ---- */

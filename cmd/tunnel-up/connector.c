@@ -7,6 +7,7 @@
 #include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
+#include "common/proc.h"
 
 enum {
 	LOCAL_FIRST_MS = 1000, /* links wait so long for the local side */
@@ -29,7 +30,7 @@ struct connector {
 	enum phase phase;
 	bool ready; /* was announced */
 	int status;
-	ev_signal terminate, interrupt;
+	ev_signal terminate, interrupt, hangup;
 	ev_timer timer;   /* of the phase */
 	ev_prepare sweep; /* while draining */
 };
@@ -177,6 +178,40 @@ on_signal(struct ev_loop *ev, ev_signal *w, int revents)
 	on_changed(c);
 }
 
+/* Has everything read anew: by the local program what it has read, here the
+ * credentials, which links then are dialed with that have to be. */
+static void
+reload(struct connector *c)
+{
+	struct error e;
+
+	if (credentials_reload(c->slot_settings.credentials, &e) != 0)
+		diag_warning("%s, going on with what was read before",
+		    e.text);
+	else
+		diag_notice("credentials loaded");
+	for (size_t i = 0; c->phase == PHASE_RUNNING && i < slot_count(c);
+	    i++)
+		slot_redial(&c->slots[i]);
+}
+
+static void
+on_hangup(struct ev_loop *ev, ev_signal *w, int revents)
+{
+	struct connector *c = w->data;
+	bool told = c->ready && c->phase == PHASE_RUNNING;
+
+	(void)ev;
+	(void)revents;
+	if (told)
+		io_notify_reload();
+	local_hangup(&c->local);
+	if (c->phase < PHASE_DRAINING)
+		reload(c);
+	if (told)
+		io_notify("READY=1");
+}
+
 static void
 on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 {
@@ -213,14 +248,17 @@ start_watchers(struct connector *c)
 {
 	ev_signal_init(&c->terminate, on_signal, SIGTERM);
 	ev_signal_init(&c->interrupt, on_signal, SIGINT);
+	ev_signal_init(&c->hangup, on_hangup, SIGHUP);
 	ev_timer_init(&c->timer, on_timer, LOCAL_FIRST_MS / 1000.0, 0);
 	ev_prepare_init(&c->sweep, on_sweep);
 	/* Before hop.c's, which writes what this one queues. */
 	ev_set_priority(&c->sweep, EV_MAXPRI);
-	c->terminate.data = c->interrupt.data = c->timer.data =
-	    c->sweep.data = c;
+	c->terminate.data = c->interrupt.data = c->hangup.data =
+	    c->timer.data = c->sweep.data = c;
 	ev_signal_start(c->loop.ev, &c->terminate);
 	ev_signal_start(c->loop.ev, &c->interrupt);
+	ev_signal_start(c->loop.ev, &c->hangup);
+	proc_take_hangup();
 	ev_timer_start(c->loop.ev, &c->timer);
 }
 
@@ -229,6 +267,7 @@ stop_watchers(struct connector *c)
 {
 	ev_signal_stop(c->loop.ev, &c->terminate);
 	ev_signal_stop(c->loop.ev, &c->interrupt);
+	ev_signal_stop(c->loop.ev, &c->hangup);
 	ev_timer_stop(c->loop.ev, &c->timer);
 	ev_prepare_stop(c->loop.ev, &c->sweep);
 }

@@ -224,6 +224,16 @@ slot_start(struct slot *s)
 }
 
 void
+slot_redial(struct slot *s)
+{
+	if (s->state != SLOT_WAITING && s->state != SLOT_STOPPED)
+		return;
+	retry_forget(&s->retry);
+	ev_timer_stop(s->link_settings.loop->ev, &s->timer);
+	slot_dial(s);
+}
+
+void
 slot_drain(struct slot *s)
 {
 	slot_stop(s);

@@ -47,6 +47,10 @@ int slot_init(struct slot *s, const struct slot_settings *settings,
 
 void slot_start(struct slot *s);
 
+/* Dials at once if there is no link, though it waits, or was refused for
+ * good. */
+void slot_redial(struct slot *s);
+
 /* Lets open streams end, and dials no more. */
 void slot_drain(struct slot *s);
 

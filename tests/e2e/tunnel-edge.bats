@@ -971,6 +971,19 @@ reset_count()
 	echoes
 }
 
+@test "the supervisor is told when a reload begins and ends" {
+	start_bg notify socat -u "UNIX-RECV:$T/notify" "CREATE:$T/states"
+	wait_file "$T/notify"
+	NOTIFY_SOCKET=$T/notify start_edge
+	kill -HUP "${PID[edge]}"
+	wait_until states_are 'READY=RELOADING=MONOTONIC_USEC=READY='
+}
+
+states_are()
+{
+	[[ $(tr -d '0-9\n' <"$T/states") == "$1" ]]
+}
+
 @test "SIGHUP while it starts is obeyed once it runs" {
 	local fd
 
