@@ -789,6 +789,100 @@ decisions_are()
 	(($(grep -c '"event":"decide"' "$T/audit") == $1))
 }
 
+# ---- programs that take long to compile
+
+# slow_program [FILE]: one that takes seconds.
+slow_program()
+{
+	printf '.%.0s+' {1..5000} >"${1:-$T/slow.jq}"
+	echo . >>"${1:-$T/slow.jq}"
+}
+
+# begin_slow: the reload of a configuration with such a program begins, and
+# JUDGE, which compiles it, is stopped.
+begin_slow()
+{
+	start_streams
+	configure <<<"docs: http://127.0.0.1:$UPSTREAM"
+	run_proxy
+	slow_program
+	configure <<-END
+	docs: http://127.0.0.1:$UPSTREAM
+	slow: {upstream: "http://127.0.0.1:$UPSTREAM", policy: {program: $T/slow.jq}}
+	END
+	kill -HUP "${PID[proxy]}"
+	wait_until children_are 1
+	JUDGE=$(processes)
+	kill -STOP "$JUDGE"
+}
+
+@test "all goes on as it was while a new program compiles" {
+	begin_slow
+	eq "$(status docs)" 200
+	eq "$(status slow)" 502
+	eq "$(reload_count)" 0
+	kill -CONT "$JUDGE"
+	wait_until reloads_are_over 0
+	has_line "$T/proxy.err" 'configuration loaded: .*routes=2'
+	eq "$(status docs)" 200
+	eq "$(status slow)" 200
+	eq "$(processes)" "$JUDGE"
+}
+
+@test "SIGHUP while a program compiles is obeyed after it" {
+	begin_slow
+	configure <<<"more: http://127.0.0.1:$UPSTREAM"
+	kill -HUP "${PID[proxy]}"
+	kill -HUP "${PID[proxy]}"
+	eq "$(status docs)" 200
+	eq "$(reload_count)" 0
+	kill -CONT "$JUDGE"
+	wait_until reloads_are_over 1
+	eq "$(status more)" 200
+	eq "$(status docs)" 502
+	wait_until children_are 0
+	eq "$(reload_count)" 2
+}
+
+@test "the end does not wait for a program that compiles" {
+	begin_slow
+	stop proxy TERM 5
+	eq "$STATUS" 0
+	eq "$(reload_count)" 0
+	is_over "$JUDGE"
+}
+
+@test "a program whose process ends, or that takes too long, changes nothing" {
+	begin_slow
+	kill -KILL "$JUDGE"
+	wait_until reloads_are_over 0
+	wait_line proxy "warning: $T/slow.jq: its process ended; going on with the configuration in use"
+	eq "$(status docs)" 200
+	kill -HUP "${PID[proxy]}"
+	wait_until children_are 1
+	JUDGE=$(processes)
+	kill -STOP "$JUDGE"
+	wait_until reloads_are_over 1
+	wait_line proxy "warning: $T/slow.jq: it did not compile in time; going on with the configuration in use"
+	wait_until children_are 0
+	eq "$(status docs)" 200
+	eq "$(status slow)" 502
+}
+
+@test "a program that does not compile is not kept waiting by one that does" {
+	begin_slow
+	kill -KILL "$JUDGE"
+	wait_until reloads_are_over 0
+	echo 'true true' >"$T/bad.jq"
+	configure <<-END
+	slow: {upstream: "http://127.0.0.1:$UPSTREAM", policy: {program: $T/slow.jq}}
+	bad: {upstream: "http://127.0.0.1:$UPSTREAM", policy: {program: $T/bad.jq}}
+	END
+	refuses "$T/bad.jq.*syntax error.*"
+	wait_until children_are 0
+	eq "$(status docs)" 200
+}
+
 # ---- many
 
 @test "a thousand reloads under load leave nothing behind" {
