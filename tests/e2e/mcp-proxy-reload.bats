@@ -78,11 +78,6 @@ events()
 	jq -r "select(.event == \"reload\") | $1" "$T/audit"
 }
 
-children_are()
-{
-	(($(process_count || true) == $1))
-}
-
 # ---- routes
 
 @test "routes are added, changed and removed" {
@@ -933,11 +928,6 @@ begin_slow()
 	wait_until children_are 2
 	wait_until few_descriptors "$((fds + 8))"
 	has_sanitizer || (($(rss_kib proxy) < rss + 4096))
-}
-
-few_descriptors()
-{
-	(($(fd_count proxy) <= $1))
 }
 
 @test "the SDK's client notices nothing of reloads that change its policy" {
