@@ -134,6 +134,29 @@ on_changed(void *user)
 		ev_break(c->loop.ev, EVBREAK_ALL);
 }
 
+/* Half of the streams that the local program takes is kept for the edges that
+ * are up, in equal parts: one that opens all that it can keeps no other from
+ * its own. */
+static bool
+admits(void *user, const struct slot *asking)
+{
+	const struct connector *c = user;
+	const struct chan *local = &c->local.hop.chan;
+	size_t up = 0, part, kept = 0;
+
+	for (size_t i = 0; i < slot_count(c); i++)
+		up += c->slots[i].state == SLOT_UP;
+	part = up == 0 ? 0 : local->peer.streams / (2 * up);
+	for (size_t i = 0; i < slot_count(c); i++) {
+		const struct slot *s = &c->slots[i];
+		size_t n = slot_count_streams(s);
+
+		if (s != asking && s->state == SLOT_UP && n < part)
+			kept += part - n;
+	}
+	return kept == 0 || local->own_count + kept < local->peer.streams;
+}
+
 static size_t
 count_streams(const struct connector *c)
 {
@@ -317,7 +340,7 @@ set_up(struct connector *c, const struct connector_settings *settings,
 			.ping_ms = s->ping_ms, .timeout_ms = s->timeout_ms,
 		},
 		.settings = s, .credentials = settings->credentials,
-		.changed = on_changed, .user = c,
+		.admits = admits, .changed = on_changed, .user = c,
 	};
 	e->code = EXIT_USAGE;
 	c->slots = connector_new_slots(&c->slot_settings, e);

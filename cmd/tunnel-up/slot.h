@@ -17,11 +17,15 @@ enum slot_state {
 	SLOT_STOPPED, /* dials no more; links may still drain */
 };
 
+struct slot;
+
 struct slot_settings {
 	struct link_settings link; /* without edge, host, port, instance */
 	const struct settings *settings;
 	struct credentials *credentials;
 	bool once;                 /* stop after the first failure */
+	/* Whether s may have another stream; if there is a local side. */
+	bool (*admits)(void *user, const struct slot *s);
 	void (*changed)(void *user);
 	void *user;
 };

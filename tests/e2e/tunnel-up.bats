@@ -612,6 +612,48 @@ has_fds_at_most()
 	agent_close
 }
 
+@test "an edge that opens all streams leaves their share to the others" {
+	local fds=() fd other
+
+	start_edge
+	start_ready other node "$FAKES/fake-edge.mjs" ready-fd=9 \
+		cert="$C/server.pem" key="$C/server.key"
+	other=$(ready_get other agent)
+	start_up --edge "127.0.0.1:$(ready_get other link)" \
+		"${PROXY_CHILD[@]}" streams=40
+	wait_until has_line "$T/other.out" '"event":"up"'
+	for ((fd = 0; fd < 60; fd++)); do
+		exec {fds[fd]}<>"/dev/tcp/127.0.0.1/$other"
+	done
+	wait_until resets_are 30
+	has_line "$T/other.out" '"code":"limit","blame":"connector","text":"the rest is for other edges"'
+	eq "$(grep -c '^open' "$T/up.err")" 30
+	for ((fd = 60; fd < 69; fd++)); do
+		agent_open
+		agent_says hello
+	done
+	eq "$(grep -c '"event":"reset"' "$T/edge.out")" 0
+	stop other
+	wait_until streams_end 30
+	for ((fd = 0; fd < 30; fd++)); do
+		agent_open
+		agent_says hello
+	done
+	for fd in "${fds[@]}"; do
+		exec {fd}>&-
+	done
+}
+
+resets_are()
+{
+	(($(grep -c '"event":"reset"' "$T/other.out") == $1))
+}
+
+streams_end()
+{
+	(($(grep -c '^reset' "$T/up.err") >= $1))
+}
+
 @test "a command that cannot be executed is told by its status" {
 	LINK=1
 	start_up_bg -- "$T/none"
