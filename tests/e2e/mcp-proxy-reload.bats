@@ -786,11 +786,11 @@ decisions_are()
 
 # ---- programs that take long to compile
 
-# slow_program [FILE]: one that takes seconds.
+# slow_program makes one that takes a second or more.
 slow_program()
 {
-	printf '.%.0s+' {1..5000} >"${1:-$T/slow.jq}"
-	echo . >>"${1:-$T/slow.jq}"
+	printf '.%.0s+' {1..5000} >"$T/slow.jq"
+	echo . >>"$T/slow.jq"
 }
 
 # begin_slow: the reload of a configuration with such a program begins, and

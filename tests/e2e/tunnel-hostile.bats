@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # the helpers' names
 
-# An edge before tunnel-up, and a connector behind tunnel-edge, that play with
-# frames at random.  Another edge, or tunnel, must not notice.  SEEDS names
+# An edge before tunnel-up, a connector behind tunnel-edge, and a relay before
+# mcp-proxy, that play with frames at random.  Another edge, tunnel or agent must
+# not notice.  SEEDS names
 # other games than the few of each run, ACTS how long each is.
 
 load helpers.bash
@@ -38,7 +39,7 @@ plays()
 	cat "$T/$name.out"
 }
 
-few_descriptors()
+descriptors_are_few()
 {
 	(($(fd_count "$1") <= $2))
 }
@@ -67,7 +68,7 @@ few_descriptors()
 		plays bad echo_works
 		is_alive up
 		wait_exit bad
-		wait_until few_descriptors up $((fds + 1))
+		wait_until descriptors_are_few up $((fds + 1))
 		has_sanitizer || (($(rss_kib up) < rss + 32768))
 		echo_works
 		stop up
@@ -98,7 +99,7 @@ few_descriptors()
 		is_alive edge
 		wait_exit bad
 		stop strangers || true
-		wait_until few_descriptors edge $((fds + 1))
+		wait_until descriptors_are_few edge $((fds + 1))
 		has_sanitizer || (($(rss_kib edge) < rss + 32768))
 		echoes
 		eq "$(edge list bad -o json | jq '.[0].links | length')" 0
@@ -117,4 +118,30 @@ both()
 			count=100 bytes=200000 end=none
 	fi
 	echoes
+}
+
+@test "a relay that plays with frames harms no other agent of the proxy" {
+	load mcp-proxy.bash
+	local seed fds rss
+
+	start_ready upstream node "$FAKES/stream-upstream.mjs" --ready-fd 9
+	UPSTREAM=${READY[upstream]}
+	write_config <<<"$allow_loopback"
+	for seed in ${SEEDS:-1 2}; do
+		start_ready proxy "$BIN/mcp-proxy" -q --config "$T/proxy.yaml" \
+			--listen-tls 127.0.0.1:0 --listen "$T/hops" --ready-fd 9
+		PROXY=$(ready_get proxy tls)
+		agent_curl --fail -o /dev/null /
+		fds=$(fd_count proxy)
+		rss=$(rss_kib proxy)
+		game bad role=relay "seed=$seed" "path=$T/hops"
+		plays bad agent_curl --fail -o /dev/null /
+		is_alive proxy
+		wait_exit bad
+		wait_until descriptors_are_few proxy $((fds + 1))
+		has_sanitizer || (($(rss_kib proxy) < rss + 32768))
+		agent_curl --fail -o /dev/null /
+		stop proxy
+		eq "$STATUS" 0
+	done
 }

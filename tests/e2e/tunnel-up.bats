@@ -613,7 +613,7 @@ has_fds_at_most()
 }
 
 @test "an edge that opens all streams leaves their share to the others" {
-	local fds=() fd other
+	local fds=() fd i other
 
 	start_edge
 	start_ready other node "$FAKES/fake-edge.mjs" ready-fd=9 \
@@ -622,20 +622,21 @@ has_fds_at_most()
 	start_up --edge "127.0.0.1:$(ready_get other link)" \
 		"${PROXY_CHILD[@]}" streams=40
 	wait_until has_line "$T/other.out" '"event":"up"'
-	for ((fd = 0; fd < 60; fd++)); do
-		exec {fds[fd]}<>"/dev/tcp/127.0.0.1/$other"
+	for ((i = 0; i < 60; i++)); do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$other"
+		fds+=("$fd")
 	done
 	wait_until resets_are 30
 	has_line "$T/other.out" '"code":"limit","blame":"connector","text":"the rest is for other edges"'
 	eq "$(grep -c '^open' "$T/up.err")" 30
-	for ((fd = 60; fd < 69; fd++)); do
+	for ((i = 0; i < 9; i++)); do
 		agent_open
 		agent_says hello
 	done
 	eq "$(grep -c '"event":"reset"' "$T/edge.out")" 0
 	stop other
 	wait_until streams_end 30
-	for ((fd = 0; fd < 30; fd++)); do
+	for ((i = 0; i < 30; i++)); do
 		agent_open
 		agent_says hello
 	done

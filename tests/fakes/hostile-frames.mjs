@@ -6,12 +6,14 @@
 //
 //   role=edge       listens; cert= and key= are its certificate
 //   role=connector  dials edge=HOST:PORT again and again, with ca= and token=
+//   role=relay      does so with path=, of mcp-proxy --listen
 //   seed=           which game
 //   acts=N          after so many it ends all links, and does no more
 //   ready-fd=       gets "link=PORT" or "up=1"
 //
 // Standard output has "done" once all is over, with how many links there were.
 import fs from 'node:fs';
+import net from 'node:net';
 import tls from 'node:tls';
 import { CODE, Hop, TYPE, reason } from './frames.mjs';
 import { Random } from './random.mjs';
@@ -162,12 +164,12 @@ function start(socket, connected) {
 		links.delete(hop);
 		connected?.();
 	});
-	if (!isEdge) {
+	if (!isEdge)
 		hop.json(TYPE.HELLO, 0, { name: 'hostile', version: '0',
 			limits: { streams: random.of([1, 100, 65536]) } });
+	if (opts.role === 'connector')
 		hop.send(TYPE.AUTH, 0, Buffer.from(
 		    fs.readFileSync(opts.token, 'utf8').trim()));
-	}
 }
 
 let announced = false;
@@ -182,13 +184,15 @@ function ready() {
 }
 
 function dial() {
-	const [host, port] = opts.edge.split(':');
+	const [host, port] = opts.edge?.split(':') ?? [];
 
 	if (left <= 0)
 		return;
-	const socket = tls.connect({ host, port, ca: fs.readFileSync(opts.ca),
+	const socket = opts.role === 'relay' ? net.connect(opts.path)
+	    : tls.connect({ host, port, ca: fs.readFileSync(opts.ca),
 		ALPNProtocols: ['adit/1'] });
-	socket.on('secureConnect', () => start(socket, () => setTimeout(dial, 20)));
+	socket.on(opts.role === 'relay' ? 'connect' : 'secureConnect',
+	    () => start(socket, () => setTimeout(dial, 20)));
 	socket.on('error', () => {});
 }
 
