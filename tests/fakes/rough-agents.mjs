@@ -84,7 +84,8 @@ async function begin(route) {
 		sessions.get(route).push(sid);
 }
 
-/* Of a command, whose answers go only to who asked, and of what is judged. */
+/* Of a command, whose answers go only to who asked, and of what is judged; but
+ * an event with the name endpoint may be no message. */
 function check(route, id, answer) {
 	const type = answer?.headers['content-type'] ?? '';
 	const texts = type.startsWith('text/event-stream')
