@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/acl.h"
+#include "common/clock.h"
 #include "common/str.h"
 
 enum { READ_STEP = 16384, SECRET_MAX = 4096, FD_PATH_LEN = 32 };
@@ -315,6 +317,16 @@ io_notify(const char *state)
 	sendto(fd, state, strlen(state), MSG_NOSIGNAL,
 	    (struct sockaddr *)&to, len);
 	close(fd);
+}
+
+void
+io_notify_reload(void)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+	    clock_us());
+	io_notify(text);
 }
 
 void

@@ -63,6 +63,9 @@ int io_read_secret_fd(int fd, char out[static 4096], struct error *e);
  * (sd_notify(3)) if that is set. */
 void io_announce_ready(int ready_fd, const char *text);
 
+/* Tells a supervisor that a reload begins.  When it is over, READY=1 says so. */
+void io_notify_reload(void);
+
 /* Sends "STOPPING=1" or another state line to $NOTIFY_SOCKET. */
 void io_notify(const char *state);
 

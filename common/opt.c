@@ -363,7 +363,13 @@ opt_parse(const struct opt_command *command, int argc, char **argv, int first,
 int
 opt_usage_error(const struct opt_command *command, const struct error *e)
 {
-	diag_error("%s", e->text);
+	return opt_usage(command, e->text);
+}
+
+int
+opt_usage(const struct opt_command *command, const char *text)
+{
+	diag_error("%s", text);
 	fprintf(stderr, "Try '%s%s%s --help'.\n", command->program,
 	    command->name == NULL ? "" : " ",
 	    command->name == NULL ? "" : command->name);

@@ -70,6 +70,9 @@ enum opt_result opt_parse(const struct opt_command *command, int argc,
 /* Prints *e and "Try 'program --help'." and returns EXIT_USAGE. */
 int opt_usage_error(const struct opt_command *command, const struct error *e);
 
+/* The same with another text. */
+int opt_usage(const struct opt_command *command, const char *text);
+
 /* Prints the help of a program made of subcommands, for its bare --help. */
 void opt_print_commands(const char *program, const char *purpose,
     const struct opt_command *const *commands);

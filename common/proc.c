@@ -226,6 +226,28 @@ proc_open(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
+static void
+mask_hangup(int how)
+{
+	sigset_t hangup;
+
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	sigprocmask(how, &hangup, NULL);
+}
+
+void
+proc_hold_hangup(void)
+{
+	mask_hangup(SIG_BLOCK);
+}
+
+void
+proc_take_hangup(void)
+{
+	mask_hangup(SIG_UNBLOCK);
+}
+
 void
 proc_forbid_core(void)
 {

@@ -50,6 +50,12 @@ pid_t proc_spawn_pair(const struct proc_command *c, int *ret_fd,
  * is collected (pidfd_open(2)).  Returns it, or -1 with errno. */
 int proc_open(pid_t pid);
 
+/* For programs that heed SIGHUP: keeps it back from the first line of main on,
+ * and lets it through, also one that came meanwhile, once there is a handler.
+ * So who asks for a reload early neither ends the program nor is forgotten. */
+void proc_hold_hangup(void);
+void proc_take_hangup(void);
+
 /* Lets no core dump of this process or its children show the secrets that it
  * holds (core(5)). */
 void proc_forbid_core(void);

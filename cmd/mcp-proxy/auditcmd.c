@@ -45,15 +45,6 @@ static const struct opt_command *const commands[] = {
 	&verify_command, &head_command, NULL,
 };
 
-static int
-usage(const struct opt_command *command, const char *what)
-{
-	struct error e;
-
-	error_set(&e, "%s", what);
-	return opt_usage_error(command, &e);
-}
-
 /* ---- verify ---- */
 
 /* Whether an mcp-proxy has the file open, so that its last line may be coming
@@ -136,10 +127,10 @@ run_verify(const struct settings *s, char **files)
 	int status = EXIT_OK;
 
 	if (files[0] == NULL)
-		return usage(&verify_command, "needs a file");
+		return opt_usage(&verify_command, "needs a file");
 	if (s->head != NULL &&
 	    auditline_parse_head(s->head, &head, digest) != 0)
-		return usage(&verify_command, "--head: not SEQ:SHA256");
+		return opt_usage(&verify_command, "--head: not SEQ:SHA256");
 	auditcheck_init(&c, head, digest);
 	for (size_t i = 0; files[i] != NULL && status == EXIT_OK; i++)
 		status = verify_file(&c, files, files[i + 1] == NULL);
@@ -162,7 +153,7 @@ run_head(char **files)
 	uint64_t seq;
 
 	if (files[0] == NULL || files[1] != NULL)
-		return usage(&head_command, "needs one file");
+		return opt_usage(&head_command, "needs one file");
 	if (auditfile_read_head(files[0], &seq, digest, &e) != 0) {
 		diag_error("%s", e.text);
 		return EXIT_FAILED;

@@ -92,15 +92,6 @@ static const struct opt_command *const commands[] = {
 };
 
 static int
-usage(const struct opt_command *command, const char *what)
-{
-	struct error e;
-
-	error_set(&e, "%s", what);
-	return opt_usage_error(command, &e);
-}
-
-static int
 fail(const struct error *e)
 {
 	diag_error("%s", e->text);
@@ -218,15 +209,15 @@ run_make(const struct settings *s)
 	};
 
 	if (s->dir == NULL || s->domain == NULL)
-		return usage(&make_command, "--dir and --domain are needed");
+		return opt_usage(&make_command, "--dir and --domain are needed");
 	if (!str_is_hostname(s->domain))
-		return usage(&make_command, "--domain: no domain name");
+		return opt_usage(&make_command, "--domain: no domain name");
 	if (s->names.count > CERT_NAMES_MAX - 2)
-		return usage(&make_command, "--name: given too often");
+		return opt_usage(&make_command, "--name: given too often");
 	if (str_eq(s->key_kind, "rsa4096"))
 		q.key = CERT_KEY_RSA4096;
 	else if (!str_eq(s->key_kind, "p256"))
-		return usage(&make_command, "--key: not p256 or rsa4096");
+		return opt_usage(&make_command, "--key: not p256 or rsa4096");
 	str_format(wildcard, sizeof wildcard, "*.%s", s->domain);
 	names[1] = wildcard;
 	for (size_t i = 0; i < s->names.count; i++)
@@ -271,7 +262,7 @@ run_renew(const struct settings *s)
 	int r;
 
 	if (s->dir == NULL)
-		return usage(&renew_command, "--dir is needed");
+		return opt_usage(&renew_command, "--dir is needed");
 	if (read_pair(s->dir, "tls.crt", &old, &e) != 0)
 		return fail(&e);
 	r = renew(s, &old, &e);
@@ -315,7 +306,7 @@ run_check(const struct settings *s)
 	int count;
 
 	if (s->cert == NULL || s->ca == NULL)
-		return usage(&check_command, "--cert and --ca are needed");
+		return opt_usage(&check_command, "--cert and --ca are needed");
 	count = cert_check(&what, print_finding, NULL);
 	print_days(s->ca);
 	print_days(s->cert);
@@ -341,7 +332,7 @@ run_command(const struct opt_command *command, int argc, char **argv)
 		break;
 	}
 	if (operand != argc)
-		return usage(command, "takes no operands");
+		return opt_usage(command, "takes no operands");
 	if (command == &make_command)
 		return run_make(&s);
 	if (command == &renew_command)

@@ -26,6 +26,8 @@ enum {
 /* See stamp.h. */
 static const double look_s = 0.5;
 
+static const char too_slow[] = "it did not compile in time";
+
 /* A process that runs a program, or tries to. */
 struct judge {
 	struct evaluator *owner;
@@ -56,9 +58,9 @@ struct evaluator {
 	struct questions waiting;
 	size_t waiting_len;     /* bytes */
 	struct backoff backoff;
-	bool starting;          /* failures are told by evaluator_new */
-	struct error refusal;   /* of a process that can not work */
-	void (*tell)(void *user, const char *file); /* or NULL */
+	bool starting;          /* its first program did not compile yet */
+	struct error refusal;   /* why that does not */
+	const struct evaluator_events *events;
 	void *user;
 };
 
@@ -179,8 +181,11 @@ judge_failed(struct judge *j, enum evaluator_fault fault, const char *text)
 	questions_put_back(&v->waiting, &j->flight);
 	judge_free(j);
 	v->current = NULL;
-	if (v->starting)
+	if (v->starting) {
+		error_set(&v->refusal, "%s", text);
+		v->events->settled(v->user);
 		return;
+	}
 	start_again(v);
 	if (first != NULL)
 		question_fail(first, fault, text);
@@ -204,8 +209,7 @@ swap_if_idle(struct evaluator *v)
 	buf_clear(&v->program);
 	buf_add(&v->program, buf_bytes(&v->current->program));
 	diag_notice("program loaded: %s", v->file);
-	if (v->tell != NULL)
-		v->tell(v->user, v->file);
+	v->events->loaded(v->user, v->file);
 	ask_next(v);
 }
 
@@ -301,6 +305,11 @@ take_ready(struct judge *j)
 
 	j->ready = true;
 	ev_timer_stop(v->ev, &j->limit);
+	if (v->starting) {
+		v->starting = false;
+		ev_timer_start(v->ev, &v->look);
+		v->events->settled(v->user);
+	}
 	swap_if_idle(v);
 }
 
@@ -322,12 +331,10 @@ take_answer(struct judge *j, enum judge_word word, struct bytes text)
 static void
 take_refusal(struct judge *j, struct bytes text)
 {
-	struct evaluator *v = j->owner;
 	char line[ERROR_TEXT_MAX];
 
 	str_format(line, sizeof line, "%.*s", (int)text.len,
 	    (const char *)text.ptr);
-	error_set(&v->refusal, "%s", line);
 	judge_failed(j, EVALUATOR_ENDED, line);
 }
 
@@ -413,7 +420,7 @@ on_limit(struct ev_loop *ev, ev_timer *t, int revents)
 		swap_if_idle(v);
 		ask_next(v);
 	} else if (!was_ready) {
-		judge_failed(j, EVALUATOR_LATE, "it did not compile in time");
+		judge_failed(j, EVALUATOR_LATE, too_slow);
 	} else if (left_ms > 0 && wall_ms < EVALUATOR_WALL_MS) {
 		set_limit(j, left_ms);
 	} else {
@@ -574,31 +581,37 @@ on_look(struct ev_loop *ev, ev_timer *t, int revents)
 
 /* ---- its life ---- */
 
-/* Waits until the first process has said whether it can work. */
-static int
-wait_ready(struct evaluator *v, struct error *e)
+int
+evaluator_state(const struct evaluator *v, struct error *e)
+{
+	if (!v->starting)
+		return 1;
+	return v->current != NULL ? 0
+	    : error_set(e, "%s: %s", v->file, v->refusal.text);
+}
+
+int
+evaluator_wait(struct evaluator *v, struct error *e)
 {
 	int64_t end_ms = clock_ms() + EVALUATOR_START_MS;
+	int r;
 
-	while (v->current != NULL && !v->current->ready) {
+	while ((r = evaluator_state(v, e)) == 0) {
 		struct pollfd p = {v->current->fd, POLLIN, 0};
 		int64_t left_ms = end_ms - clock_ms();
 
-		if (left_ms <= 0)
-			return error_set(e, "%s: it did not compile in time",
-			    v->file);
 		judge_write(v->current);
-		if (poll(&p, 1, (int)left_ms) == 1)
+		if (left_ms <= 0)
+			judge_failed(v->current, EVALUATOR_LATE, too_slow);
+		else if (poll(&p, 1, (int)left_ms) == 1)
 			judge_read(v->current);
 	}
-	if (v->current != NULL)
-		return 0;
-	return error_set(e, "%s: %s", v->file, v->refusal.text[0] != '\0'
-	    ? v->refusal.text : "its process ended");
+	return r == 1 ? 0 : -1;
 }
 
 struct evaluator *
-evaluator_new(struct ev_loop *ev, const char *file, struct error *e)
+evaluator_new(struct ev_loop *ev, const char *file,
+    const struct evaluator_events *events, void *user, struct error *e)
 {
 	struct evaluator *v = calloc(1, sizeof *v);
 
@@ -608,6 +621,8 @@ evaluator_new(struct ev_loop *ev, const char *file, struct error *e)
 	}
 	v->ev = ev;
 	v->file = file;
+	v->events = events;
+	v->user = user;
 	v->backoff = (struct backoff){.min_ms = EVALUATOR_BACKOFF_MIN_MS,
 	    .max_ms = EVALUATOR_BACKOFF_MAX_MS};
 	ev_timer_init(&v->look, on_look, look_s, look_s);
@@ -624,22 +639,10 @@ evaluator_new(struct ev_loop *ev, const char *file, struct error *e)
 		error_prefix(e, "%s", file);
 		goto failed;
 	}
-	if (wait_ready(v, e) != 0)
-		goto failed;
-	v->starting = false;
-	ev_timer_start(ev, &v->look);
 	return v;
 failed:
 	evaluator_free(v);
 	return NULL;
-}
-
-void
-evaluator_tell(struct evaluator *v,
-    void (*tell)(void *user, const char *file), void *user)
-{
-	v->tell = tell;
-	v->user = user;
 }
 
 static void

@@ -41,14 +41,26 @@ enum evaluator_fault {
 typedef void evaluator_done(void *user, struct bytes question,
     struct bytes answer, const struct error *e);
 
-/* Starts a process with the program in file, which must outlive it.  May block,
- * up to EVALUATOR_START_MS.  Returns NULL with a text. */
-struct evaluator *evaluator_new(struct ev_loop *ev, const char *file,
-    struct error *e);
+/* What is told, not to end the evaluator from. */
+struct evaluator_events {
+	/* Its state is not 0 any more. */
+	void (*settled)(void *user);
+	/* A changed program judges from now on. */
+	void (*loaded)(void *user, const char *file);
+};
 
-/* Calls tell when a changed program is to judge from now on. */
-void evaluator_tell(struct evaluator *v,
-    void (*tell)(void *user, const char *file), void *user);
+/* Starts a process with the program in file, which must outlive it.  Returns
+ * NULL with a text. */
+struct evaluator *evaluator_new(struct ev_loop *ev, const char *file,
+    const struct evaluator_events *events, void *user, struct error *e);
+
+/* Returns 1 once it can be asked, 0 while its program compiles, or -1 with
+ * a text if it does not, in EVALUATOR_START_MS. */
+int evaluator_state(const struct evaluator *v, struct error *e);
+
+/* Blocks until the state is not 0.  Returns 0 if it can be asked, or -1 with
+ * a text. */
+int evaluator_wait(struct evaluator *v, struct error *e);
 
 /* Ends the process; questions that are open get a fault. */
 void evaluator_free(struct evaluator *v);

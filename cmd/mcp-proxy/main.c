@@ -199,6 +199,7 @@ main(int argc, char **argv)
 		return auditcmd_run(argc, argv);
 	if (argc == 2 && str_eq(argv[1], "judge"))
 		return judge_main();
+	proc_hold_hangup();
 	switch (opt_parse(&command, argc, argv, 1, &settings, &operand, &e)) {
 	case OPT_DONE:
 		return opt_close_stdout();

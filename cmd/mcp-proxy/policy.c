@@ -269,12 +269,25 @@ say_left_out(unsigned kind, uint64_t n)
 }
 
 static void
+on_settled(void *user)
+{
+	struct proxy *p = user;
+
+	if (p->prepared != NULL)
+		p->prepared(p);
+}
+
+static void
 note_program(void *user, const char *file)
 {
 	struct proxy *p = user;
 
 	audit_note(&p->audit, "reload", "program", file);
 }
+
+static const struct evaluator_events program_events = {
+	.settled = on_settled, .loaded = note_program,
+};
 
 static void
 program_free(struct program *g)
@@ -294,12 +307,11 @@ program_new(struct proxy *p, const char *file, struct error *e)
 		free(g);
 		return NULL;
 	}
-	g->evaluator = evaluator_new(p->ev, g->file, e);
+	g->evaluator = evaluator_new(p->ev, g->file, &program_events, p, e);
 	if (g->evaluator == NULL) {
 		program_free(g);
 		return NULL;
 	}
-	evaluator_tell(g->evaluator, note_program, p);
 	g->next = p->policy->programs;
 	p->policy->programs = g;
 	return g;
@@ -317,6 +329,30 @@ policy_hold_program(struct proxy *p, const char *file, struct error *e)
 	if (g != NULL)
 		g->refs++;
 	return g;
+}
+
+int
+policy_state(const struct proxy *p, struct error *e)
+{
+	int all = 1;
+
+	for (struct program *g = p->policy->programs; g != NULL && all != -1;
+	    g = g->next) {
+		int one = evaluator_state(g->evaluator, e);
+
+		all = one < all ? one : all;
+	}
+	return all;
+}
+
+int
+policy_wait(struct proxy *p, struct error *e)
+{
+	for (struct program *g = p->policy->programs; g != NULL; g = g->next) {
+		if (evaluator_wait(g->evaluator, e) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 void

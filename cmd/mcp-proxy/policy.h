@@ -92,12 +92,22 @@ void policy_end_all(struct proxy *p);
 void policy_stop(struct proxy *p);
 
 /* The program in file, which is started unless somebody holds it already.
- * Returns NULL with a text when it can not be read or does not compile. */
+ * Returns NULL with a text when it can not be read.  It must not be asked
+ * before it has compiled. */
 struct program *policy_hold_program(struct proxy *p, const char *file,
     struct error *e);
 
+/* Returns 1 once all that are held have compiled, 0 while some may yet, or -1
+ * with a text if one does not.  When that may have changed, p->prepared is
+ * called. */
+int policy_state(const struct proxy *p, struct error *e);
+
+/* Blocks until it is known.  Returns 0 if all have compiled, or -1 with
+ * a text. */
+int policy_wait(struct proxy *p, struct error *e);
+
 /* Ends it when nobody holds it any more; NULL is nothing.  Not to be called
- * from policy_done. */
+ * from policy_done or p->prepared. */
 void policy_drop_program(struct proxy *p, struct program *g);
 
 /* Whether pid is a process that runs one of them. */

@@ -53,6 +53,8 @@ struct proxy {
 	bool draining;                  /* no request after the current */
 	void (*emptied)(struct proxy *p); /* the last downstream, or the last
 	                                 * process, went */
+	void (*prepared)(struct proxy *p); /* a program compiles, or does
+	                                * not; may be NULL */
 	struct corpse *dead;
 	struct service *dead_services;
 	ev_prepare reaper;

@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/mcp-proxy/reload.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-#include "cmd/mcp-proxy/setup.h"
-#include "common/clock.h"
+#include "cmd/mcp-proxy/policy.h"
+#include "cmd/mcp-proxy/service.h"
 #include "common/diag.h"
 #include "common/io.h"
 #include "common/str.h"
-
-enum { NOTICE_LEN = 64 };
-
-/* What supervisors want to know: sd_notify(3). */
-static void
-tell_begin(void)
-{
-	char text[NOTICE_LEN];
-
-	str_format(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-	    clock_us());
-	io_notify(text);
-}
 
 /* Goes on with what is in use, because of why. */
 static void
@@ -104,18 +90,94 @@ use(struct server *s, struct setup *u)
 	    s->proxy.config->digest);
 }
 
+static void
+end(struct server *s)
+{
+	io_notify("READY=1");
+	if (!s->reload.again)
+		return;
+	s->reload.again = false;
+	reload_start(s);
+}
+
+/* Uses what is prepared once all of its programs compile, or gives it up. */
+static void
+go_on(struct server *s)
+{
+	struct error e;
+	int r = policy_state(&s->proxy, &e);
+
+	if (r == 0)
+		return;
+	s->reload.preparing = false;
+	if (r == 1) {
+		use(s, &s->reload.setup);
+	} else {
+		setup_cancel(&s->reload.setup, &s->proxy);
+		refuse(s, e.text, 0);
+	}
+	end(s);
+}
+
+static void
+on_look(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct server *s = t->data;
+
+	(void)ev;
+	(void)revents;
+	if (s->reload.preparing)
+		go_on(s);
+}
+
+/* What tells of programs does not bear their end, so that waits a turn. */
+static void
+on_prepared(struct proxy *p)
+{
+	struct server *s = (struct server *)p;
+
+	ev_timer_stop(p->ev, &s->reload.look);
+	ev_timer_set(&s->reload.look, 0, 0);
+	ev_timer_start(p->ev, &s->reload.look);
+}
+
 void
-reload_run(struct server *s)
+reload_init(struct server *s)
+{
+	ev_timer_init(&s->reload.look, on_look, 0, 0);
+	s->reload.look.data = s;
+	s->proxy.prepared = on_prepared;
+}
+
+void
+reload_start(struct server *s)
 {
 	struct config *c;
-	struct setup u;
 	struct error e;
 
-	tell_begin();
+	if (s->reload.preparing) {
+		s->reload.again = true;
+		return;
+	}
+	io_notify_reload();
+	service_reap(&s->proxy); /* of what was given up, programs too */
 	c = load(s);
-	if (c != NULL && setup_prepare(&u, &s->proxy, c, &e) == 0)
-		use(s, &u);
-	else if (c != NULL)
+	if (c == NULL) {
+		end(s);
+	} else if (setup_prepare(&s->reload.setup, &s->proxy, c, &e) != 0) {
 		refuse(s, e.text, 0);
-	io_notify("READY=1");
+		end(s);
+	} else {
+		s->reload.preparing = true;
+		go_on(s);
+	}
+}
+
+void
+reload_stop(struct server *s)
+{
+	ev_timer_stop(s->proxy.ev, &s->reload.look);
+	if (s->reload.preparing)
+		setup_cancel(&s->reload.setup, &s->proxy);
+	s->reload.preparing = false;
 }

@@ -20,6 +20,7 @@
 #include "common/io.h"
 #include "common/json.h"
 #include "common/opt.h"
+#include "common/proc.h"
 #include "common/resolve.h"
 
 struct server_hop {
@@ -399,6 +400,7 @@ drain(struct server *s)
 	    .blame = BLAME_PROXY, .text = bytes_cstr("shutting down")};
 
 	s->proxy.draining = true;
+	reload_stop(s);
 	io_notify("STOPPING=1");
 	diag_notice("shutting down: connections=%zu",
 	    s->proxy.downstream_count);
@@ -437,7 +439,7 @@ on_hangup(struct ev_loop *ev, ev_signal *w, int revents)
 	(void)revents;
 	audit_reopen(&s->proxy.audit);
 	if (!s->proxy.draining)
-		reload_run(s);
+		reload_start(s);
 }
 
 static void
@@ -454,6 +456,7 @@ signals_start(struct server *s)
 	ev_signal_start(ev, &s->sigterm);
 	ev_signal_start(ev, &s->sigint);
 	ev_signal_start(ev, &s->sighup);
+	proc_take_hangup();
 }
 
 /* ---- the proxy ---- */
@@ -549,8 +552,14 @@ server_start(struct server *s, struct ev_loop *ev, struct config *c,
 	}
 	if (setup_prepare(&setup, &s->proxy, c, e) != 0)
 		return -1;
+	if (policy_wait(&s->proxy, e) != 0) {
+		setup_cancel(&setup, &s->proxy);
+		e->code = EXIT_USAGE;
+		return -1;
+	}
 	keys_start(&s->keys, &s->proxy, &setup.keys);
 	setup_use(&setup, &s->proxy);
+	reload_init(s);
 	reload_level(s);
 	if (audit_start(&s->proxy, sources->check, e) != 0)
 		return -1;
@@ -574,6 +583,7 @@ server_done(struct server *s)
 	struct proxy *p = &s->proxy;
 
 	p->draining = false; /* nothing is to be ended any more */
+	reload_stop(s);
 	downstream_abort_all(p);
 	leaving_done(&p->leaving);
 	while (s->hops != NULL) {

@@ -4,8 +4,8 @@
 #ifndef ADIT_MCP_PROXY_SERVER_H
 #define ADIT_MCP_PROXY_SERVER_H
 
-#include "cmd/mcp-proxy/keys.h"
 #include "cmd/mcp-proxy/proxy.h"
+#include "cmd/mcp-proxy/setup.h"
 
 enum {
 	SERVER_ACCEPTS_PER_TURN = 64,
@@ -34,9 +34,18 @@ struct listener {
 
 struct server_hop;
 
+/* A configuration that is not in use yet. */
+struct server_reload {
+	bool preparing; /* programs compile; setup is set */
+	bool again;     /* SIGHUP came meanwhile */
+	struct setup setup;
+	ev_timer look;  /* at how they do */
+};
+
 struct server {
 	struct proxy proxy;
 	struct keys keys;
+	struct server_reload reload;
 	struct listener hop_listener, tls_listener;
 	const char *listen_path, *config_path;
 	bool level_from_file;

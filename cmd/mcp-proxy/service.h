@@ -43,7 +43,8 @@ bool service_is_current(const struct config_route *r);
 void service_hold(const struct config_route *r);
 void service_drop(const struct config_route *r);
 
-/* Frees those that nobody holds, between two turns of the loop. */
+/* Frees those that nobody holds.  Only from the loop itself, or what it calls
+ * first: nothing may be in the middle of a service. */
 void service_reap(struct proxy *p);
 
 #endif

@@ -76,11 +76,17 @@ setup_prepare(struct setup *u, struct proxy *p, struct config *c,
 	    services_start(u, p, e) == 0)
 		return 0;
 	e->code = EXIT_USAGE;
-	services_retire(c, p->config);
+	setup_cancel(u, p);
+	return -1;
+}
+
+void
+setup_cancel(struct setup *u, struct proxy *p)
+{
+	services_retire(u->config, p->config);
 	keys_pair_done(&u->keys);
 	tls_context_free(u->client_tls);
-	config_free(c);
-	return -1;
+	config_free(u->config);
 }
 
 /* ---- from one to the next ---- */

@@ -13,13 +13,17 @@ struct setup {
 };
 
 /* Makes what c needs; routes that the configuration in use has as well are
- * shared with it.  c, from malloc, is taken over.  Returns 0, or -1 with
- * a text and an exit status in e->code: then nothing has changed, and c is
- * freed. */
+ * shared with it, and that stays in use until setup_use or setup_cancel.  c,
+ * from malloc, is taken over.  Programs of policies may compile yet, see
+ * policy_state.  Returns 0, or -1 with a text and an exit status in e->code:
+ * then nothing has changed, and c is freed. */
 int setup_prepare(struct setup *u, struct proxy *p, struct config *c,
     struct error *e);
 
-/* Has p use it.  What began under a route that was changed or removed ends
+/* Frees what was prepared, and not used. */
+void setup_cancel(struct setup *u, struct proxy *p);
+
+/* Has p use it; programs have compiled.  What began under a route that was changed or removed ends
  * under it. */
 void setup_use(struct setup *u, struct proxy *p);
 

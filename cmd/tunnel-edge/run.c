@@ -130,11 +130,13 @@ on_sighup(struct ev_loop *ev, ev_signal *w, int revents)
 
 	(void)ev;
 	(void)revents;
+	io_notify_reload();
 	if (load_cert(e, &error) != 0)
 		diag_warning("%s, the old certificate stays", error.text);
 	else
 		diag_notice("certificate loaded");
 	watch_reload(e);
+	io_notify("READY=1");
 }
 
 /* ---- what is said of others ---- */
@@ -284,6 +286,7 @@ start_signals(struct edge *e)
 	ev_signal_start(e->ev, &e->sigterm);
 	ev_signal_start(e->ev, &e->sigint);
 	ev_signal_start(e->ev, &e->sighup);
+	proc_take_hangup();
 }
 
 /* Returns EXIT_OK, or another exit status with a text. */
@@ -384,6 +387,7 @@ command_run(int argc, char **argv)
 	struct command_operands operands;
 	int status = EXIT_OK;
 
+	proc_hold_hangup();
 	if (command_parse(&run_options, argc, argv, &s, &s.state, &operands,
 	    &status) != OPT_RUN)
 		return status;

@@ -7,6 +7,7 @@
 #include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
+#include "common/proc.h"
 
 enum {
 	LOCAL_FIRST_MS = 1000, /* links wait so long for the local side */
@@ -29,7 +30,7 @@ struct connector {
 	enum phase phase;
 	bool ready; /* was announced */
 	int status;
-	ev_signal terminate, interrupt;
+	ev_signal terminate, interrupt, hangup;
 	ev_timer timer;   /* of the phase */
 	ev_prepare sweep; /* while draining */
 };
@@ -133,6 +134,29 @@ on_changed(void *user)
 		ev_break(c->loop.ev, EVBREAK_ALL);
 }
 
+/* Half of the streams that the local program takes is kept for the edges that
+ * are up, in equal parts: one that opens all that it can keeps no other from
+ * its own. */
+static bool
+admits(void *user, const struct slot *asking)
+{
+	const struct connector *c = user;
+	const struct chan *local = &c->local.hop.chan;
+	size_t up = 0, part, kept = 0;
+
+	for (size_t i = 0; i < slot_count(c); i++)
+		up += c->slots[i].state == SLOT_UP;
+	part = up == 0 ? 0 : local->peer.streams / (2 * up);
+	for (size_t i = 0; i < slot_count(c); i++) {
+		const struct slot *s = &c->slots[i];
+		size_t n = slot_count_streams(s);
+
+		if (s != asking && s->state == SLOT_UP && n < part)
+			kept += part - n;
+	}
+	return kept == 0 || local->own_count + kept < local->peer.streams;
+}
+
 static size_t
 count_streams(const struct connector *c)
 {
@@ -177,6 +201,40 @@ on_signal(struct ev_loop *ev, ev_signal *w, int revents)
 	on_changed(c);
 }
 
+/* Has everything read anew: by the local program what it has read, here the
+ * credentials, which links then are dialed with that have to be. */
+static void
+reload(struct connector *c)
+{
+	struct error e;
+
+	if (credentials_reload(c->slot_settings.credentials, &e) != 0)
+		diag_warning("%s, going on with what was read before",
+		    e.text);
+	else
+		diag_notice("credentials loaded");
+	for (size_t i = 0; c->phase == PHASE_RUNNING && i < slot_count(c);
+	    i++)
+		slot_redial(&c->slots[i]);
+}
+
+static void
+on_hangup(struct ev_loop *ev, ev_signal *w, int revents)
+{
+	struct connector *c = w->data;
+	bool told = c->ready && c->phase == PHASE_RUNNING;
+
+	(void)ev;
+	(void)revents;
+	if (told)
+		io_notify_reload();
+	local_hangup(&c->local);
+	if (c->phase < PHASE_DRAINING)
+		reload(c);
+	if (told)
+		io_notify("READY=1");
+}
+
 static void
 on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 {
@@ -213,14 +271,17 @@ start_watchers(struct connector *c)
 {
 	ev_signal_init(&c->terminate, on_signal, SIGTERM);
 	ev_signal_init(&c->interrupt, on_signal, SIGINT);
+	ev_signal_init(&c->hangup, on_hangup, SIGHUP);
 	ev_timer_init(&c->timer, on_timer, LOCAL_FIRST_MS / 1000.0, 0);
 	ev_prepare_init(&c->sweep, on_sweep);
 	/* Before hop.c's, which writes what this one queues. */
 	ev_set_priority(&c->sweep, EV_MAXPRI);
-	c->terminate.data = c->interrupt.data = c->timer.data =
-	    c->sweep.data = c;
+	c->terminate.data = c->interrupt.data = c->hangup.data =
+	    c->timer.data = c->sweep.data = c;
 	ev_signal_start(c->loop.ev, &c->terminate);
 	ev_signal_start(c->loop.ev, &c->interrupt);
+	ev_signal_start(c->loop.ev, &c->hangup);
+	proc_take_hangup();
 	ev_timer_start(c->loop.ev, &c->timer);
 }
 
@@ -229,6 +290,7 @@ stop_watchers(struct connector *c)
 {
 	ev_signal_stop(c->loop.ev, &c->terminate);
 	ev_signal_stop(c->loop.ev, &c->interrupt);
+	ev_signal_stop(c->loop.ev, &c->hangup);
 	ev_timer_stop(c->loop.ev, &c->timer);
 	ev_prepare_stop(c->loop.ev, &c->sweep);
 }
@@ -278,7 +340,7 @@ set_up(struct connector *c, const struct connector_settings *settings,
 			.ping_ms = s->ping_ms, .timeout_ms = s->timeout_ms,
 		},
 		.settings = s, .credentials = settings->credentials,
-		.changed = on_changed, .user = c,
+		.admits = admits, .changed = on_changed, .user = c,
 	};
 	e->code = EXIT_USAGE;
 	c->slots = connector_new_slots(&c->slot_settings, e);

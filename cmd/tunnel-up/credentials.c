@@ -159,12 +159,21 @@ credentials_open(struct credentials *c, const struct settings *s,
 	return read_tls(c, e);
 }
 
+/* Reads again what has changed, or everything. */
+static int
+read_again(struct credentials *c, bool everything, struct error *e)
+{
+	/* A token that cannot be read must not keep a renewed CA away. */
+	bool tls_failed = (note_files(c) || everything) &&
+	    read_tls(c, e) != 0;
+
+	return reread_token(c, e) != 0 || tls_failed ? -1 : 0;
+}
+
 int
 credentials_refresh(struct credentials *c, struct error *e)
 {
-	/* A token that cannot be read must not keep a renewed CA away. */
-	bool tls_failed = note_files(c) && read_tls(c, e) != 0;
-	bool failed = reread_token(c, e) != 0 || tls_failed;
+	bool failed = read_again(c, false, e) != 0;
 	bool known = failed && str_eq(e->text, c->complaint.text);
 
 	if (!failed)
@@ -172,6 +181,16 @@ credentials_refresh(struct credentials *c, struct error *e)
 	else if (!known)
 		c->complaint = *e;
 	return failed && !known ? -1 : 0;
+}
+
+int
+credentials_reload(struct credentials *c, struct error *e)
+{
+	c->complaint.text[0] = '\0';
+	if (read_again(c, true, e) == 0)
+		return 0;
+	c->complaint = *e;
+	return -1;
 }
 
 void

@@ -18,7 +18,7 @@ struct credentials {
 	char *token;             /* "" when a certificate is shown */
 	struct tls_context *tls;
 	struct stat seen[CREDENTIALS_FILES]; /* ca, cert, key when read */
-	struct error complaint;  /* of the last credentials_refresh */
+	struct error complaint;  /* of the last reading */
 };
 
 /* Reads everything.  The token from the environment is wiped there.  Returns
@@ -29,6 +29,10 @@ int credentials_open(struct credentials *c, const struct settings *s,
 /* Reads again what may have changed.  Returns 0, or -1 with a text; what was
  * read before then stays in use.  A failure that goes on is told once. */
 int credentials_refresh(struct credentials *c, struct error *e);
+
+/* Reads everything again that is in a file, also the CAs of the system.  Like
+ * credentials_refresh, but tells every failure. */
+int credentials_reload(struct credentials *c, struct error *e);
 
 /* Wipes the token. */
 void credentials_close(struct credentials *c);

@@ -141,8 +141,12 @@ on_open(void *user, struct chan_stream *s, struct bytes json)
 	struct link *l = user;
 	struct local *local = l->settings->local;
 
-	relay_open(&l->hop.chan, s, json,
-	    local == NULL ? NULL : local_chan(local), l->settings->edge);
+	if (local == NULL)
+		relay_open(&l->hop.chan, s, json, NULL, l->settings->edge,
+		    false);
+	else
+		relay_open(&l->hop.chan, s, json, local_chan(local),
+		    l->settings->edge, l->settings->admits(l->settings->user));
 }
 
 static void

@@ -31,6 +31,8 @@ struct link_settings {
 	const char *server_name; /* that the certificate must have */
 	const char *instance;
 	int64_t ping_ms, timeout_ms;
+	/* Whether the edge may open another stream; if there is a local. */
+	bool (*admits)(void *user);
 	/* The edge accepted us. */
 	void (*up)(void *user, struct link *l, const struct hop_peer *peer);
 	/* The edge asks us to dial again; open streams go on. */

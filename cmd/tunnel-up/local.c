@@ -159,6 +159,14 @@ on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 		    "the proxy's process ended");
 }
 
+static void
+pass_hangup(struct local *l)
+{
+	if (l->hangup && l->pid != 0)
+		kill(l->pid, SIGHUP);
+	l->hangup = false;
+}
+
 /* ---- frames of the local hop ---- */
 
 static void
@@ -173,6 +181,7 @@ on_hello(void *user, struct bytes json)
 	l->greeted = true;
 	l->hop.settings.patient = false;
 	retry_worked(&l->retry, clock_ms());
+	pass_hangup(l);
 	diag_notice("local up: name=%s", local_name(l));
 	l->settings.changed(l->settings.user);
 }
@@ -270,7 +279,7 @@ start_once(struct local *l, struct error *e)
 	int fd, len = SOCKET_BUFFER_LEN;
 
 	l->step = LOCAL_PATIENT;
-	l->greeted = false;
+	l->greeted = l->hangup = false;
 	l->wait_status = 0;
 	l->state = LOCAL_STARTING;
 	if (l->settings.command != NULL)
@@ -333,6 +342,20 @@ struct chan *
 local_chan(struct local *l)
 {
 	return l->state == LOCAL_UP ? &l->hop.chan : NULL;
+}
+
+void
+local_hangup(struct local *l)
+{
+	if (l->state == LOCAL_WAITING) {
+		retry_forget(&l->retry);
+		ev_timer_stop(l->settings.loop->ev, &l->timer);
+		begin(l);
+		return;
+	}
+	l->hangup = true;
+	if (l->state == LOCAL_UP)
+		pass_hangup(l);
 }
 
 void

@@ -39,6 +39,8 @@ struct local {
 	bool greeted;   /* its HELLO came, this time */
 	bool retired;   /* not started again */
 	bool stopping;
+	bool hangup;    /* for the child once it has said HELLO: before that
+	                 * SIGHUP may end it */
 	struct hop hop;
 	pid_t pid;      /* of the child, 0: none */
 	ev_child child;
@@ -56,6 +58,9 @@ int local_start(struct local *l, const struct local_settings *settings,
 
 /* Where streams can be opened, or NULL. */
 struct chan *local_chan(struct local *l);
+
+/* Passes SIGHUP on to the child, or tries again at once what waits for that. */
+void local_hangup(struct local *l);
 
 /* Once it has ended by itself, it is not started again. */
 void local_retire(struct local *l);

@@ -8,6 +8,7 @@
 #include "cmd/tunnel-up/connector.h"
 #include "common/diag.h"
 #include "common/exit.h"
+#include "common/proc.h"
 #include "common/sock.h"
 #include "common/str.h"
 
@@ -191,6 +192,7 @@ main(int argc, char **argv)
 	int operand, status;
 
 	diag_init("tunnel-up");
+	proc_hold_hangup();
 	switch (opt_parse(&command, argc, argv, 1, &s, &operand, &e)) {
 	case OPT_DONE:
 		return opt_close_stdout();
@@ -199,6 +201,8 @@ main(int argc, char **argv)
 	case OPT_RUN:
 		break;
 	}
+	if (s.check)
+		proc_take_hangup();
 	s.command = operand < argc ? argv + operand : NULL;
 	s.token_env = getenv("TUNNEL_UP_TOKEN");
 	if (check_settings(&s, &e) != 0 ||

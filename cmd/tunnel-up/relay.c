@@ -109,6 +109,8 @@ refuse_errno(struct relay *r, int code)
 		    "the proxy is not there"},
 		{ESHUTDOWN, {.code = FRAME_DRAINING, .blame = BLAME_PROXY},
 		    "the proxy is going away"},
+		{EDQUOT, {.code = FRAME_LIMIT, .blame = BLAME_CONNECTOR},
+		    "the rest is for other edges"},
 		{EMFILE, {.code = FRAME_LIMIT, .blame = BLAME_PROXY},
 		    "the proxy has too many streams"},
 		{ENOBUFS, {.code = FRAME_LIMIT, .blame = BLAME_PROXY},
@@ -128,7 +130,7 @@ refuse_errno(struct relay *r, int code)
 
 void
 relay_open(struct chan *link, struct chan_stream *s, struct bytes json,
-    struct chan *local, const char *edge)
+    struct chan *local, const char *edge, bool admitted)
 {
 	struct relay *r = calloc(1, sizeof *r);
 
@@ -142,8 +144,8 @@ relay_open(struct chan *link, struct chan_stream *s, struct bytes json,
 	r->edge = edge;
 	r->id = s->id;
 	log_open(r, json);
-	errno = ENOTCONN;
-	if (local != NULL)
+	errno = local == NULL ? ENOTCONN : EDQUOT;
+	if (local != NULL && admitted)
 		r->local.stream = chan_open(local, json, r);
 	if (r->local.stream == NULL)
 		refuse_errno(r, errno);

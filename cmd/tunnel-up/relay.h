@@ -15,9 +15,9 @@ struct relay;
 
 /* A stream was opened on a link: opens its partner on local with the same
  * JSON, or resets it.  local is NULL when nobody is there.  edge is for logs
- * and outlives the stream. */
+ * and outlives the stream.  admitted: whether it may have another. */
 void relay_open(struct chan *link, struct chan_stream *s, struct bytes json,
-    struct chan *local, const char *edge);
+    struct chan *local, const char *edge, bool admitted);
 
 size_t relay_data(void *user, struct chan_stream *s, uint16_t channel,
     struct bytes in);

@@ -17,6 +17,13 @@ retry_worked(struct retry *r, int64_t now_ms)
 	r->text[0] = '\0';
 }
 
+void
+retry_forget(struct retry *r)
+{
+	backoff_reset(&r->backoff);
+	r->text[0] = '\0';
+}
+
 int64_t
 retry_drained(struct retry *r, int64_t now_ms)
 {

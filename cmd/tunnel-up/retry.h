@@ -33,6 +33,10 @@ void retry_init(struct retry *r, int64_t min_ms, int64_t max_ms);
 /* It works: the next failure is news again. */
 void retry_worked(struct retry *r, int64_t now_ms);
 
+/* Somebody has looked after it: the next failure is news, and its delay the
+ * shortest. */
+void retry_forget(struct retry *r);
+
 /* It failed for this reason at now_ms. */
 struct retry_plan retry_failed(struct retry *r, const char *text,
     int64_t now_ms);

@@ -57,6 +57,14 @@ slot_failed(struct slot *s, const struct failure *why)
 
 /* ---- links ---- */
 
+static bool
+on_admit(void *user)
+{
+	const struct slot *s = user;
+
+	return s->settings->admits(s->settings->user, s);
+}
+
 static void
 on_up(void *user, struct link *l, const struct hop_peer *peer)
 {
@@ -205,6 +213,7 @@ slot_init(struct slot *s, const struct slot_settings *settings,
 		l->server_name = s->host;
 	set_instance(s, settings->settings->name, index);
 	l->instance = s->instance;
+	l->admits = on_admit;
 	l->up = on_up;
 	l->draining = on_draining;
 	l->down = on_down;
@@ -221,6 +230,16 @@ slot_start(struct slot *s)
 {
 	if (s->state == SLOT_IDLE)
 		slot_dial(s);
+}
+
+void
+slot_redial(struct slot *s)
+{
+	if (s->state != SLOT_WAITING && s->state != SLOT_STOPPED)
+		return;
+	retry_forget(&s->retry);
+	ev_timer_stop(s->link_settings.loop->ev, &s->timer);
+	slot_dial(s);
 }
 
 void

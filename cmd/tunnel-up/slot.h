@@ -17,11 +17,15 @@ enum slot_state {
 	SLOT_STOPPED, /* dials no more; links may still drain */
 };
 
+struct slot;
+
 struct slot_settings {
 	struct link_settings link; /* without edge, host, port, instance */
 	const struct settings *settings;
 	struct credentials *credentials;
 	bool once;                 /* stop after the first failure */
+	/* Whether s may have another stream; if there is a local side. */
+	bool (*admits)(void *user, const struct slot *s);
 	void (*changed)(void *user);
 	void *user;
 };
@@ -46,6 +50,10 @@ int slot_init(struct slot *s, const struct slot_settings *settings,
     const char *edge, size_t index, struct error *e);
 
 void slot_start(struct slot *s);
+
+/* Dials at once if there is no link, though it waits, or was refused for
+ * good. */
+void slot_redial(struct slot *s);
 
 /* Lets open streams end, and dials no more. */
 void slot_drain(struct slot *s);

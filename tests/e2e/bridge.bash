@@ -116,6 +116,11 @@ process_count()
 	processes | grep -c .
 }
 
+children_are()
+{
+	(($(process_count || true) == $1))
+}
+
 processes_are()
 {
 	(($(process_count) == $1))

@@ -78,11 +78,6 @@ events()
 	jq -r "select(.event == \"reload\") | $1" "$T/audit"
 }
 
-children_are()
-{
-	(($(process_count || true) == $1))
-}
-
 # ---- routes
 
 @test "routes are added, changed and removed" {
@@ -437,9 +432,13 @@ is_dialing()
 	reload
 	echo 'a: 1' >>"$T/proxy.yaml"
 	refuses "$T/proxy.yaml.*unknown key.*"
-	wait_until has_line "$T/told" 'READY=1RELOADING=1$'
-	wait_until eq "$(tr -d '0-9\n' <"$T/told")" \
+	wait_until was_told \
 		'READY=RELOADING=MONOTONIC_USEC=READY=RELOADING=MONOTONIC_USEC=READY='
+}
+
+was_told()
+{
+	[[ $(tr -d '0-9\n' <"$T/told") == "$1" ]]
 }
 
 @test "a supervisor sees that a reload began after it was asked for" {
@@ -468,6 +467,26 @@ notices()
 notices_are()
 {
 	(($(notices | wc -l) == $1))
+}
+
+@test "SIGHUP while it starts is obeyed once it runs" {
+	local fd
+
+	configure <<<'docs: http://127.0.0.1:1'
+	cp "$T/proxy.yaml" "$T/copy"
+	rm "$T/proxy.yaml"
+	mkfifo "$T/proxy.yaml"
+	start_bg proxy "$BIN/mcp-proxy" -v --config "$T/proxy.yaml" \
+		--listen-tls 127.0.0.1:0
+	exec {fd}>"$T/proxy.yaml" # which waits for its reader
+	kill -HUP "${PID[proxy]}"
+	mv "$T/copy" "$T/proxy.yaml"
+	cat "$T/proxy.yaml" >&"$fd"
+	exec {fd}>&-
+	wait_until reloads_are_over 0
+	wait_line proxy "configuration loaded: $T/proxy.yaml: routes=1"
+	stop proxy
+	eq "$STATUS" 0
 }
 
 @test "SIGHUP while it ends changes nothing" {
@@ -765,6 +784,100 @@ decisions_are()
 	(($(grep -c '"event":"decide"' "$T/audit") == $1))
 }
 
+# ---- programs that take long to compile
+
+# slow_program makes one that takes a second or more.
+slow_program()
+{
+	printf '.%.0s+' {1..5000} >"$T/slow.jq"
+	echo . >>"$T/slow.jq"
+}
+
+# begin_slow: the reload of a configuration with such a program begins, and
+# JUDGE, which compiles it, is stopped.
+begin_slow()
+{
+	start_streams
+	configure <<<"docs: http://127.0.0.1:$UPSTREAM"
+	run_proxy
+	slow_program
+	configure <<-END
+	docs: http://127.0.0.1:$UPSTREAM
+	slow: {upstream: "http://127.0.0.1:$UPSTREAM", policy: {program: $T/slow.jq}}
+	END
+	kill -HUP "${PID[proxy]}"
+	wait_until children_are 1
+	JUDGE=$(processes)
+	kill -STOP "$JUDGE"
+}
+
+@test "all goes on as it was while a new program compiles" {
+	begin_slow
+	eq "$(status docs)" 200
+	eq "$(status slow)" 502
+	eq "$(reload_count)" 0
+	kill -CONT "$JUDGE"
+	wait_until reloads_are_over 0
+	has_line "$T/proxy.err" 'configuration loaded: .*routes=2'
+	eq "$(status docs)" 200
+	eq "$(status slow)" 200
+	eq "$(processes)" "$JUDGE"
+}
+
+@test "SIGHUP while a program compiles is obeyed after it" {
+	begin_slow
+	configure <<<"more: http://127.0.0.1:$UPSTREAM"
+	kill -HUP "${PID[proxy]}"
+	kill -HUP "${PID[proxy]}"
+	eq "$(status docs)" 200
+	eq "$(reload_count)" 0
+	kill -CONT "$JUDGE"
+	wait_until reloads_are_over 1
+	eq "$(status more)" 200
+	eq "$(status docs)" 502
+	wait_until children_are 0
+	eq "$(reload_count)" 2
+}
+
+@test "the end does not wait for a program that compiles" {
+	begin_slow
+	stop proxy TERM 5
+	eq "$STATUS" 0
+	eq "$(reload_count)" 0
+	is_over "$JUDGE"
+}
+
+@test "a program whose process ends, or that takes too long, changes nothing" {
+	begin_slow
+	kill -KILL "$JUDGE"
+	wait_until reloads_are_over 0
+	wait_line proxy "warning: $T/slow.jq: its process ended; going on with the configuration in use"
+	eq "$(status docs)" 200
+	kill -HUP "${PID[proxy]}"
+	wait_until children_are 1
+	JUDGE=$(processes)
+	kill -STOP "$JUDGE"
+	wait_until reloads_are_over 1
+	wait_line proxy "warning: $T/slow.jq: it did not compile in time; going on with the configuration in use"
+	wait_until children_are 0
+	eq "$(status docs)" 200
+	eq "$(status slow)" 502
+}
+
+@test "a program that does not compile is not kept waiting by one that does" {
+	begin_slow
+	kill -KILL "$JUDGE"
+	wait_until reloads_are_over 0
+	echo 'true true' >"$T/bad.jq"
+	configure <<-END
+	slow: {upstream: "http://127.0.0.1:$UPSTREAM", policy: {program: $T/slow.jq}}
+	bad: {upstream: "http://127.0.0.1:$UPSTREAM", policy: {program: $T/bad.jq}}
+	END
+	refuses "$T/bad.jq.*syntax error.*"
+	wait_until children_are 0
+	eq "$(status docs)" 200
+}
+
 # ---- many
 
 @test "a thousand reloads under load leave nothing behind" {
@@ -815,11 +928,6 @@ decisions_are()
 	wait_until children_are 2
 	wait_until few_descriptors "$((fds + 8))"
 	has_sanitizer || (($(rss_kib proxy) < rss + 4096))
-}
-
-few_descriptors()
-{
-	(($(fd_count proxy) <= $1))
 }
 
 @test "the SDK's client notices nothing of reloads that change its policy" {

@@ -115,6 +115,12 @@ got()
 	cat "$T/got/$1"
 }
 
+# few_descriptors COUNT: the proxy has no more than these.
+few_descriptors()
+{
+	(($(fd_count proxy) <= $1))
+}
+
 # is_blocked PID: what it writes to takes no more of the
 # megabytes that it has.
 is_blocked()

@@ -511,9 +511,10 @@ streams()
 
 @test "a connector with a revoked or expired token is told so" {
 	start_edge
-	edge rotate acme --overlap 0s --token-expires 3s >"$T/short"
+	edge rotate acme --overlap 0s >/dev/null
 	start_link revoked
 	wait_event revoked '.event == "goaway" and .code == "revoked"'
+	edge rotate acme --token-expires 5s >"$T/short"
 	start_link short token="$T/short"
 	wait_event short '.event == "up"'
 	wait_event short '.event == "goaway" and .code == "limit" and
@@ -969,6 +970,38 @@ reset_count()
 	wait_line edge "warning: $S/edge.crt.*, the old certificate stays"
 	eq "$(served_cert)" "$before"
 	echoes
+}
+
+@test "the supervisor is told when a reload begins and ends" {
+	start_bg notify socat -u "UNIX-RECV:$T/notify" "CREATE:$T/states"
+	wait_file "$T/notify"
+	NOTIFY_SOCKET=$T/notify start_edge
+	kill -HUP "${PID[edge]}"
+	wait_until states_are 'READY=RELOADING=MONOTONIC_USEC=READY='
+}
+
+states_are()
+{
+	[[ $(tr -d '0-9\n' <"$T/states") == "$1" ]]
+}
+
+@test "SIGHUP while it starts is obeyed once it runs" {
+	local fd
+
+	cp "$S/edge.crt" "$T/edge.crt"
+	rm "$S/edge.crt"
+	mkfifo "$S/edge.crt"
+	start_bg edge "$BIN/tunnel-edge" run --agents 127.0.0.1:0 \
+		--connectors 127.0.0.1:0
+	exec {fd}>"$S/edge.crt" # which waits for its reader
+	kill -HUP "${PID[edge]}"
+	# It is looked at a second time, for its dates.
+	mv "$T/edge.crt" "$S/edge.crt"
+	cat "$S/edge.crt" >&"$fd"
+	exec {fd}>&-
+	wait_line edge 'certificate loaded'
+	stop edge
+	eq "$STATUS" 0
 }
 
 served_cert()

@@ -612,6 +612,49 @@ has_fds_at_most()
 	agent_close
 }
 
+@test "an edge that opens all streams leaves their share to the others" {
+	local fds=() fd i other
+
+	start_edge
+	start_ready other node "$FAKES/fake-edge.mjs" ready-fd=9 \
+		cert="$C/server.pem" key="$C/server.key"
+	other=$(ready_get other agent)
+	start_up --edge "127.0.0.1:$(ready_get other link)" \
+		"${PROXY_CHILD[@]}" streams=40
+	wait_until has_line "$T/other.out" '"event":"up"'
+	for ((i = 0; i < 60; i++)); do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$other"
+		fds+=("$fd")
+	done
+	wait_until resets_are 30
+	has_line "$T/other.out" '"code":"limit","blame":"connector","text":"the rest is for other edges"'
+	eq "$(grep -c '^open' "$T/up.err")" 30
+	for ((i = 0; i < 9; i++)); do
+		agent_open
+		agent_says hello
+	done
+	eq "$(grep -c '"event":"reset"' "$T/edge.out")" 0
+	stop other
+	wait_until streams_end 30
+	for ((i = 0; i < 30; i++)); do
+		agent_open
+		agent_says hello
+	done
+	for fd in "${fds[@]}"; do
+		exec {fd}>&-
+	done
+}
+
+resets_are()
+{
+	(($(grep -c '"event":"reset"' "$T/other.out") == $1))
+}
+
+streams_end()
+{
+	(($(grep -c '^reset' "$T/up.err") >= $1))
+}
+
 @test "a command that cannot be executed is told by its status" {
 	LINK=1
 	start_up_bg -- "$T/none"
@@ -661,6 +704,130 @@ has_fds_at_most()
 	echo >"$T/gate"
 	wait_until echo_works
 	run -1 grep -q retrying "$T/up.err"
+}
+
+# ---- SIGHUP ----
+
+hangups_are()
+{
+	(($(grep -c '^hangup' "$T/up.err") == $1))
+}
+
+@test "SIGHUP is passed on to the command, and its streams go on" {
+	start_edge
+	start_up "${PROXY_CHILD[@]}" heed=hangup
+	agent_open
+	agent_says hello
+	kill -HUP "${PID[up]}"
+	wait_until hangups_are 1
+	wait_line up 'credentials loaded'
+	agent_says 'still here'
+	kill -HUP "${PID[up]}"
+	wait_until hangups_are 2
+	agent_close
+	eq "$(grep -c 'link up' "$T/up.err")" 1
+	eq "$(grep -c '^pid ' "$T/up.err")" 1
+}
+
+@test "SIGHUP is kept for a command that has not said HELLO" {
+	mkfifo "$T/gate"
+	start_edge
+	start_up_bg -- sh -c "read -r _ <'$T/gate'
+		exec node '$FAKES/fake-proxy.mjs' heed=hangup"
+	wait_line up 'link up:'
+	kill -HUP "${PID[up]}"
+	wait_line up 'credentials loaded'
+	echo >"$T/gate"
+	wait_line up 'local up:'
+	wait_until hangups_are 1
+	wait_until echo_works
+	run -1 grep -q retrying "$T/up.err"
+}
+
+@test "SIGHUP while it starts is obeyed once it runs" {
+	local fd
+
+	start_edge
+	mv "$T/token" "$T/copy"
+	mkfifo -m 600 "$T/token"
+	start_up_bg "${PROXY_CHILD[@]}" heed=hangup
+	exec {fd}>"$T/token" # which waits for its reader
+	kill -HUP "${PID[up]}"
+	cat "$T/copy" >&"$fd"
+	exec {fd}>&-
+	wait_line up 'local up:'
+	wait_until hangups_are 1
+}
+
+@test "a command that SIGHUP ends is started again" {
+	start_edge
+	start_up "${PROXY_CHILD[@]}"
+	kill -HUP "${PID[up]}"
+	wait_line up 'node: killed by signal 1, retrying'
+	wait_until echo_works
+}
+
+@test "SIGHUP reads the credentials anew and says what is wrong with them" {
+	cp -p "$T/token" "$T/copy"
+	start_edge token="$T/copy"
+	start_up "${PROXY_CHILD[@]}" heed=hangup
+	rm "$T/token"
+	kill -HUP "${PID[up]}"
+	wait_line up 'warning: .*token: No such file.*, going on with'
+	kill -HUP "${PID[up]}"
+	wait_until hangups_are 2
+	eq "$(grep -c 'going on with' "$T/up.err")" 2
+	cp -p "$T/copy" "$T/token"
+	kill -HUP "${PID[up]}"
+	wait_line up 'credentials loaded'
+	echo_works
+}
+
+@test "SIGHUP dials what waits, and what was refused for good" {
+	start_edge
+	start_up --edge "localhost:$LINK" --backoff-min 1m --backoff-max 1m \
+		"${PROXY_CHILD[@]}" heed=hangup
+	wait_until edge_event up 2
+	order goaway-newest revoked
+	wait_line up 'not dialed again'
+	kill -HUP "${PID[up]}"
+	wait_until edge_event up 3
+	order drop
+	wait_line up 'retrying in'
+	kill -HUP "${PID[up]}"
+	wait_until edge_event up 5
+}
+
+@test "SIGHUP goes to the command while streams end, and dials nothing" {
+	start_edge
+	start_up "${PROXY_CHILD[@]}" heed=hangup
+	agent_open
+	agent_says hello
+	kill -TERM "${PID[up]}"
+	wait_line up 'draining: streams=1'
+	kill -HUP "${PID[up]}"
+	wait_until hangups_are 1
+	agent_says 'still here'
+	agent_close
+	wait_exit up
+	eq "$STATUS" 0
+	eq "$(grep -c 'link up' "$T/up.err")" 1
+	run -1 grep -q 'credentials loaded' "$T/up.err"
+}
+
+@test "the supervisor is told when a reload begins and ends" {
+	requires socat
+	start_bg notify socat -u "UNIX-RECV:$T/notify" "CREATE:$T/states"
+	wait_file "$T/notify"
+	start_edge
+	NOTIFY_SOCKET=$T/notify start_up "${PROXY_CHILD[@]}" heed=hangup
+	kill -HUP "${PID[up]}"
+	wait_until states_are 'READY=RELOADING=MONOTONIC_USEC=READY='
+}
+
+states_are()
+{
+	[[ $(tr -d '0-9\n' <"$T/states") == "$1" ]]
 }
 
 # ---- the end ----

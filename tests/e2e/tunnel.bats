@@ -25,6 +25,26 @@ load tunnel.bash
 	wait_line connector "^mcp-proxy: .*$trace"
 }
 
+@test "SIGHUP to the connector has the proxy read its routes anew" {
+	local tap
+
+	start_upstream
+	make_tunnel
+	start_edge
+	for tap in '' "$BIN/frame-dump -w /dev/null --"; do
+		make_proxy "$UPSTREAM"
+		# shellcheck disable=SC2086 # words
+		start_connector connector -- $tap "$BIN/mcp-proxy" -v \
+			--config "$T/proxy.yaml"
+		NAME=wiki.$DOMAIN run_tool 22 agent_curl --fail /
+		make_proxy "$UPSTREAM" wiki
+		kill -HUP "${PID[connector]}"
+		wait_line connector 'configuration loaded: .*routes=2'
+		NAME=wiki.$DOMAIN run_tool 0 agent_curl --fail /
+		stop connector
+	done
+}
+
 @test "the payload is not readable on the link or in the frames" {
 	start_upstream
 	make_tunnel

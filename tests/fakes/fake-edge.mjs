@@ -10,8 +10,8 @@
 //   client-ca=      asks for a client certificate of this CA
 //
 // Each connection to the agent port becomes a stream of the newest link.  A
-// line sent to the control port is a command: goaway CODE, mute, drop,
-// open.  Standard output has one JSON line per event.
+// line sent to the control port is a command: goaway CODE, mute or
+// drop, for all links, or goaway-newest CODE.  Standard output has one JSON line per event.
 import fs from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -145,6 +145,8 @@ function onAgent(socket) {
 function command(line) {
 	const [verb, argument] = line.trim().split(' ');
 
+	if (verb === 'goaway-newest')
+		goaway(newest, argument);
 	for (const link of links) {
 		if (verb === 'goaway')
 			goaway(link, argument);

@@ -7,6 +7,7 @@
 //   hello=no      never says HELLO
 //   streams=N     takes so many streams at once
 //   status=N      ends with this status before anything else
+//   heed=hangup   says when SIGHUP comes
 import net from 'node:net';
 import { BLAME, CODE, Hop, TYPE, reason } from './frames.mjs';
 
@@ -51,6 +52,8 @@ if (opts.status) {
 		serve(socket, socket);
 	}).listen(opts.listen);
 } else {
+	if (opts.heed === 'hangup')
+		process.on('SIGHUP', () => console.error('hangup'));
 	console.error(`pid ${process.pid}`);
 	serve(process.stdin, process.stdout);
 	process.stdin.on('end', () => {

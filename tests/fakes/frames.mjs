@@ -171,6 +171,20 @@ export class Hop {
 		this.on.data?.(stream, payload, channel);
 	}
 
+	opened(stream, payload) {
+		let json;
+
+		try {
+			json = JSON.parse(payload);
+		} catch {
+			this.send(TYPE.RESET, stream, reason(CODE.protocol,
+				BLAME.connector, 'OPEN: no JSON'));
+			return;
+		}
+		this.streams.set(stream, { credit: this.first });
+		this.on.open?.(stream, json);
+	}
+
 	frame(type, stream, payload, channel) {
 		if (this.mute)
 			return;
@@ -182,9 +196,7 @@ export class Hop {
 			return this.on.goaway?.(parseReason(payload), stream);
 		case TYPE.WINDOW:
 			return this.grant(stream, payload.readUInt32BE(0));
-		case TYPE.OPEN:
-			this.streams.set(stream, { credit: this.first });
-			return this.on.open?.(stream, JSON.parse(payload));
+		case TYPE.OPEN: return this.opened(stream, payload);
 		case TYPE.DATA: return this.received(stream, payload, channel);
 		case TYPE.EVENT:
 			return this.on.event?.(stream, JSON.parse(payload));

@@ -126,7 +126,7 @@ on_link_open(void *user, struct chan_stream *s, struct bytes json)
 {
 	(void)user;
 	relay_open(&link_end, s, json, local_there ? &local_end : NULL,
-	    "edge:1");
+	    "edge:1", true);
 }
 
 static void

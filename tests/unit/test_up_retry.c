@@ -38,6 +38,11 @@ test_start_over(void)
 	retry_worked(&r, 50000);
 	ok(retry_failed(&r, "x", 50000 + RETRY_STABLE_MS).delay_ms <= 20,
 	    "up long enough: the delay starts over");
+	for (int i = 0; i < 20; i++)
+		retry_failed(&r, "x", 60000);
+	retry_forget(&r);
+	ok(retry_failed(&r, "x", 60000).delay_ms <= 20,
+	    "somebody looked after it: it does, too");
 }
 
 static void
@@ -79,6 +84,9 @@ test_log(void)
 	retry_worked(&r, 5 + RETRY_REMIND_MS);
 	ok(retry_failed(&r, "a", 6 + RETRY_REMIND_MS).log,
 	    "after success it is news");
+	retry_forget(&r);
+	ok(retry_failed(&r, "a", 7 + RETRY_REMIND_MS).log,
+	    "and when somebody has looked");
 }
 
 static void
