@@ -16,7 +16,7 @@ hostile_run()
 
 	shift
 	timeout 300 node "$ROOT/tests/fakes/rough-agents.mjs" "$PROXY" \
-		"$T/certs/ca.crt" "$DOMAIN" "$seed" "${REQUESTS:-250}" "$@"
+		"$T/certs/ca.crt" "$DOMAIN" "$seed" "${REQUESTS:-100}" "$@"
 }
 
 # hostile_proxy: the configuration on standard input, and the route "good".

@@ -13,7 +13,7 @@ FAKES=$ROOT/tests/fakes
 
 game()
 {
-	start_ready "$1" node "$FAKES/hostile-frames.mjs" "acts=${ACTS:-6000}" \
+	start_ready "$1" node "$FAKES/hostile-frames.mjs" "acts=${ACTS:-2000}" \
 		ready-fd=9 "${@:2}"
 }
 
