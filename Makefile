@@ -7,7 +7,6 @@
 MAKEFLAGS += -rR --no-print-directory
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.SECONDARY:
 
 ifeq ($(origin CC),default)
 CC := gcc

@@ -950,7 +950,8 @@ umask_of_paths()
 	run_tool 0 "${box[@]}"
 	box[1]=--data=$((5 << 19)):
 	run_tool 125 "${box[@]}"
-	one_error '.*: Out of memory'
+	# As musl and glibc put it.
+	one_error '.*: (Out of memory|Cannot allocate memory)'
 }
 
 # What the sandbox has as links, and the host perhaps as well.

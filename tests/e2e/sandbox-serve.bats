@@ -331,7 +331,6 @@ say((await s.tool('write', { file_path: '/shared/x', content: 'x' })).text);
 say(count('^sandbox-tools rw:' + W));
 process.kill(Number((await import_pid()).trim()), 'SIGKILL');
 async function import_pid() {
-	const { execFileSync } = process.getBuiltinModule('node:child_process');
 
 	return execFileSync('pgrep', ['-f', '^sandbox-tools rw:' + W]).toString();
 }
@@ -510,7 +509,6 @@ rebuilds()
 const h = await serve(options);
 const s = h.session();
 await s.bash('X=1');
-const { execFileSync } = process.getBuiltinModule('node:child_process');
 const children = (pid) => execFileSync('pgrep', ['-P', String(pid)])
 	.toString().trim().split('\n');
 for (const depth of [1, 2]) {
@@ -673,7 +671,6 @@ await b.bash('touch b');
 const sleeps = 'sleep 98765 & until grep -q sleep /proc/$!/comm; do :; done';
 await a.bash(sleeps);
 await b.bash(sleeps);
-const { execSync } = process.getBuiltinModule('node:child_process');
 say(new Set(execSync('ps -o uid= -p $(pgrep -d, -fx "sleep 98765")')
 	.toString().trim().split('\n')).size);
 JS
@@ -749,7 +746,6 @@ done 0'
 
 @test "without the process that builds sandboxes what runs ends, and no more" {
 	client <<'JS'
-const { execSync } = process.getBuiltinModule('node:child_process');
 const h = await serve(options);
 const s = h.session();
 await s.until('ready');
@@ -804,7 +800,6 @@ still b'
 	{
 		echo "const P = ${PID[server]};"
 		cat <<'JS'
-const { execSync } = process.getBuiltinModule('node:child_process');
 const limit = (n) => execSync(`prlimit --pid ${P} --nofile=${n}:4096`);
 const ticks = () => fs.readFileSync(`/proc/${P}/stat`, 'utf8')
 	.split(' ').slice(13, 15).reduce((a, b) => a + Number(b), 0);

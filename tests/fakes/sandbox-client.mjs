@@ -8,12 +8,13 @@
 //   count(text)  how many processes have it in their command line
 //   until(f)     waits until f() is true
 //   sleep(ms)
+//   fs, execFileSync and execSync are Node's
 //
 // A hop has session(policy), exec(open, input) and command(open), a session
 // tool(name, input), bash(command, more), exec(argv, more, input) and
 // open(tool); see sandbox-session.mjs.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, execSync } from 'node:child_process';
 import fs from 'node:fs';
 import { Client, Stream, dial, serve as start } from './sandbox-session.mjs';
 
@@ -56,7 +57,8 @@ async function until(f) {
 	}
 }
 
-const scope = { serve, dial, say, sleep, count, until, Client, Stream, fs };
+const scope = { serve, dial, say, sleep, count, until, Client, Stream, fs,
+	execFileSync, execSync };
 
 await new AsyncFunction(...Object.keys(scope),
 	fs.readFileSync(process.argv[2], 'utf8'))(...Object.values(scope));
