@@ -19,12 +19,13 @@ setup()
 
 teardown()
 {
+	local status=0
+
+	tool_teardown || status=$?
 	if mountpoint -q "$T/small"; then
-		tool_teardown
-		umount "$T/small"
-	else
-		tool_teardown
+		umount "$T/small" || status=$?
 	fi
+	return "$status"
 }
 
 # audited STEP...: an upstream with these steps, and a proxy with an audit.
