@@ -261,6 +261,18 @@ eq()
 	fi
 }
 
+# no_sandbox_group: there is no control group of a sandbox that ended.  They are
+# named for their supervisors; those of other tests come and go.
+no_sandbox_group()
+{
+	local dir
+
+	while read -r dir; do
+		[[ -d /proc/${dir##*-} || ! -d $dir ]] || return 1
+	done < <(find /sys/fs/cgroup -maxdepth 6 -type d \
+		-name 'sandbox-exec-*' 2>/dev/null)
+}
+
 # make_ca DIR [NAME]: DIR/ca.pem and ca.key.
 make_ca()
 {

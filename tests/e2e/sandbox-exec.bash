@@ -5,10 +5,10 @@
 # For tests of sandbox-exec: each statement is tried as root and as an
 # ordinary user, so far as this test is root.
 
-SANDBOX_USER=sandbox-test
-
 # setup_file_sandbox sets SX_DIR: a directory that everybody can reach, with
-# the program and what emulates a host without namespaces.
+# the program and what emulates a host without namespaces; and SX_USER,
+# an ordinary user, unless that is a number already.  Files of tests run beside
+# each other, and each ends with its own.
 setup_file_sandbox()
 {
 	SX_DIR=$(mktemp -d /tmp/sandbox-test.XXXXXX)
@@ -17,18 +17,17 @@ setup_file_sandbox()
 	cp "$BIN/sandbox-exec" "$SX_DIR/"
 	"${CC:-cc}" -D_GNU_SOURCE -o "$SX_DIR/refuse" "$ROOT/tests/fakes/refuse-namespaces.c" \
 		-lseccomp
-	if ((EUID == 0)) && [[ $SANDBOX_USER == *[a-z]* ]] &&
-		! id "$SANDBOX_USER" >/dev/null 2>&1; then
+	if ((EUID == 0)) && [[ ! ${SX_USER-} ]]; then
+		export SX_USER=sandbox-test-$BASHPID SX_ADDED=1
 		useradd --system --no-create-home --shell /usr/sbin/nologin \
-			"$SANDBOX_USER"
-		export SX_ADDED=1
+			"$SX_USER"
 	fi
 }
 
 teardown_file_sandbox()
 {
 	if [[ ${SX_ADDED-} ]]; then
-		userdel "$SANDBOX_USER"
+		userdel "$SX_USER"
 	fi
 	rm -rf "$SX_DIR"
 }
@@ -54,7 +53,7 @@ sandbox_teardown()
 new_workspace()
 {
 	W=$(mktemp -d "$SX_DIR/w.XXXXXX")
-	((${#AS[@]} == 0)) || chown "$SANDBOX_USER" "$W"
+	((${#AS[@]} == 0)) || chown "$SX_USER" "$W"
 	cd "$W" || return 1
 }
 
@@ -67,9 +66,9 @@ be_self()
 
 be_user()
 {
-	AS=(setpriv "--reuid=$SANDBOX_USER" "--regid=$SANDBOX_USER"
+	AS=(setpriv "--reuid=$SX_USER" "--regid=$SX_USER"
 		--clear-groups)
-	WHO=$SANDBOX_USER
+	WHO=$SX_USER
 	new_workspace
 }
 

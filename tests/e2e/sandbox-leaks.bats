@@ -27,17 +27,6 @@ no_process()
 
 is_running() { ! no_process; }
 
-# Control groups are named for their supervisor.
-no_cgroup()
-{
-	local dir
-
-	while read -r dir; do
-		[[ -d /proc/${dir##*-} ]] || return 1
-	done < <(find /sys/fs/cgroup -maxdepth 6 -type d \
-		-name 'sandbox-exec-*' 2>/dev/null)
-}
-
 # files_of USER: what was made where sandbox-exec may make files.
 files_of()
 {
@@ -96,7 +85,7 @@ many()
 	export RUNS BOX MARK T
 	run_tool 0 "$@" bash -c "$run_loop"
 	wait_until no_process
-	wait_until no_cgroup
+	wait_until no_sandbox_group
 	wait_until no_file "$user"
 	eq "$(ls -A "$T/ws")" file
 }
@@ -158,7 +147,7 @@ killed_loop='
 
 # Each of these is stopped by a limit, or by the death of its supervisor.
 @test "leaks: none after floods, bombs, hogs and full disks" {
-	local i bomb='f() { f | f & }; f; f; wait'
+	local i bomb="f() { f | f & }; f; f; wait; tail -f /dev/null"
 
 	mkdir -p "$T/ws"
 	touch "$T/started"
@@ -177,12 +166,13 @@ killed_loop='
 		eq "$status" 153
 		eq "$(stat -c %s "$T/ws/big")" 1048576
 		rm "$T/ws/big"
-		"$BOX" --pids 200 -- bash -c "$bomb; : $MARK" >/dev/null 2>&1 3>&- &
+		"$BOX" --pids 200 -- bash -c "$bomb; : $MARK" \
+			>/dev/null 2>"$T/bomb.err" 3>&- &
 		wait_until is_running
 		kill -KILL $!
 		wait $! || true
 	done
 	wait_until no_process
-	wait_until no_cgroup
+	wait_until no_sandbox_group
 	wait_until no_file "$(id -un)"
 }

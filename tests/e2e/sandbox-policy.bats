@@ -255,10 +255,10 @@ masks_in_closed()
 @test "no command opens a directory that was closed to the masks" {
 	((EUID == 0)) || skip "needs root to give files away"
 	be_user
-	AS=(setpriv "--reuid=$SANDBOX_USER" "--regid=$SANDBOX_USER" --groups 4343)
+	AS=(setpriv "--reuid=$SX_USER" "--regid=$SX_USER" --groups 4343)
 	mkdir own
 	echo SECRET >own/.env
-	chown "$SANDBOX_USER:4343" own own/.env
+	chown "$SX_USER:4343" own own/.env
 	chmod 000 own
 	for mask in .env "$W/own/.env" "$W/own/*"; do
 		sx 125 --rw "$W" --mask "$mask" -- true

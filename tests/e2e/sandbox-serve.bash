@@ -6,7 +6,7 @@
 # tests/fakes/sandbox-client.mjs.
 
 # A number that no file of tests running at the same time makes and removes.
-SANDBOX_USER=64123
+SX_USER=64123
 
 setup_file_serve()
 {
