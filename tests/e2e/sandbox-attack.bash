@@ -59,7 +59,7 @@ attempt_in()
 # the command prints.
 attempts()
 {
-	local row want name command user bad=0
+	local row want name command user bad=0 made=0
 
 	while IFS= read -r row; do
 		[[ $row == *' -> '* && $row != '#'* ]] || continue
@@ -79,7 +79,9 @@ attempts()
 			fi
 		done
 		contrast "$name" "$want" "$command"
+		made=$((made + 1))
 	done
+	((made > 0))
 	((bad == 0)) || {
 		echo "$bad attempts did not end as expected"
 		return 1

@@ -108,18 +108,18 @@ many()
 }
 
 @test "leaks: none after runs that fail, time out and are killed" {
-	local i
+	local turn # run uses i itself
 
 	mkdir -p "$T/ws"
 	touch "$T/started"
-	for ((i = 0; i < 20; i++)); do
-		"$BOX" --time 50ms -- tail -f "$MARK" 2>/dev/null || true
+	for ((turn = 0; turn < 20; turn++)); do
+		run -124 "$BOX" --time 50ms -- tail -f /dev/null "$MARK"
 		"$BOX" -- tail -f /dev/null "$MARK" 3>&- &
 		kill -KILL $!
 		wait $! || true
-		"$BOX" -- "no-such-command-$MARK" 2>/dev/null || true
-		"$BOX" --ro /usr --rw "$T/ws:/usr/not/there" -- true "$MARK" \
-			2>/dev/null || true
+		run -127 "$BOX" -- "no-such-command-$MARK"
+		run -125 "$BOX" --ro /usr --rw "$T/ws:/usr/not/there" -- true \
+			"$MARK"
 	done
 	wait_until no_process
 	wait_until no_file "$(id -un)"
@@ -147,18 +147,18 @@ killed_loop='
 
 # Each of these is stopped by a limit, or by the death of its supervisor.
 @test "leaks: none after floods, bombs, hogs and full disks" {
-	local i bomb="f() { f | f & }; f; f; wait; tail -f /dev/null"
+	local turn bomb="f() { f | f & }; f; f; wait; tail -f /dev/null"
 
 	mkdir -p "$T/ws"
 	touch "$T/started"
-	for ((i = 0; i < ${FULL:+10} + 3; i++)); do
-		"$BOX" --out 64k --time 200ms -- yes "$MARK" >/dev/null 2>&1 ||
-			true
-		"$BOX" --pids 40 --time 300ms -- bash -c "$bomb; : $MARK" \
-			>/dev/null 2>&1 || true
-		"$BOX" --mem 32m --time 10s -- sh -c \
-			"head -c 1g /dev/zero | tail -n 1; : $MARK" \
-			>/dev/null 2>&1 || true
+	for ((turn = 0; turn < ${FULL:+10} + 3; turn++)); do
+		run -124 "$BOX" --out 64k --time 200ms -- yes "$MARK"
+		run "$BOX" --pids 40 --time 1s -- bash -c "$bomb; : $MARK"
+		[[ $output == *'fork: '*'Resource temporarily unavailable'* ]]
+		run "$BOX" --mem 32m --time 10s -- sh -c \
+			"head -c 1G /dev/zero | tail -n 1; : $MARK"
+		[[ $output == *'memory limit'* ||
+			$output == *'memory exhausted'* ]]
 		run "$BOX" --tmp-size 1m -- sh -c "cat /dev/zero >/tmp/x; : $MARK"
 		[[ $output == *'No space left on device'* ]]
 		run "$BOX" --rw "$T/ws" --fsize 1m -- sh -c \

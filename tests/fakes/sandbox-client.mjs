@@ -41,7 +41,9 @@ function sleep(ms) {
 function count(text) {
 	try {
 		return Number(execFileSync('pgrep', ['-fc', '--', text]));
-	} catch {
+	} catch (e) {
+		if (e.status !== 1) // nobody
+			throw e;
 		return 0;
 	}
 }
