@@ -326,3 +326,13 @@ yamldoc_free(struct yamldoc_node *n)
 		n = next;
 	}
 }
+
+size_t
+yamldoc_count(const struct yamldoc_node *n)
+{
+	size_t count = 0;
+
+	for (n = n->first; n != NULL; n = n->next)
+		count++;
+	return count;
+}

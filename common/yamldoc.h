@@ -43,4 +43,7 @@ struct yamldoc_node *yamldoc_read(struct bytes in, yamldoc_problem *problem,
 
 void yamldoc_free(struct yamldoc_node *root);
 
+/* How many children n has. */
+size_t yamldoc_count(const struct yamldoc_node *n);
+
 #endif

@@ -26,16 +26,6 @@ const struct loader_key loader_policy_keys[] = {
 	{NULL, NULL, NULL, 0, {0, 0}, NULL},
 };
 
-static size_t
-count_children(const struct yamldoc_node *n)
-{
-	size_t count = 0;
-
-	for (n = n->first; n != NULL; n = n->next)
-		count++;
-	return count;
-}
-
 static void
 take_pattern(struct loader *l, const char *path,
     const struct yamldoc_node *n, char **at)
@@ -66,7 +56,7 @@ take_patterns(struct loader *l, const char *path,
 		    "such as [\"get_*\", \"!get_secret\"]", path);
 		return;
 	}
-	count = count_children(value);
+	count = yamldoc_count(value);
 	if (count > CONFIG_PATTERNS_MAX) {
 		loader_complain(l, value->at, "%s: more than %d", path,
 		    CONFIG_PATTERNS_MAX);

@@ -117,16 +117,6 @@ value_host(const char *text, struct value_limits limits, void *ret,
 
 /* ---- lists of words ---- */
 
-static size_t
-count_children(const struct yamldoc_node *n)
-{
-	size_t count = 0;
-
-	for (n = n->first; n != NULL; n = n->next)
-		count++;
-	return count;
-}
-
 static void
 free_words(char **words)
 {
@@ -142,7 +132,7 @@ static char **
 words_new(struct loader *l, const char *path, const struct loader_key *key,
     const struct yamldoc_node *value, enum yamldoc_kind kind)
 {
-	size_t count = count_children(value);
+	size_t count = yamldoc_count(value);
 	char **words = NULL;
 
 	if (value->kind == YAMLDOC_NULL)
@@ -500,7 +490,7 @@ loader_take_routes(struct loader *l, const char *path,
 		    value->kind == YAMLDOC_LIST ? "a list" : "one value");
 		return;
 	}
-	count = count_children(value);
+	count = yamldoc_count(value);
 	if (count > CONFIG_ROUTES_MAX) {
 		loader_complain(l, value->at, "%s: more than %d", path,
 		    CONFIG_ROUTES_MAX);
