@@ -62,9 +62,12 @@ const scope = { serve, dial, say, sleep, count, until, Client, Stream, fs };
 
 await new AsyncFunction(...Object.keys(scope),
 	fs.readFileSync(process.argv[2], 'utf8'))(...Object.values(scope));
-if (child !== undefined) {
+if (child !== undefined && child.exitCode === null &&
+    child.signalCode === null) {
 	child.stdin.end();
-	if (child.exitCode === null && child.signalCode === null)
-		await new Promise((resolve) => child.on('exit', resolve));
+	await new Promise((resolve) => child.on('exit', resolve));
+	if (child.exitCode !== 0)
+		throw new Error(`the server ended with ${child.exitCode ??
+		    child.signalCode}`);
 }
 process.exit(0);
