@@ -35,10 +35,26 @@ files_of()
 		-newer "$T/started" 2>/dev/null
 }
 
-no_file() { [[ ! $(files_of "$1") ]]; }
+# gone_files USER: what there is now goes; what comes is other tests'.
+gone_files()
+{
+	local now
 
-# The loop, in a mount namespace of its own where root could leak mounts into
-# the present one.
+	mapfile -t now < <(files_of "$1")
+	wait_until are_gone "${now[@]}"
+}
+
+are_gone()
+{
+	local f
+
+	for f; do
+		[[ ! -e $f ]] || return 1
+	done
+}
+
+# The loop, in a mount namespace of its own as root: other tests mount in the
+# present one.
 run_loop='
 	user=--map-current-user
 	((EUID != 0)) || user=
@@ -86,7 +102,7 @@ many()
 	run_tool 0 "$@" bash -c "$run_loop"
 	wait_until no_process
 	wait_until no_sandbox_group
-	wait_until no_file "$user"
+	gone_files "$user"
 	eq "$(ls -A "$T/ws")" file
 }
 
@@ -104,7 +120,7 @@ many()
 	RUNS=$((RUNS / 4))
 	mkdir -p "$T/ws"
 	chown "$USER_ID" "$T/ws" "$T"
-	many "$USER_ID" as_user
+	many "$USER_ID" unshare --mount --propagation private "${AS_USER[@]}"
 }
 
 @test "leaks: none after runs that fail, time out and are killed" {
@@ -122,7 +138,7 @@ many()
 			"$MARK"
 	done
 	wait_until no_process
-	wait_until no_file "$(id -un)"
+	gone_files "$(id -un)"
 }
 
 killed_loop='
@@ -174,5 +190,5 @@ killed_loop='
 	done
 	wait_until no_process
 	wait_until no_sandbox_group
-	wait_until no_file "$(id -un)"
+	gone_files "$(id -un)"
 }
