@@ -755,6 +755,17 @@ $T/tree:"
 	END
 }
 
+# What sets them and what takes /proc/sys away run beside each other; each
+# sandbox of root's has an id of its own, so that none counts for another.
+@test "exhaustion: what the kernel counts, on a busy machine" {
+	requires root
+	run_tool 0 bash -c 'for ((i = 0; i < 200; i++)); do
+			"$1" --ro "$2" -- "$2/attack" watches 100 &
+			((i % 8 != 7)) || wait
+		done' - "$BOX" "$A"
+	eq "$(uniq -c <<<"$output" | xargs)" '200 EMFILE'
+}
+
 # An ordinary user has no control group here: all that it has is added up.
 @test "exhaustion: memory of many processes" {
 	((EUID != 0)) || USERS=(user)
