@@ -405,7 +405,7 @@ limits_files()
 		'x=$(head -c 300000000 /dev/zero | tr "\0" x)'
 	[[ $stderr == *'"limits_hit":["mem"]'* ]]
 	[[ $stderr == *'"mem":"enforced"'* ]]
-	no_sandbox_group
+	wait_until no_sandbox_group
 }
 
 # ---- the end of everything ----
