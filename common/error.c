@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* error.h has macros of these names for an analyzer. */
+#undef error_set
+#undef error_errno
+#undef error_prefix
+
 int
 error_set(struct error *e, const char *format, ...)
 {

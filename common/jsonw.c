@@ -164,6 +164,15 @@ jsonw_key_name(struct jsonw *w, const char *key, struct bytes value)
 }
 
 void
+jsonw_key_given(struct jsonw *w, const char *key, const char *value)
+{
+	if (value == NULL || value[0] == '\0')
+		return;
+	jsonw_key(w, key);
+	jsonw_bytes(w, bytes_cstr(value));
+}
+
+void
 jsonw_key_str(struct jsonw *w, const char *key, const char *value)
 {
 	jsonw_key(w, key);

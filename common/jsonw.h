@@ -32,6 +32,9 @@ void jsonw_null(struct jsonw *w);
  * not UTF-8, a second key, with "_hex" behind it, has them as they are. */
 void jsonw_key_name(struct jsonw *w, const char *key, struct bytes value);
 
+/* A key and foreign bytes, unless there are none: NULL or "". */
+void jsonw_key_given(struct jsonw *w, const char *key, const char *value);
+
 /* Key and value in one call. */
 void jsonw_key_str(struct jsonw *w, const char *key, const char *value);
 void jsonw_key_int(struct jsonw *w, const char *key, int64_t value);

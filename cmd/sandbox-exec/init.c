@@ -100,9 +100,12 @@ begin(struct init_start *s)
 	/* Until they know what to do with it no signal ends one of ours. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (catch_children() != 0 || builder_start(s) != 0)
+	if (catch_children() != 0)
 		return -1;
+	/* The builder, whose root is ours too, takes it away. */
 	s->sysctl_fd = userns_open();
+	if (builder_start(s) != 0)
+		return -1;
 	s->network_number = (int)-raw_call(SYS_unshare, INIT_NAMESPACES |
 	    (s->own_network ? CLONE_NEWNET : 0), 0, 0, 0, 0);
 	latch_open(&s->network);

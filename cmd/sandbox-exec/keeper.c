@@ -13,6 +13,7 @@
 #include "cmd/sandbox-exec/gate.h"
 #include "cmd/sandbox-exec/netns.h"
 #include "cmd/sandbox-exec/packet.h"
+#include "cmd/sandbox-exec/report.h"
 #include "cmd/sandbox-exec/resident.h"
 #include "cmd/sandbox-exec/status.h"
 #include "common/diag.h"
@@ -262,7 +263,7 @@ keeper_run(const struct keeper *k, int fd)
 	if (build(&s, buf_bytes(&settings), &failed.error) == 0) {
 		/* A client of frames is told in its own words. */
 		if (k->options->mode == OPTIONS_MCP)
-			status_warn(&s.confine);
+			report_degraded(&s.confine);
 		tell_ready(&s);
 		hold(&s);
 	} else {

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/init.h"
+#include "cmd/sandbox-exec/lsm.h"
 #include "cmd/sandbox-exec/seccomp.h"
 #include "common/exit.h"
 #include "common/str.h"

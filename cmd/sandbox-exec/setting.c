@@ -191,7 +191,8 @@ add_path(struct setting_target *t, const struct setting *s,
 	copy.host = strdup(new->host);
 	copy.inside = strdup(new->inside);
 	copy.given = new->given == NULL ? NULL : strdup(new->given);
-	if (copy.host == NULL || copy.inside == NULL) {
+	if (copy.host == NULL || copy.inside == NULL ||
+	    (new->given != NULL && copy.given == NULL)) {
 		free(copy.host);
 		free(copy.inside);
 		free(copy.given);

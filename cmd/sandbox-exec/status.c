@@ -137,14 +137,6 @@ add_end(struct jsonw *w, const struct result *r)
 	jsonw_close(w, '}');
 }
 
-void
-status_warn(const struct confine *c)
-{
-	for (size_t i = 0; i < c->degraded_count; i++)
-		diag_warning("%s: %s: %s", c->degraded[i].feature,
-		    c->degraded[i].reason, c->degraded[i].consequence);
-}
-
 int
 status_write(int fd, const struct policy *p, const struct result *r)
 {

@@ -12,9 +12,6 @@ void status_add_isolation(struct jsonw *w, const struct confine *c);
 /* Appends the member "limits_hit"; hit has bits 1 << enum limit_kind. */
 void status_add_hit(struct jsonw *w, unsigned hit);
 
-/* Warns on standard error of each promise that is not kept. */
-void status_warn(const struct confine *c);
-
 /* Writes one object and a newline to fd.  Returns 0, or -1 with errno. */
 int status_write(int fd, const struct policy *p, const struct result *r);
 

@@ -33,15 +33,6 @@ log_set_item(const char *environment_id, const char *work_id,
 }
 
 static void
-write_member(struct jsonw *w, const char *key, const char *value)
-{
-	if (value == NULL || value[0] == '\0')
-		return;
-	jsonw_key(w, key);
-	jsonw_bytes(w, bytes_cstr(value));
-}
-
-static void
 write_json(enum diag_level level, const char *tool, const char *id,
     const char *text)
 {
@@ -57,12 +48,12 @@ write_json(enum diag_level level, const char *tool, const char *id,
 	jsonw_key_str(&w, "time", clock_stamp(stamp));
 	jsonw_key_str(&w, "level", names[level]);
 	jsonw_key_str(&w, "component", "sandbox-worker");
-	write_member(&w, "msg", text);
-	write_member(&w, "environment_id", state.environment_id);
-	write_member(&w, "work_id", state.work_id);
-	write_member(&w, "session_id", state.session_id);
-	write_member(&w, "tool", tool);
-	write_member(&w, "tool_use_id", id);
+	jsonw_key_given(&w, "msg", text);
+	jsonw_key_given(&w, "environment_id", state.environment_id);
+	jsonw_key_given(&w, "work_id", state.work_id);
+	jsonw_key_given(&w, "session_id", state.session_id);
+	jsonw_key_given(&w, "tool", tool);
+	jsonw_key_given(&w, "tool_use_id", id);
 	jsonw_close(&w, '}');
 	buf_add_str(&line, "\n");
 	if (jsonw_ok(&w))

@@ -24,15 +24,6 @@ report_done(struct report *r)
 	r->fd = -1;
 }
 
-static void
-write_member(struct jsonw *w, const char *key, const char *value)
-{
-	if (value == NULL || value[0] == '\0')
-		return;
-	jsonw_key(w, key);
-	jsonw_bytes(w, bytes_cstr(value));
-}
-
 void
 report_begin(struct report *r, const char *event)
 {
@@ -43,8 +34,8 @@ report_begin(struct report *r, const char *event)
 	jsonw_open(&r->w, '{');
 	jsonw_key_str(&r->w, "time", clock_stamp(stamp));
 	jsonw_key_str(&r->w, "event", event);
-	write_member(&r->w, "work_id", r->work_id);
-	write_member(&r->w, "session_id", r->session_id);
+	jsonw_key_given(&r->w, "work_id", r->work_id);
+	jsonw_key_given(&r->w, "session_id", r->session_id);
 }
 
 /* One write each, so that lines stay whole; what does not fit is lost. */

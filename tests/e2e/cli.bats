@@ -113,6 +113,7 @@ needs_value()
 
 	want=$(usage_status "$1")
 	while read -r name; do
+		VALUED=$((VALUED + 1))
 		run_tool "$want" "$BIN/$1" "${@:2}" "--$name" || return 1
 		usage_error "^$1: --$name: needs a value " || return 1
 		run_tool "$want" "$BIN/$1" "${@:2}" "--$name=" || return 1
@@ -121,7 +122,9 @@ needs_value()
 }
 
 @test "an option without its value is refused" {
+	VALUED=0
 	per_command needs_value
+	((VALUED > 100))
 }
 
 @test "an unknown command is refused, status 2" {

@@ -89,7 +89,7 @@ options_agree()
 # The environment variables that a program's sources name.
 variables()
 {
-	grep -ohE '"(TUNNEL_|MCP_|FRAME_|ADIT_|NOTIFY_)[A-Z_]+"' \
+	grep -ohE '"(TUNNEL_|MCP_|FRAME_|ADIT_|NOTIFY_|ANTHROPIC_)[A-Z_]+"' \
 		"$ROOT/cmd/$1"/*.c | tr -d '"' | sort -u
 }
 
@@ -121,14 +121,18 @@ variables()
 }
 
 @test "every page that a manual refers to exists" {
-	sed -n 's/^\.Xr \([^ ]*\) \([1-8]\).*/\1.\2/p' "$ROOT"/man/* | sort -u |
-		while read -r page; do
-			case $page in
-			*-up.*|*-edge.*|*-proxy*|*-dump.*|*-exec.*|*-worker.*|adit*)
-				[[ -f $ROOT/man/$page ]] || { echo "$page"; false; }
-				;;
-			esac
-		done
+	local ours=0
+
+	while read -r page; do
+		case $page in
+		*-up.*|*-edge.*|*-proxy*|*-dump.*|*-exec.*|*-worker.*|adit*)
+			[[ -f $ROOT/man/$page ]] || { echo "$page"; false; }
+			ours=$((ours + 1))
+			;;
+		esac
+	done < <(sed -n 's/^\.Xr \([^ ]*\) \([1-8]\).*/\1.\2/p' "$ROOT"/man/* |
+		sort -u)
+	((ours >= 6))
 }
 
 # Each command line in the README's indented blocks, continued lines joined.
@@ -172,11 +176,13 @@ readme_lines()
 }
 
 @test "the README's programs and files exist" {
-	local name
+	local name found=0
 
 	while read -r name; do
 		[[ -x $BIN/$name ]] || { echo "no program $name"; false; }
+		found=$((found + 1))
 	done < <(sed -n 's/^| `\([a-z-]*\)` |.*/\1/p' "$ROOT/README.md")
+	eq "$found" "$(tools | wc -l)"
 }
 
 @test "make help lists every target that the README names" {

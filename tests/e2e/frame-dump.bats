@@ -28,7 +28,8 @@ load frame-dump
 @test "every line of -o json is an object for jq" {
 	make_session
 	run_tool 0 "$DUMP" -o json --payload -s "$SESSION"
-	jq -e 'type == "object"' <<<"$output" >/dev/null
+	((${#lines[@]} > 20))
+	jq -se 'all(.[]; type == "object")' <<<"$output"
 	run_tool 0 jq -rs '.[-1].statistics | .frames, .dropped' <<<"$output"
 }
 
@@ -42,6 +43,7 @@ load frame-dump
 @test "standard input is read when there is no file, or for -" {
 	make_session
 	"$DUMP" "$SESSION" >"$T/want"
+	[[ -s $T/want ]]
 	"$DUMP" <"$SESSION" | cmp - "$T/want"
 	"$DUMP" - <"$SESSION" | cmp - "$T/want"
 }
@@ -230,10 +232,11 @@ load frame-dump
 
 @test "-f takes any jq, and its first result decides" {
 	make_session
-	eq "$("$DUMP" -f 'empty' "$SESSION")" ""
-	eq "$("$DUMP" -f 'null' "$SESSION")" ""
+	for expression in empty null 'false, true'; do
+		run_tool 0 "$DUMP" -f "$expression" "$SESSION"
+		eq "$output$stderr" ""
+	done
 	eq "$("$DUMP" -f '0' "$SESSION" | wc -l)" 21
-	eq "$("$DUMP" -f 'false, true' "$SESSION")" ""
 	eq "$("$DUMP" -f '.length > 100 and .from == "acceptor"' "$SESSION" |
 		cut -d ' ' -f 3)" OPEN
 }
@@ -492,5 +495,6 @@ start_waiting()
 	exec {p}<>"$T/p"
 	tap -- true <&"$p" >&"$p" 2>/dev/null
 	# O_NONBLOCK is 04000.
-	awk '/^flags/ {exit ($2 ~ /[4-7]...$/)}' "/proc/self/fdinfo/$p"
+	awk '/^flags/ {seen = $2 !~ /[4-7]...$/} END {exit !seen}' \
+		"/proc/self/fdinfo/$p"
 }

@@ -33,9 +33,11 @@ tool_setup()
 	export LC_ALL=C TZ=UTC HOME=$BATS_TEST_TMPDIR
 	T=$BATS_TEST_TMPDIR
 	declare -gA PID=() READY=()
+	CRASHED=()
 	exec {TICK}<> <(:)
 }
 
+# tool_teardown has to be the last of a teardown: its status is the test's.
 tool_teardown()
 {
 	local name f
@@ -43,12 +45,21 @@ tool_teardown()
 	for name in "${!PID[@]}"; do
 		stop "$name" TERM 5 || true
 	done
-	[[ ${BATS_TEST_COMPLETED-} ]] && return 0
+	for f in "$T"/*.err; do
+		if [[ -e $f ]] && grep -aq "$SANITIZER_SAID" "$f"; then
+			CRASHED+=("${f##*/}: a sanitizer found something")
+		fi
+	done
+	[[ ! ${BATS_TEST_COMPLETED-} ]] || ((${#CRASHED[@]} > 0)) || return 0
 	for f in "$T"/*.err; do
 		[[ -s $f ]] || continue
 		echo "---- ${f##*/}"
 		tail -n 60 "$f"
 	done
+	((${#CRASHED[@]} == 0)) || {
+		printf '%s\n' "${CRASHED[@]}"
+		return 1
+	}
 }
 
 # now_ms sets NOW.
@@ -185,6 +196,10 @@ wait_exit()
 	STATUS=0
 	wait "$pid" || STATUS=$?
 	unset "PID[$1]"
+	# SIGILL to SIGFPE, SIGSEGV, SIGSYS: nobody sends these to it.
+	case $STATUS in
+	13[2-6] | 139 | 159) CRASHED+=("$1: ended with status $STATUS") ;;
+	esac
 }
 
 # stop NAME [SIGNAL] [SECONDS]: ends it, by force when it does not obey in
@@ -218,6 +233,11 @@ run_tool()
 }"
 	if ((status != want)); then
 		echo "want status $want"
+		return 1
+	fi
+	# A sanitizer's status is 1, as that of many an error is.
+	if grep -q "$SANITIZER_SAID" <<<"$stderr"; then
+		echo "a sanitizer found something"
 		return 1
 	fi
 }
@@ -292,6 +312,8 @@ make_certs()
 	make_ca "$dir"
 	make_cert "$dir" server serverAuth "${@/#/DNS:}" IP:127.0.0.1
 }
+
+SANITIZER_SAID='runtime error:\|ERROR: [A-Za-z]*Sanitizer'
 
 # Which has memory of its own, and wants each process to have its own.
 has_sanitizer() { grep -qa __asan_init "$BIN"/* 2>/dev/null; }

@@ -19,12 +19,13 @@ setup()
 
 teardown()
 {
+	local status=0
+
+	tool_teardown || status=$?
 	if mountpoint -q "$T/small"; then
-		tool_teardown
-		umount "$T/small"
-	else
-		tool_teardown
+		umount "$T/small" || status=$?
 	fi
+	return "$status"
 }
 
 # audited STEP...: an upstream with these steps, and a proxy with an audit.
@@ -360,7 +361,7 @@ on_small_disk()
 	for i in 1 2; do
 		start_proxy <<<"$allow_loopback
 audit: $A"
-		start_bg load curl -sS --cacert "$T/certs/ca.crt" \
+		start_bg load curl -sS --fail-early --cacert "$T/certs/ca.crt" \
 			--resolve "$NAME:$PROXY:127.0.0.1" -o /dev/null \
 			"https://$NAME:$PROXY/[1-10000]"
 		wait_until -t 30 at_least $((i * 50))

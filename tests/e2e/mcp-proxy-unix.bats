@@ -80,8 +80,8 @@ has_at_most()
 	file: unix:$T/proxy.yaml
 	dead: unix:$T/dead.sock
 	END
-	node -e 'require("net").createServer().listen(process.argv[1], () =>
-		process.kill(process.pid, "SIGKILL"))' "$T/dead.sock" || true
+	run -137 node -e 'require("net").createServer().listen(process.argv[1],
+		() => process.kill(process.pid, "SIGKILL"))' "$T/dead.sock"
 	run_proxy
 	run -0 agent_curl -D "$T/head" /
 	[[ $output == *"unix:$T/none.sock: connect: No such file or directory"* ]]

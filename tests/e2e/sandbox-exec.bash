@@ -43,8 +43,11 @@ sandbox_setup()
 
 sandbox_teardown()
 {
-	tool_teardown
+	local status=0
+
+	tool_teardown || status=$?
 	rm -rf "$SX_DIR"/w.*
+	return "$status"
 }
 
 new_workspace()
@@ -108,8 +111,8 @@ count_named()
 {
 	local n
 
-	n=$(pgrep -cx -- "$1") || true
-	echo "${n:-0}"
+	n=$(pgrep -cx -- "$1") || (($? == 1)) || return
+	echo "$n"
 }
 
 is_none_named() { (($(count_named "$1") == 0)); }

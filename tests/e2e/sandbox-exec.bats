@@ -57,7 +57,7 @@ ends_in_time()
 
 	sx 124 --time 1s -- sleep 30
 	now_ms
-	((NOW - start < 2000))
+	((NOW - start < 10000))
 	sx 124 --time 1s -- sh -c 'trap "echo bye; exit 3" TERM
 		while :; do sleep 0.05; done'
 	eq "$output" bye
@@ -95,7 +95,8 @@ passes_streams()
 @test "closed standard streams are empty, not somebody else's file" {
 	run -0 bash -c '"$1" -- sh -c "cat; echo x; ls -l /proc/self/fd" \
 		<&- 2>&1' - "$SX"
-	[[ $output == *x* ]]
+	eq "${lines[0]}" x
+	[[ $output == *' 0 -> /dev/null'* ]]
 	run -0 bash -c '"$1" -- true <&- >&- 2>&-' - "$SX"
 }
 
@@ -310,8 +311,9 @@ keeps_files_apart()
 	sx 0 --ro "$W:/data" -- cat /data/file
 	eq "$output" data
 	sx 1 -- touch /usr/x /etc/x /x
-	sx 0 -- sh -c 'echo x >/tmp/x && echo x >"$HOME/x" && cat /tmp/x'
-	[[ ! -e /tmp/x ]]
+	eq "$(grep -c 'Read-only file system$' <<<"$stderr")" 3
+	sx 0 -- sh -c "echo x >/tmp/x-$BASHPID && echo x >~/x && cat /tmp/x-$BASHPID"
+	[[ ! -e /tmp/x-$BASHPID ]]
 }
 
 @test "files are the system's, read-only, and what is granted" {
@@ -337,8 +339,10 @@ works_in_workdir()
 
 hides_network()
 {
-	sx 0 -- sh -c 'ls /sys/class/net 2>/dev/null; cat /proc/self/net/dev'
-	[[ $output == *lo:* && $output != *eth* ]]
+	sx 2 -- ls /sys/class/net
+	sx 0 -- cat /proc/self/net/dev
+	eq "$(grep -c : <<<"$output")" 1
+	[[ $output == *' lo:'* ]]
 	sx 0 -- bash -c 'exec 3<>/dev/udp/127.0.0.1/9 && echo up'
 	eq "$output" up
 	sx 1 -- bash -c 'exec 3<>/dev/udp/192.0.2.1/9'
@@ -401,7 +405,7 @@ limits_files()
 		'x=$(head -c 300000000 /dev/zero | tr "\0" x)'
 	[[ $stderr == *'"limits_hit":["mem"]'* ]]
 	[[ $stderr == *'"mem":"enforced"'* ]]
-	no_sandbox_group
+	wait_until no_sandbox_group
 }
 
 # ---- the end of everything ----
@@ -415,6 +419,7 @@ spawn_rest=' ]; do
 	i=$((i + 1))
 done
 wait
+until [ "$(cat /proc/[0-9]*/comm | grep -cx "${1##*/}")" = $i ]; do :; done
 echo started'
 
 leaves_no_process()
@@ -422,6 +427,7 @@ leaves_no_process()
 	local name=sx-$1-$BASHPID
 
 	sx 0 --rw "$W" -- sh -c "$spawn 200 $spawn_rest" - "$W/$name"
+	eq "$output" started
 	is_none_named "$name"
 }
 
@@ -515,8 +521,8 @@ explains_itself()
 	sx 0 --explain
 	[[ $output == *'isolation: full'* && $output != *'NOT REFUSED'* ]]
 	sx 0 --explain --json
-	eq "$(jq -r '[.probes[] | select(.promised and (.refused | not))]
-		| length' <<<"$output")" 0
+	eq "$(jq -r '[.probes[] | select(.promised)] | length > 10,
+		all(.[]; .refused)' <<<"$output")" $'true\ntrue'
 	sx 0 --require full --explain
 }
 
@@ -648,6 +654,7 @@ begins_once()
 	done
 	run_tool 0 timeout -s KILL 60 "${AS[@]}" env "T=$W" bash -c \
 		"$killed_inside" - "$SX" "${paths[@]}"
+	((${#lines[@]} > 20))
 	for line in "${lines[@]}"; do
 		case $line in
 		0:ran: | 137:: | 137:ran: | "125::$said" | "125:ran:$said") ;;
@@ -689,7 +696,8 @@ runs_in_lower_tier()
 	[[ $output == x$'\n'/tmp/sandbox-exec.* && ! -e ${output#*$'\n'} ]]
 	[[ $stderr == *'warning: namespaces:'* ]]
 	sx 1 -- sh -c 'echo x 2>/dev/null >/tmp/sandbox-test-file || exit 1'
-	sx 2 -- ls /root /home
+	sx 2 -- ls /root
+	sx 2 -- ls /home
 	sx 2 -- ls /proc
 	sx 1 -- bash -c 'exec 3<>/dev/udp/127.0.0.1/9'
 	sx 0 -- id -u

@@ -21,6 +21,7 @@ setup()
 	sandbox_setup
 	new_workspace
 	BELOW=() # a command in front of the program
+	SECONDS_OF_TEST=5$BASHPID
 }
 teardown()
 {
@@ -430,14 +431,29 @@ is_warned()
 	ends 0
 }
 
+# sleep_twice: a call that goes on, and what it leaves in another session, both
+# with an argument that no other test's processes have.
+sleep_twice()
+{
+	say '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"bash",
+"_meta":{"progressToken":1},"arguments":{"command":"setsid sleep '"$SECONDS_OF_TEST"' & echo go; sleep '"$SECONDS_OF_TEST"'"}}}'
+	hear_is .params.message '"go"'
+}
+
+nobody_sleeps()
+{
+	local found=0
+
+	pgrep -xf "sleep $SECONDS_OF_TEST" || found=$?
+	((found == 1))
+}
+
 @test "everything ends with the input, whatever runs" {
 	mcp_open
 	handshake
-	say '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"bash",
-"_meta":{"progressToken":1},"arguments":{"command":"setsid sleep 5317 & echo go; sleep 5317"}}}'
-	hear_is .params.message '"go"'
+	sleep_twice
 	ends 0
-	run -1 pgrep -f 'sleep 5317'
+	nobody_sleeps
 	run ! hear
 }
 
@@ -447,7 +463,7 @@ is_warned()
 	mcp_open --audit "$T/audit"
 	handshake
 	call 1 read '{"file_path":"long"}'
-	call 2 bash '{"command":"sleep 5319"}'
+	call 2 bash "{\"command\":\"sleep $SECONDS_OF_TEST\"}"
 	was_called() { grep -q '"event":"call"' "$T/audit"; }
 	wait_until was_called
 	exec {TO}>&-
@@ -456,7 +472,7 @@ is_warned()
 	hear_is '[.id, (.result.content[0].text | length)]' '[1,250000]'
 	run ! hear
 	ends 0
-	run -1 pgrep -f 'sleep 5319'
+	nobody_sleeps
 }
 
 @test "without the process that builds sandboxes it ends" {
@@ -478,14 +494,10 @@ is_warned()
 @test "SIGKILL leaves nothing behind" {
 	mcp_open
 	handshake
-	say '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"bash",
-"_meta":{"progressToken":1},"arguments":{"command":"setsid sleep 5318 & echo go; sleep 5318"}}}'
-	hear_is .params.message '"go"'
+	sleep_twice
 	kill -KILL "${PID[mcp]}"
-	wait "${PID[mcp]}" || true
-	unset 'PID[mcp]'
-	nothing_left() { ! pgrep -f 'sleep 5318'; }
-	wait_until nothing_left
+	wait_exit mcp
+	wait_until nobody_sleeps
 }
 
 @test "a client that reads nothing holds it up and not its memory" {

@@ -44,9 +44,10 @@ runs_in_it()
 	hold "first-$WHO"
 	sx 0 --netns "$NET" -- readlink /proc/self/ns/net
 	eq "$output" "$(readlink "$NET")"
-	sx 0 --netns "$NET" --require full -- sh -c '
+	sx 1 --netns "$NET" --require full -- bash -c '
 		cat /proc/self/net/dev
-		! (: >/dev/tcp/192.0.2.1/80) 2>/dev/null'
+		: >/dev/tcp/192.0.2.1/80'
+	[[ $stderr == *'Network is unreachable'* ]]
 	eq "$(grep -c : <<<"$output")" 1
 	[[ $output == *' lo:'* ]]
 	# lo is up, whoever made it.
@@ -89,7 +90,7 @@ is_for_one()
 	one_error "$NET: another sandbox uses it"
 	# init holds the lock, not the supervisor alone.
 	kill -KILL "${PID[user-$WHO]}"
-	wait_exit "user-$WHO" || true
+	wait_exit "user-$WHO"
 	wait_until "${AS[@]}" "$SX" --netns "$NET" -- true
 	stop "third-$WHO" TERM
 }
@@ -101,6 +102,7 @@ is_for_one()
 refuses_others()
 {
 	sx 125 --netns /proc/self/ns/net -- true
+	one_error '/proc/self/ns/net: '
 	sx 125 --netns /proc/self/ns/user -- true
 	one_error 'no network namespace$'
 	sx 125 --netns /dev/null -- true
@@ -111,6 +113,7 @@ refuses_others()
 	sx 125 --netns "$NET" --net host -- true
 	[[ ${stderr_lines[0]} == *'--netns: only with --net none' ]]
 	sx 125 --netns "$NET" --allow a.example -- true
+	[[ ${stderr_lines[0]} == *'--netns: only with --net none' ]]
 	stop "fourth-$WHO" TERM
 }
 

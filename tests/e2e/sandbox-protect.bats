@@ -89,6 +89,27 @@ works()
 	eq "$(git_as -C "$W/$1" log --format=%s | tail -n 1)" first
 }
 
+# The tools of the attacks work where nothing keeps them from it.
+unprotected()
+{
+	local what
+
+	for what in 'settings >.git/config' 'hook .git/hooks' \
+		'mv .git/HEAD .git/gone; git_directory .'; do
+		make_repository r
+		run_tool 0 "${AS[@]}" "$SX" --rw "$W/r" --workdir "$W/r" \
+			--without protection --env "W=$W" -- \
+			sh -c "$TOOLS$what"
+		run holds r
+		eq "$status $output" '1 git in r ran what the sandbox left'
+		as rm -rf r got
+	done
+}
+
+@test "what is not protected can be attacked so" {
+	each unprotected
+}
+
 bare_beside()
 {
 	make_repository r

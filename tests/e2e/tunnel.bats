@@ -54,9 +54,7 @@ load tunnel.bash
 		"$BIN/mcp-proxy" --config "$T/proxy.yaml"
 	agent_curl --fail --output /dev/null /the-secret-path
 	stop connector
-	run_tool 0 "$BIN/frame-dump" -o json --payload "$T/hop.cap"
-	[[ $output == *"$NAME"* ]]
-	[[ $output != *the-secret-path* ]]
+	grep -aq "$NAME" "$T/hop.cap"
 	run -1 grep -a the-secret-path "$T/hop.cap"
 }
 
@@ -163,11 +161,11 @@ load tunnel.bash
 	id=$("$BIN/tunnel-edge" list --state "$T/edge" -o json |
 		jq -r '.[0].tokens[0].id')
 	"$BIN/tunnel-edge" revoke acme --state "$T/edge" --token "$id"
-	wait_exit agent 10
+	wait_exit agent
 	eq "$STATUS" 56
-	wait_exit connector 10
+	wait_exit connector
 	eq "$STATUS" 3
-	wait_line connector revoked || grep -q revoked "$T/connector.err"
+	wait_line connector revoked
 	run_tool 35 agent_curl /ping
 }
 
@@ -207,6 +205,6 @@ load tunnel.bash
 @test "a client that leaves cancels its request upstream" {
 	start_path
 	open_stream agent
-	stop agent KILL || true
+	stop agent KILL
 	wait_until sse_open 0
 }

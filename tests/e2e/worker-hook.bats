@@ -259,8 +259,7 @@ exec_as()
 
 	shift
 	[[ $as != as_self ]] || exec "$@"
-	exec env -u XDG_RUNTIME_DIR USER=tester setpriv --reuid "$USER_ID" \
-		--regid "$USER_ID" --clear-groups --inh-caps=-all "$@"
+	exec "${AS_USER[@]}" "$@"
 }
 
 # sees AS files|descriptors: what a session sees of the secrets of a hook that

@@ -54,7 +54,7 @@ function shape(file) {
 }
 
 const [a, b] = process.argv.slice(2, 4).map(shape);
-let status = 0;
+let status = a.length === 0 ? 1 : 0;
 for (let i = 0; i < Math.max(a.length, b.length); i++)
 	if (a[i] !== b[i]) {
 		console.log(`- ${a[i] ?? ''}\n+ ${b[i] ?? ''}`);

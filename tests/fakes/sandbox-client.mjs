@@ -42,7 +42,9 @@ function sleep(ms) {
 function count(text) {
 	try {
 		return Number(execFileSync('pgrep', ['-fc', '--', text]));
-	} catch {
+	} catch (e) {
+		if (e.status !== 1) // nobody
+			throw e;
 		return 0;
 	}
 }
@@ -62,9 +64,12 @@ const scope = { serve, dial, say, sleep, count, until, Client, Stream, fs,
 
 await new AsyncFunction(...Object.keys(scope),
 	fs.readFileSync(process.argv[2], 'utf8'))(...Object.values(scope));
-if (child !== undefined) {
+if (child !== undefined && child.exitCode === null &&
+    child.signalCode === null) {
 	child.stdin.end();
-	if (child.exitCode === null && child.signalCode === null)
-		await new Promise((resolve) => child.on('exit', resolve));
+	await new Promise((resolve) => child.on('exit', resolve));
+	if (child.exitCode !== 0)
+		throw new Error(`the server ended with ${child.exitCode ??
+		    child.signalCode}`);
 }
 process.exit(0);

@@ -97,7 +97,10 @@ test_write(void)
 	buf_init(&b, 4096);
 	jsonw_init(&w, &b);
 	jsonw_open(&w, '{');
+	jsonw_key_given(&w, "none", NULL);
+	jsonw_key_given(&w, "empty", "");
 	jsonw_key_str(&w, "s", "a\"\\\n\x01");
+	jsonw_key_given(&w, "g", "\xff");
 	jsonw_key_int(&w, "n", INT64_MIN);
 	jsonw_key(&w, "a");
 	jsonw_open(&w, '[');
@@ -112,7 +115,7 @@ test_write(void)
 	jsonw_close(&w, '}');
 	ok(jsonw_ok(&w), "all fitted");
 	eq_bytes(buf_bytes(&b), bytes_cstr("{\"s\":\"a\\\"\\\\\\n\\u0001\","
-	    "\"n\":-9223372036854775808,\"a\":[null,true,false,"
+	    "\"g\":\"\xef\xbf\xbd\",\"n\":-9223372036854775808,\"a\":[null,true,false,"
 	    "\"ends in {\",\":\",{}]}"), "commas where they belong");
 	buf_clear(&b);
 	jsonw_bytes(&w, bytes_of("a\xff\xc3\xbc\xed\xa0\x80\xf0\x9f", 9));
