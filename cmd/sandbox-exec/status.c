@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <sys/wait.h>
 
-#include "common/diag.h"
 #include "common/offer.h"
 
 enum { STATUS_MAX = 65536 };
