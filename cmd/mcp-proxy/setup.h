@@ -23,8 +23,8 @@ int setup_prepare(struct setup *u, struct proxy *p, struct config *c,
 /* Frees what was prepared, and not used. */
 void setup_cancel(struct setup *u, struct proxy *p);
 
-/* Has p use it; programs have compiled.  What began under a route that was changed or removed ends
- * under it. */
+/* Has p use it; programs have compiled.  What began under a route that was
+ * changed or removed ends under it. */
 void setup_use(struct setup *u, struct proxy *p);
 
 /* Ends what runs for the configuration in use, if there is one. */
