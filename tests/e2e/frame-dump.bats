@@ -379,6 +379,8 @@ frame-dump: warning: standard input: $why"
 	((NOW - start < 10000))
 }
 
+command_is_over() { ! pgrep -P "${PID[tap]}" -x cat; }
+
 @test "a signal leaves the consumer its second to finish" {
 	local line
 
@@ -388,6 +390,8 @@ frame-dump: warning: standard input: $why"
 	PID[tap]=$!
 	exec {slow}<"$T/slow"
 	wait_until cmp -s "$T/hop" "$T/out"
+	# Which would take the signals first.
+	wait_until command_is_over
 	for _ in {1..10}; do
 		read -r line <&"$slow"
 		echo "$line"
