@@ -475,10 +475,17 @@ nobody_sleeps()
 	nobody_sleeps
 }
 
+# The handshake does not wait until the process has its name.
+zygote_has_name()
+{
+	ZYGOTE=$(pgrep -P "${PID[mcp]}" -x sandbox-zygote)
+}
+
 @test "without the process that builds sandboxes it ends" {
 	mcp_open
 	handshake
-	kill -KILL "$(pgrep -P "${PID[mcp]}" -x sandbox-zygote)"
+	wait_until zygote_has_name
+	kill -KILL "$ZYGOTE"
 	wait_until is_over "${PID[mcp]}"
 	ends 125
 	[[ $(<"$T/mcp.err") == 'sandbox-exec: the process that builds sandboxes was killed' ]]
