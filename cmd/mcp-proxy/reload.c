@@ -93,11 +93,12 @@ use(struct server *s, struct setup *u)
 static void
 end(struct server *s)
 {
+	bool again = s->reload.state == RELOAD_AGAIN;
+
+	s->reload.state = RELOAD_NONE;
 	io_notify("READY=1");
-	if (!s->reload.again)
-		return;
-	s->reload.again = false;
-	reload_start(s);
+	if (again)
+		reload_start(s);
 }
 
 /* Uses what is prepared once all of its programs compile, or gives it up. */
@@ -109,7 +110,6 @@ go_on(struct server *s)
 
 	if (r == 0)
 		return;
-	s->reload.preparing = false;
 	if (r == 1) {
 		use(s, &s->reload.setup);
 	} else {
@@ -126,7 +126,7 @@ on_look(struct ev_loop *ev, ev_timer *t, int revents)
 
 	(void)ev;
 	(void)revents;
-	if (s->reload.preparing)
+	if (s->reload.state != RELOAD_NONE)
 		go_on(s);
 }
 
@@ -155,8 +155,8 @@ reload_start(struct server *s)
 	struct config *c;
 	struct error e;
 
-	if (s->reload.preparing) {
-		s->reload.again = true;
+	if (s->reload.state != RELOAD_NONE) {
+		s->reload.state = RELOAD_AGAIN;
 		return;
 	}
 	io_notify_reload();
@@ -168,7 +168,7 @@ reload_start(struct server *s)
 		refuse(s, e.text, 0);
 		end(s);
 	} else {
-		s->reload.preparing = true;
+		s->reload.state = RELOAD_PREPARING;
 		go_on(s);
 	}
 }
@@ -177,7 +177,7 @@ void
 reload_stop(struct server *s)
 {
 	ev_timer_stop(s->proxy.ev, &s->reload.look);
-	if (s->reload.preparing)
+	if (s->reload.state != RELOAD_NONE)
 		setup_cancel(&s->reload.setup, &s->proxy);
-	s->reload.preparing = false;
+	s->reload.state = RELOAD_NONE;
 }

@@ -34,12 +34,17 @@ struct listener {
 
 struct server_hop;
 
+enum reload_state {
+	RELOAD_NONE,
+	RELOAD_PREPARING, /* programs compile; setup is set */
+	RELOAD_AGAIN,     /* the same, and SIGHUP came meanwhile */
+};
+
 /* A configuration that is not in use yet. */
 struct server_reload {
-	bool preparing; /* programs compile; setup is set */
-	bool again;     /* SIGHUP came meanwhile */
+	enum reload_state state;
 	struct setup setup;
-	ev_timer look;  /* at how they do */
+	ev_timer look; /* at how the programs do */
 };
 
 struct server {
