@@ -116,11 +116,12 @@ add_result(const struct shell_result *r, int64_t ms, struct buf *out)
 }
 
 bool
-bashcall_format(const struct shell_result *r, int64_t ms, struct buf *out)
+bashcall_format(const struct shell_result *r, int64_t ms, bool was_short,
+    struct buf *out)
 {
 	bool is_error = add_result(r, ms, out);
 
-	if (r->was_short)
+	if (was_short)
 		buf_add_str(out, "\n[memory limit: a process was killed]");
 	return is_error;
 }

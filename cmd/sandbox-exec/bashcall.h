@@ -21,8 +21,9 @@ int bashcall_parse(struct bytes input, struct bashcall *ret,
 void bashcall_done(struct bashcall *c);
 
 /* Appends the text of a result, never empty; ms is how long the command was
- * given.  Returns whether it tells an error. */
-bool bashcall_format(const struct shell_result *r, int64_t ms,
+ * given, was_short what box_was_short says.  Returns whether it tells an
+ * error. */
+bool bashcall_format(const struct shell_result *r, int64_t ms, bool was_short,
     struct buf *out);
 
 #endif

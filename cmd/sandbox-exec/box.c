@@ -79,14 +79,20 @@ end_command(struct box *b, struct box_command *c, const struct box_end *end)
 	c->events->ended(c, end);
 }
 
+const char *
+box_end_text(unsigned hit)
+{
+	return (hit & 1U << LIMIT_MEM) != 0 ?
+	    "the sandbox has ended: memory limit" : "the sandbox has ended";
+}
+
 static void
 end_commands(struct box *b)
 {
 	struct box_end end = {.error = {.code = EXIT_SANDBOX}};
 	struct box_command *c;
 
-	error_set(&end.error, "the sandbox has ended%s",
-	    (b->hit & 1U << LIMIT_MEM) != 0 ? ": memory limit" : "");
+	error_set(&end.error, "%s", box_end_text(b->hit));
 	while (!b->freed && (c = idmap_any(&b->commands)) != NULL)
 		end_command(b, c, &end);
 }

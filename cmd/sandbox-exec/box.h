@@ -83,6 +83,9 @@ bool box_stands(const struct box *b);
  * was last asked. */
 bool box_was_short(struct box *b);
 
+/* Says that a sandbox has ended, and why if that is known; hit as in gone. */
+const char *box_end_text(unsigned hit);
+
 /* Ends a command and all that it has started. */
 void box_kill(struct box_command *c);
 

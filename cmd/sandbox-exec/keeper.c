@@ -179,17 +179,6 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void
-audit_kill(struct kept *s, const char *reason)
-{
-	audit_begin(&s->audit, "kill");
-	if (s->audit.fd != -1) {
-		jsonw_key_str(&s->audit.w, "signal", "KILL");
-		jsonw_key_str(&s->audit.w, "reason", reason);
-	}
-	audit_end(&s->audit);
-}
-
 /* Who makes protected names again and again wants to be faster than we.
  * Returns whether the sandbox may go on. */
 static bool
@@ -199,7 +188,7 @@ look_at_names(struct kept *s)
 		return true;
 	diag_error("protected names: a session made them again and again and "
 	    "was ended");
-	audit_kill(s, "protected names");
+	status_audit_kill(&s->audit, "KILL", "protected names");
 	return false;
 }
 
@@ -210,7 +199,7 @@ look_at_memory(struct kept *s)
 	if (!resident_look(&s->memory))
 		return true;
 	s->hit |= 1U << LIMIT_MEM;
-	audit_kill(s, "memory limit");
+	status_audit_kill(&s->audit, "KILL", "memory limit");
 	return false;
 }
 

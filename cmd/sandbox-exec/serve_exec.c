@@ -243,9 +243,7 @@ on_box_gone(void *user, const struct error *why, unsigned hit)
 		return;
 	}
 	if (!x->exec.ran) {
-		refuse(x, FRAME_ABORTED, (hit & 1U << LIMIT_MEM) != 0 ?
-		    "the sandbox has ended: memory limit" :
-		    "the sandbox has ended");
+		refuse(x, FRAME_ABORTED, box_end_text(hit));
 		return;
 	}
 	box_free(x->box);

@@ -182,21 +182,20 @@ on_command_ended(void *user, const struct shell_result *r)
 {
 	struct session *s = user;
 	struct call *c = running(s);
-	struct shell_result told = *r;
+	bool was_short;
 
 	if (c == NULL)
 		return;
-	told.was_short = s->box != NULL && box_was_short(s->box);
+	was_short = s->box != NULL && box_was_short(s->box);
+	/* What no shell can start beside is no process, but files. */
+	s->starved = was_short && r->how == SHELL_DIED ? s->starved + 1 : 0;
+	if (s->starved == STARVED_MAX && s->box != NULL)
+		box_stop(s->box);
 	c->result.timed_out = r->how == SHELL_TIMED_OUT;
 	c->result.truncated = r->truncated;
 	if (r->how == SHELL_DONE)
 		c->result.exit = r->status;
-	finish(c, bashcall_format(&told, c->ms, &c->text));
-	/* What no shell can start beside is no process, but files. */
-	s->starved = told.was_short && r->how == SHELL_DIED ?
-	    s->starved + 1 : 0;
-	if (s->starved == STARVED_MAX && s->box != NULL)
-		box_stop(s->box);
+	finish(c, bashcall_format(r, c->ms, was_short, &c->text));
 }
 
 static void

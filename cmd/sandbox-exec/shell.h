@@ -32,7 +32,6 @@ struct shell_result {
 	enum shell_how how;
 	int status;        /* SHELL_DONE */
 	bool truncated;
-	bool was_short;    /* the owner's: box_was_short */
 	struct bytes text; /* output, or why there is none */
 };
 

@@ -184,6 +184,18 @@ status_audit_end(struct audit *a, const struct policy *p,
 }
 
 void
+status_audit_kill(struct audit *a, const char *signal_name,
+    const char *reason)
+{
+	if (a->fd == -1)
+		return;
+	audit_begin(a, "kill");
+	jsonw_key_str(&a->w, "signal", signal_name);
+	jsonw_key_str(&a->w, "reason", reason);
+	audit_end(a);
+}
+
+void
 status_audit_stop(struct audit *a, unsigned hit)
 {
 	if (a->fd == -1)

@@ -20,6 +20,10 @@ void status_audit_start(struct audit *a, const struct policy *p,
 void status_audit_end(struct audit *a, const struct policy *p,
     const struct result *r);
 
+/* A signal that was sent because of reason. */
+void status_audit_kill(struct audit *a, const char *signal_name,
+    const char *reason);
+
 /* The end of a sandbox that had no command of its own. */
 void status_audit_stop(struct audit *a, unsigned hit);
 

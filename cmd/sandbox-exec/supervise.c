@@ -144,17 +144,6 @@ start(struct run *r, struct error *e)
 	return 0;
 }
 
-static void
-audit_kill(struct run *r, const char *signal_name, const char *reason)
-{
-	audit_begin(r->s->audit, "kill");
-	if (r->s->audit->fd != -1) {
-		jsonw_key_str(&r->s->audit->w, "signal", signal_name);
-		jsonw_key_str(&r->s->audit->w, "reason", reason);
-	}
-	audit_end(r->s->audit);
-}
-
 /* First the polite signal, then, a grace later, the other. */
 static void
 time_out(struct run *r)
@@ -164,13 +153,13 @@ time_out(struct run *r)
 	if (!r->result->timed_out) {
 		r->result->timed_out = true;
 		r->deadline_ms += r->s->grace_ms;
-		audit_kill(r, "TERM", "time limit");
+		status_audit_kill(r->s->audit, "TERM", "time limit");
 		confine_signal(c, SIGTERM, true);
 		confine_signal(c, SIGCONT, true);
 		return;
 	}
 	r->killed = true;
-	audit_kill(r, "KILL", "time limit");
+	status_audit_kill(r->s->audit, "KILL", "time limit");
 }
 
 /* Who makes protected names again and again wants to be faster than we. */
@@ -181,7 +170,7 @@ look_at_names(struct run *r)
 		return;
 	r->killed = true;
 	r->result->persisted = true;
-	audit_kill(r, "KILL", "protected names");
+	status_audit_kill(r->s->audit, "KILL", "protected names");
 }
 
 static void
@@ -208,7 +197,7 @@ look_at_memory(struct run *r)
 		return;
 	r->killed = true;
 	r->result->hit |= 1U << LIMIT_MEM;
-	audit_kill(r, "KILL", "memory limit");
+	status_audit_kill(r->s->audit, "KILL", "memory limit");
 }
 
 static void

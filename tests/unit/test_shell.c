@@ -193,12 +193,12 @@ check_format(void)
 		const struct shell_result r = {
 			.how = cases[i].how, .status = cases[i].status,
 			.truncated = cases[i].truncated,
-			.was_short = cases[i].was_short,
 			.text = bytes_cstr(cases[i].output),
 		};
 
 		buf_clear(&out);
-		eq_int(bashcall_format(&r, SESSION_CALL_MS, &out),
+		eq_int(bashcall_format(&r, SESSION_CALL_MS,
+		    cases[i].was_short, &out),
 		    cases[i].is_error, "result %zu is%s an error", i,
 		    cases[i].is_error ? "" : " not");
 		eq_bytes(buf_bytes(&out), bytes_cstr(cases[i].want),
