@@ -32,6 +32,7 @@ plays()
 	now_ms
 	end=$((NOW + 200000))
 	until game_is_over "$name"; do
+		is_alive "$name" || game_is_over "$name"
 		"$@"
 		now_ms
 		((NOW < end))

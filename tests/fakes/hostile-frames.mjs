@@ -49,7 +49,9 @@ class Game extends Hop {
 	/* What a frame may hold of its credit, or a little more. */
 	sendData(stream) {
 		const s = this.streams.get(stream);
-		const most = Math.min(s?.credit ?? 0, this.credit, 16384);
+		/* Below 0 after a little more. */
+		const most = Math.max(0, Math.min(s?.credit ?? 0, this.credit,
+		    16384));
 		const len = random.chance(99) ? random.below(most + 1)
 		    : random.of([most + 1, 65536]);
 
