@@ -87,14 +87,28 @@ async function begin(route) {
 		sessions.get(route).push(sid);
 }
 
-/* Of a command, whose answers go only to who asked, and of what is judged; but
- * an event with the name endpoint may be no message. */
+/* The data of the events, as a client takes them together: an event without
+ * data is none, and one with the name endpoint may be no message. */
+function event_texts(body) {
+	const texts = [];
+
+	for (const event of body.replace(/^\ufeff/, '')
+	    .replace(/\r\n?/g, '\n').split(/\n\n+/)) {
+		const lines = event.split('\n');
+		const data = lines.filter((l) => /^data(:|$)/.test(l))
+		    .map((l) => l.replace(/^data:? ?/, '')).join('\n');
+		const name = lines.filter((l) => l.startsWith('event')).at(-1);
+		if (data !== '' && name !== 'event: endpoint')
+			texts.push(data);
+	}
+	return texts;
+}
+
+/* Of a command, whose answers go only to who asked, and of what is judged. */
 function check(route, id, answer) {
 	const type = answer?.headers['content-type'] ?? '';
 	const texts = type.startsWith('text/event-stream')
-	    ? answer.body.split('\n\n').filter((l) => !l.includes('endpoint'))
-		.join('\n').split('\n').filter((l) => l.startsWith('data: '))
-		.map((l) => l.slice(6)).filter((l) => l !== '')
+	    ? event_texts(answer.body)
 	    : [answer?.body].filter((text) => text !== '');
 
 	if (answer?.status !== 200 || route === 'unix')
@@ -106,7 +120,8 @@ function check(route, id, answer) {
 				    m.method === undefined && m.id !== id)
 					complain('not its answer:', route, id, text);
 		} catch {
-			complain('not JSON:', route, id, text.slice(0, 200));
+			complain('not JSON:', route, id,
+			    JSON.stringify(text.slice(0, 200)));
 		}
 	}
 }
