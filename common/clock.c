@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -65,6 +66,16 @@ random_bytes(void *out, unsigned long len)
 			abort();
 		}
 	}
+}
+
+void
+random_hex(char *out, unsigned long digits)
+{
+	uint8_t random[RANDOM_HEX_MAX / 2];
+
+	assert(digits <= RANDOM_HEX_MAX && digits % 2 == 0);
+	random_bytes(random, digits / 2);
+	str_hex(out, bytes_of(random, digits / 2));
 }
 
 int64_t

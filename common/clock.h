@@ -32,4 +32,10 @@ void backoff_reset(struct backoff *b);
  * once the system is up, and ends the process if it does. */
 void random_bytes(void *out, unsigned long len);
 
+enum { RANDOM_HEX_MAX = 48 };
+
+/* Writes so many random hexadecimal digits, an even number of at most
+ * RANDOM_HEX_MAX, and a NUL to out. */
+void random_hex(char *out, unsigned long digits);
+
 #endif

@@ -20,7 +20,6 @@ static struct downstream *
 downstream_new(struct proxy *p, const char *trace, const char *peer)
 {
 	struct downstream *d = calloc(1, sizeof *d);
-	uint8_t id[DOWNSTREAM_TRACE_LEN / 2];
 
 	if (d == NULL)
 		return NULL;
@@ -29,10 +28,8 @@ downstream_new(struct proxy *p, const char *trace, const char *peer)
 	exchange_init(&d->exchange, d);
 	buf_init(&d->rx, PROXY_OUT_MAX);
 	if (str_format(d->trace, sizeof d->trace, "%s", trace) != 0 ||
-	    d->trace[0] == '\0') {
-		random_bytes(id, sizeof id);
-		str_hex(d->trace, bytes_of(id, sizeof id));
-	}
+	    d->trace[0] == '\0')
+		random_hex(d->trace, DOWNSTREAM_TRACE_LEN);
 	str_format(d->peer, sizeof d->peer, "%s", peer);
 	return d;
 }

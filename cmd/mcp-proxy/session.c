@@ -3,8 +3,8 @@
 
 #include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/visit.h"
+#include "common/clock.h"
 #include "common/diag.h"
-#include "common/str.h"
 
 static struct session **
 bucket_of(struct bridge *b, const char *id)
@@ -39,15 +39,13 @@ struct session *
 session_new(struct bridge *b)
 {
 	struct session *s, **bucket;
-	uint8_t id[BRIDGE_SESSION_LEN / 2];
 
 	if (b->session_count >= (size_t)b->route->stdio->sessions_max)
 		return NULL;
 	s = calloc(1, sizeof *s);
 	if (s == NULL)
 		return NULL;
-	random_bytes(id, sizeof id);
-	str_hex(s->id, bytes_of(id, sizeof id));
+	random_hex(s->id, BRIDGE_SESSION_LEN);
 	s->bridge = b;
 	s->used_ms = clock_ms();
 	buf_init(&s->queue, BRIDGE_QUEUE_MAX);

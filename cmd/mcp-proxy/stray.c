@@ -19,10 +19,7 @@ enum { PATH_LEN = 64, SERIAL_LEN = 20 };
 void
 stray_init(struct stray_rules *r)
 {
-	uint8_t mark[STRAY_MARK_LEN / 2];
-
-	random_bytes(mark, sizeof mark);
-	str_hex(r->mark, bytes_of(mark, sizeof mark));
+	random_hex(r->mark, STRAY_MARK_LEN);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 

@@ -12,9 +12,8 @@
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/io.h"
-#include "common/str.h"
 
-enum { LINE_MAX_BYTES = 16384, ID_BYTES = 8 };
+enum { LINE_MAX_BYTES = 16384 };
 
 static int
 refuse_reachable(const char *path, const struct policy *p, struct error *e)
@@ -36,7 +35,6 @@ int
 audit_open(struct audit *a, const char *path, const struct policy *p,
     struct error *e)
 {
-	uint8_t id[ID_BYTES];
 	mode_t old;
 
 	a->fd = -1;
@@ -54,8 +52,7 @@ audit_open(struct audit *a, const char *path, const struct policy *p,
 		return -1;
 	}
 	a->torn = io_is_torn(a->fd);
-	random_bytes(id, sizeof id);
-	str_hex(a->id, bytes_of(id, sizeof id));
+	random_hex(a->id, sizeof a->id - 1);
 	buf_init(&a->line, LINE_MAX_BYTES);
 	return 0;
 }

@@ -6,10 +6,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/removal.h"
+#include "common/clock.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -65,12 +65,9 @@ is_unchanged(const struct commit *c)
 static int
 make_temp_name(struct commit *c)
 {
-	uint8_t random[8];
-	char hex[2 * sizeof random + 1];
+	char hex[17];
 
-	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-		return -1;
-	str_hex(hex, bytes_of(random, sizeof random));
+	random_hex(hex, sizeof hex - 1);
 	return str_format(c->temp, sizeof c->temp, ".sandbox-exec-%s", hex);
 }
 

@@ -13,7 +13,7 @@
 
 enum {
 	EVENT_MAX = 4096,
-	ID_BYTES = 8,
+	ID_LEN = 16,
 	AUDIT_ARGV_MAX = 2048, /* bytes, strings end with NUL */
 };
 
@@ -25,7 +25,7 @@ struct served_exec {
 	struct request request;       /* argv; policy was used */
 	bool started;
 	int64_t policy_ms, started_ms;
-	char id[2 * ID_BYTES + 1];
+	char id[ID_LEN + 1];
 	/* When it has ended: */
 	bool drained; /* all output was given */
 	bool over, timed_out;
@@ -350,7 +350,6 @@ serve_exec_open(struct client *c, struct chan_stream *stream,
     struct request *r)
 {
 	struct served_exec *x;
-	uint8_t id[ID_BYTES];
 
 	if (r->session == 0 && !serve_take_sandbox(c, stream))
 		return;
@@ -360,8 +359,7 @@ serve_exec_open(struct client *c, struct chan_stream *stream,
 		serve_refuse(c, stream, FRAME_INTERNAL, "no memory");
 		return;
 	}
-	random_bytes(id, sizeof id);
-	str_hex(x->id, bytes_of(id, sizeof id));
+	random_hex(x->id, ID_LEN);
 	x->base = (struct served){&stream_events, c, stream};
 	x->request = *r;
 	buf_init(&r->words, 0); /* they are x's */

@@ -18,7 +18,7 @@ enum {
 	BUILDS_MAX = 3,               /* that end before a call starts */
 	STARVED_MAX = 2,              /* shells that memory was short for, one
 				       * after the other */
-	ID_BYTES = 8,
+	ID_LEN = 16,
 };
 
 enum call_state {
@@ -49,7 +49,7 @@ enum box_state { BOX_NONE, BOX_BUILDING, BOX_READY };
 struct session {
 	struct session_settings settings;
 	struct buf policy;
-	char id[2 * ID_BYTES + 1]; /* in the audit */
+	char id[ID_LEN + 1]; /* in the audit */
 	enum box_state state;
 	struct box *box;
 	int64_t policy_ms, files; /* of the policy; 0: none */
@@ -452,7 +452,6 @@ struct session *
 session_new(const struct session_settings *settings)
 {
 	struct session *s = calloc(1, sizeof *s);
-	uint8_t id[ID_BYTES];
 
 	if (s == NULL)
 		return NULL;
@@ -465,8 +464,7 @@ session_new(const struct session_settings *settings)
 		destroy(s);
 		return NULL;
 	}
-	random_bytes(id, sizeof id);
-	str_hex(s->id, bytes_of(id, sizeof id));
+	random_hex(s->id, ID_LEN);
 	shell_init(&s->shell, settings->loop, &shell_events, s);
 	toolclient_init(&s->tools, settings->loop, &tool_events, s);
 	return s;

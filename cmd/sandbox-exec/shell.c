@@ -479,21 +479,12 @@ shell_is_free(const struct shell *s)
 	return s->state == SHELL_NONE || s->state == SHELL_IDLE;
 }
 
-static void
-make_nonce(char out[static SHELL_NONCE_LEN + 1])
-{
-	uint8_t bits[SHELL_NONCE_LEN / 2];
-
-	random_bytes(bits, sizeof bits);
-	str_hex(out, bytes_of(bits, sizeof bits));
-}
-
 int
 shell_run(struct shell *s, struct box *box, int64_t files,
     struct bytes command, int64_t ms, struct error *e)
 {
 	e->code = EXIT_SANDBOX;
-	make_nonce(s->nonce);
+	random_hex(s->nonce, SHELL_NONCE_LEN);
 	if (s->state == SHELL_IDLE) {
 		if (send_command(s, command) != 0)
 			return error_errno(e, "command");

@@ -15,7 +15,7 @@
 enum {
 	SHOWN_MAX = PATH_MAX, /* bytes of a path that is quoted */
 	ESCAPED_LEN = 6,      /* \u0000 */
-	RANDOM_LEN = 16,
+	RANDOM_LEN = 32,
 	DIR_MODE = 0700,
 	FILE_MODE = 0600,
 	MODE_BITS = 0777,
@@ -218,12 +218,10 @@ fill(int fd, struct bytes data, mode_t mode)
 static int
 rename_over(int dir_fd, const char *name, struct bytes data, mode_t mode)
 {
-	uint8_t random[RANDOM_LEN];
-	char hex[2 * RANDOM_LEN + 1], temp[96];
+	char hex[RANDOM_LEN + 1], temp[96];
 	int fd, r;
 
-	random_bytes(random, sizeof random);
-	str_hex(hex, bytes_of(random, sizeof random));
+	random_hex(hex, RANDOM_LEN);
 	str_format(temp, sizeof temp, ".tmp-%d-%s", (int)getpid(), hex);
 	fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
 	    O_CLOEXEC, FILE_MODE);

@@ -444,7 +444,6 @@ static void
 make_worker_id(struct dispatch *d)
 {
 	char host[65], hex[33];
-	uint8_t random[16];
 
 	if (d->settings->worker_id != NULL && str_format(d->worker_id,
 	    sizeof d->worker_id, "%s", d->settings->worker_id) == 0)
@@ -452,8 +451,7 @@ make_worker_id(struct dispatch *d)
 	if (gethostname(host, sizeof host) != 0)
 		host[0] = '\0';
 	host[sizeof host - 1] = '\0';
-	random_bytes(random, sizeof random);
-	str_hex(hex, bytes_of(random, sizeof random));
+	random_hex(hex, sizeof hex - 1);
 	str_format(d->worker_id, sizeof d->worker_id,
 	    "%s%s%.8s-%.4s-%.4s-%.4s-%.12s", host, host[0] == '\0' ? ""
 	    : "-", hex, hex + 8, hex + 12, hex + 16, hex + 20);

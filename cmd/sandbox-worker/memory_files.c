@@ -434,11 +434,9 @@ static int
 replace_file(int dir_fd, const char *leaf, const struct memory *m,
     struct bytes content)
 {
-	uint8_t nonce[8];
-	char hex[2 * sizeof nonce + 1], name[40];
+	char hex[17], name[40];
 
-	random_bytes(nonce, sizeof nonce);
-	str_hex(hex, bytes_of(nonce, sizeof nonce));
+	random_hex(hex, sizeof hex - 1);
 	str_format(name, sizeof name, ".fs-%s.tmp", hex);
 	if (write_temporary(dir_fd, name, content) == 0) {
 		errno = EBUSY;

@@ -207,12 +207,10 @@ static int
 unpack(struct skills *s, int archive_fd, const struct skill *skill,
     struct error *e)
 {
-	uint8_t nonce[8];
-	char hex[2 * sizeof nonce + 1], stage[40];
+	char hex[17], stage[40];
 	int stage_fd, r = -1;
 
-	random_bytes(nonce, sizeof nonce);
-	str_hex(hex, bytes_of(nonce, sizeof nonce));
+	random_hex(hex, sizeof hex - 1);
 	str_format(stage, sizeof stage, ".skill-stage-%s", hex);
 	if (mkdirat(s->dir_fd, stage, 0700) != 0)
 		return error_errno(e, "mkdir");

@@ -15,7 +15,7 @@
 
 enum {
 	WAITING_MAX = 1024,  /* agents that have no stream */
-	TRACE_LEN = 16,
+	TRACE_LEN = 32,
 	READ_MAX = 65536,    /* of one agent before others have their turn */
 };
 
@@ -44,7 +44,7 @@ struct agent {
 	uint64_t bytes_in, bytes_out; /* from and to the agent */
 	struct agent *next, *prev;  /* of those without a stream */
 	struct sock_addr peer;
-	char trace[2 * TRACE_LEN + 1];
+	char trace[TRACE_LEN + 1];
 };
 
 /* ---- life ---- */
@@ -477,12 +477,10 @@ route(struct agent *a, const char *sni, struct bytes in)
 	struct refusal r = {.alert = ALERT_INTERNAL_ERROR, .sni = sni};
 	struct edge *e = a->edge;
 	struct tunnel *t;
-	uint8_t trace[TRACE_LEN];
 	char peer[SOCK_TEXT_MAX];
 	size_t n;
 
-	random_bytes(trace, sizeof trace);
-	str_hex(a->trace, bytes_of(trace, sizeof trace));
+	random_hex(a->trace, TRACE_LEN);
 	t = find_tunnel(e, sni, &r);
 	if (t == NULL || !open_stream(a, t, sni, &r)) {
 		refuse(a, &r);

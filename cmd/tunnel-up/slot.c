@@ -3,7 +3,7 @@
 
 #include "common/diag.h"
 
-enum { INSTANCE_LEN = 8, NS_PER_MS = 1000000 };
+enum { INSTANCE_LEN = 16, NS_PER_MS = 1000000 };
 
 static void
 slot_wait(struct slot *s, int64_t delay_ms)
@@ -175,11 +175,8 @@ on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 static void
 set_instance(struct slot *s, const char *name, size_t index)
 {
-	uint8_t random[INSTANCE_LEN];
-
 	if (name == NULL) {
-		random_bytes(random, sizeof random);
-		str_hex(s->instance, bytes_of(random, sizeof random));
+		random_hex(s->instance, INSTANCE_LEN);
 	} else if (index == 0) {
 		str_format(s->instance, sizeof s->instance, "%s", name);
 	} else {

@@ -481,6 +481,7 @@ test_clock(void)
 	int64_t before = clock_ms(), highest[6] = {0};
 	bool good = true;
 	uint8_t r[2][32];
+	char hex[RANDOM_HEX_MAX + 2];
 
 	ok(before > 0 && clock_us() / 1000 >= before, "time goes on");
 	ok(clock_wall_ns() > 1700000000LL * 1000000000, "since 1970");
@@ -503,6 +504,13 @@ test_clock(void)
 	random_bytes(r[0], 32);
 	random_bytes(r[1], 32);
 	ok(memcmp(r[0], r[1], 32) != 0, "random bytes differ");
+	for (unsigned long n = 0; n <= RANDOM_HEX_MAX; n += 2) {
+		memset(hex, '?', sizeof hex);
+		random_hex(hex, n);
+		good = good && strspn(hex, "0123456789abcdef") == n &&
+		    hex[n] == '\0' && hex[n + 1] == '?';
+	}
+	ok(good, "as many random digits as were asked for");
 }
 
 /* Runs f with standard error in a file; returns what it wrote. */
