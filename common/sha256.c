@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/sha256.h"
 
+#include "common/str.h"
+
 enum { BLOCK_LEN = 64, ROUNDS = 64, LENGTH_LEN = 8 };
 
 static const uint32_t constants[ROUNDS] = {
@@ -89,4 +91,13 @@ sha256(struct bytes in, uint8_t out[static SHA256_LEN])
 		add_block(state, last + at);
 	for (size_t i = 0; i < 8; i++)
 		be32_put(out + 4 * i, state[i]);
+}
+
+void
+sha256_hex(struct bytes in, char out[static SHA256_HEX_CAP])
+{
+	uint8_t digest[SHA256_LEN];
+
+	sha256(in, digest);
+	str_hex(out, bytes_of(digest, sizeof digest));
 }

@@ -6,8 +6,11 @@
 
 #include "common/bytes.h"
 
-enum { SHA256_LEN = 32 };
+enum { SHA256_LEN = 32, SHA256_HEX_CAP = 2 * SHA256_LEN + 1 };
 
 void sha256(struct bytes in, uint8_t out[static SHA256_LEN]);
+
+/* The same in hexadecimal digits, with a NUL. */
+void sha256_hex(struct bytes in, char out[static SHA256_HEX_CAP]);
 
 #endif

@@ -168,7 +168,7 @@ put_removed(struct jsonw *w, const struct audit_decision *d)
 static void
 line_begin(struct audit *a, struct jsonw *w, const char *event)
 {
-	char now[CLOCK_STAMP_CAP], prev[AUDITLINE_HEX_CAP];
+	char now[CLOCK_STAMP_CAP], prev[SHA256_HEX_CAP];
 
 	auditfile_prev(&a->file, prev);
 	buf_clear(&a->line);

@@ -69,7 +69,7 @@ struct audit {
 	struct auditfile file; /* not open: nobody wants to know, and every
 	                        * call is a no-op that succeeds */
 	struct buf line;
-	char configuration[2 * SHA256_LEN + 1]; /* the digest of that in use,
+	char configuration[SHA256_HEX_CAP]; /* the digest of that in use,
 	                        * in hexadecimal; "": not known */
 	uint64_t lost;         /* lines that could not be written */
 	bool failed;           /* and somebody was told */

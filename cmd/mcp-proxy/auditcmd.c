@@ -112,7 +112,7 @@ verify_file(struct auditcheck *c, char **files, bool last)
 static void
 print_digest(const uint8_t digest[static SHA256_LEN])
 {
-	char hex[AUDITLINE_HEX_CAP];
+	char hex[SHA256_HEX_CAP];
 
 	str_hex(hex, bytes_of(digest, SHA256_LEN));
 	printf("%s\n", hex);

@@ -280,7 +280,7 @@ auditfile_move(struct auditfile *f, int fd)
 /* ---- lines ---- */
 
 void
-auditfile_prev(const struct auditfile *f, char out[static AUDITLINE_HEX_CAP])
+auditfile_prev(const struct auditfile *f, char out[static SHA256_HEX_CAP])
 {
 	uint8_t digest[SHA256_LEN] = {0};
 

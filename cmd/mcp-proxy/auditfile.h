@@ -49,7 +49,7 @@ void auditfile_move(struct auditfile *f, int fd);
 
 /* The prev of the next line, in hexadecimal. */
 void auditfile_prev(const struct auditfile *f,
-    char out[static AUDITLINE_HEX_CAP]);
+    char out[static SHA256_HEX_CAP]);
 
 /* Appends a record, with its end, whose seq is f->seq + 1.  Returns 0, or -1
  * with errno; f->torn may be set then. */

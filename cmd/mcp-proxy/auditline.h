@@ -15,7 +15,6 @@
 enum {
 	AUDITLINE_MAX = 64 << 10,      /* bytes of a line, with its end */
 	AUDITLINE_SINCE_MAX = 128 << 10, /* of what one prev stands for */
-	AUDITLINE_HEX_CAP = 2 * SHA256_LEN + 1,
 };
 
 struct auditline {

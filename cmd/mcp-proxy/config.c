@@ -373,12 +373,10 @@ config_parse(const char *name, struct bytes text, struct config *ret,
 		.name = name, .config = ret, .base = ret,
 		.problems = problems,
 	};
-	uint8_t digest[SHA256_LEN];
 
 	memset(problems, 0, sizeof *problems);
 	set_defaults(ret);
-	sha256(text, digest);
-	str_hex(ret->digest, bytes_of(digest, sizeof digest));
+	sha256_hex(text, ret->digest);
 	take_document(&l, text);
 	if (problems->count == 0 && !problems->cut)
 		return 0;

@@ -83,7 +83,7 @@ struct config_route {
 };
 
 struct config {
-	char digest[2 * SHA256_LEN + 1]; /* of the text, in hexadecimal */
+	char digest[SHA256_HEX_CAP]; /* of the text, in hexadecimal */
 	char *listen_addr;    /* "127.0.0.1:8080" or ":8080"; NULL: none */
 	int log_level;        /* an enum diag_level, or -1: not given */
 	int64_t shutdown_ms;

@@ -7,7 +7,6 @@
 #include "cmd/sandbox-exec/allow.h"
 #include "cmd/sandbox-exec/path.h"
 #include "common/jsonw.h"
-#include "common/sha256.h"
 #include "common/str.h"
 
 /* Enough for a build of a large program, too little for a fork bomb. */
@@ -325,18 +324,15 @@ check_links(const struct policy *p, struct error *e)
 static int
 set_digest(struct policy *p, struct error *e)
 {
-	uint8_t digest[SHA256_LEN];
 	struct buf b;
 	int r;
 
 	buf_init(&b, DIGEST_TEXT_MAX);
 	r = policy_format(p, &b);
-	if (r != 0) {
+	if (r != 0)
 		error_errno(e, "policy");
-	} else {
-		sha256(buf_bytes(&b), digest);
-		str_hex(p->digest, bytes_of(digest, sizeof digest));
-	}
+	else
+		sha256_hex(buf_bytes(&b), p->digest);
 	buf_reset(&b);
 	return r;
 }

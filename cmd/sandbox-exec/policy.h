@@ -10,13 +10,13 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "common/opt.h"
+#include "common/sha256.h"
 
 enum {
 	POLICY_PATHS_MAX = 256,
 	POLICY_ALLOW_MAX = 256,
 	POLICY_ENV_MAX = 128,
 	POLICY_FILE_MAX = 1 << 20,
-	POLICY_DIGEST_LEN = 64, /* hex of SHA-256 */
 };
 
 /* How a host path appears inside. */
@@ -106,7 +106,7 @@ struct policy {
 	/* Where the default masks look on the host, without links; NULL:
 	 * nowhere.  Not in the digest. */
 	char *home_of[POLICY_HOMES];
-	char digest[POLICY_DIGEST_LEN + 1]; /* of the canonical JSON */
+	char digest[SHA256_HEX_CAP]; /* of the canonical JSON, in hexadecimal */
 
 	/* What is long is last, and written as far as it is used. */
 	size_t path_count, allow_count, env_count, fd_count;

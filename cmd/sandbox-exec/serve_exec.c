@@ -75,11 +75,9 @@ static void
 audit_argv(struct jsonw *w, const struct request *r, bool whole)
 {
 	struct bytes words = buf_bytes(&r->words);
-	uint8_t digest[SHA256_LEN];
-	char hex[2 * SHA256_LEN + 1];
+	char hex[SHA256_HEX_CAP];
 
-	sha256(words, digest);
-	str_hex(hex, bytes_of(digest, sizeof digest));
+	sha256_hex(words, hex);
 	jsonw_key_str(w, "argv_sha256", hex);
 	if (!whole)
 		return;

@@ -102,11 +102,9 @@ static void
 audit_input(struct jsonw *w, const struct call *c, bool whole)
 {
 	struct bytes in = buf_bytes(&c->input);
-	uint8_t digest[SHA256_LEN];
-	char hex[2 * SHA256_LEN + 1];
+	char hex[SHA256_HEX_CAP];
 
-	sha256(in, digest);
-	str_hex(hex, bytes_of(digest, sizeof digest));
+	sha256_hex(in, hex);
 	jsonw_key_str(w, "input_sha256", hex);
 	jsonw_key_int(w, "input_bytes", (int64_t)in.len);
 	if (!whole)

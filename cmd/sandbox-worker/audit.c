@@ -52,11 +52,9 @@ audit_close(struct audit *a)
 static void
 write_call(struct jsonw *w, const struct audit_call *c)
 {
-	uint8_t digest[SHA256_LEN];
-	char hex[2 * SHA256_LEN + 1];
+	char hex[SHA256_HEX_CAP];
 
-	sha256(c->input, digest);
-	str_hex(hex, bytes_of(digest, sizeof digest));
+	sha256_hex(c->input, hex);
 	jsonw_key(w, "tool");
 	jsonw_bytes(w, bytes_cstr(c->tool));
 	jsonw_key(w, "tool_use_id");

@@ -109,15 +109,6 @@ memory_files_restore(struct memory_files *f, struct error *e)
 
 /* ---- reading ---- */
 
-static void
-hash_content(struct bytes content, char hash[static MEMORY_HASH_CAP])
-{
-	uint8_t digest[SHA256_LEN];
-
-	sha256(content, digest);
-	str_hex(hash, bytes_of(digest, sizeof digest));
-}
-
 static int
 read_whole(int fd, struct buf *content)
 {
@@ -200,7 +191,7 @@ memory_files_read(const struct memory_files *f, const char *path,
 		return -1;
 	r = read_at(dir_fd, leaf, content, &st);
 	if (r == 0)
-		hash_content(buf_bytes(content), hash);
+		sha256_hex(buf_bytes(content), hash);
 	io_close(&dir_fd);
 	return r;
 }
@@ -278,7 +269,7 @@ note_file(struct scan *s, int dir_fd, const char *name, const struct stat *st)
 		s->cut = true;
 		return;
 	}
-	hash_content(buf_bytes(&s->content), m->local);
+	sha256_hex(buf_bytes(&s->content), m->local);
 	stamp(m, &now);
 }
 
@@ -406,7 +397,7 @@ is_as_found(int dir_fd, const char *leaf, const struct memory *m)
 
 	buf_init(&content, MEMORY_CONTENT_MAX + 1);
 	if (read_at(dir_fd, leaf, &content, &st) == 0)
-		hash_content(buf_bytes(&content), hash);
+		sha256_hex(buf_bytes(&content), hash);
 	else
 		code = errno;
 	buf_reset(&content);
@@ -464,7 +455,7 @@ memory_files_write(const struct memory_files *f, const struct memory *m,
 	dir_fd = tree_open_parent(f->root_fd, m->path + 1, &made, &leaf);
 	if (dir_fd == -1)
 		return -1;
-	hash_content(content, hash);
+	sha256_hex(content, hash);
 	r = replace_file(dir_fd, leaf, m, content);
 	io_close(&dir_fd);
 	return r;

@@ -50,7 +50,7 @@ check_policy(const struct policy *p)
 		assert(strchr(p->env[i], '=') != NULL);
 	assert(p->env[p->env_count] == NULL);
 	assert(p->net == POLICY_NET_ALLOW || p->allow_count == 0);
-	assert(strlen(p->digest) == POLICY_DIGEST_LEN);
+	assert(strlen(p->digest) == SHA256_HEX_CAP - 1);
 	check_json(p);
 }
 

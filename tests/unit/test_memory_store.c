@@ -37,11 +37,9 @@ static const char *never;   /* calls of it get no answer */
 static const char *
 hash_of(const char *content)
 {
-	static char hex[2 * SHA256_LEN + 1];
-	uint8_t digest[SHA256_LEN];
+	static char hex[SHA256_HEX_CAP];
 
-	sha256(bytes_cstr(content), digest);
-	str_hex(hex, bytes_of(digest, sizeof digest));
+	sha256_hex(bytes_cstr(content), hex);
 	return hex;
 }
 

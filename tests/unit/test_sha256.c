@@ -4,17 +4,14 @@
 #include <openssl/sha.h>
 
 #include "common/sha256.h"
-#include "common/str.h"
 #include "tests/unit/test.h"
 
 static const char *
 digest(struct bytes in)
 {
-	static char hex[2 * SHA256_LEN + 1];
-	uint8_t out[SHA256_LEN];
+	static char hex[SHA256_HEX_CAP];
 
-	sha256(in, out);
-	str_hex(hex, bytes_of(out, sizeof out));
+	sha256_hex(in, hex);
 	return hex;
 }
 
