@@ -186,7 +186,7 @@ offer(struct shell *s, struct bytes in)
 	if (taken == in.len)
 		return;
 	if (buf_add(&s->held, bytes_after(in, taken)) != 0)
-		s->text.failed = true;
+		s->text.truncated = true;
 	ev_io_stop(s->loop, &s->reader);
 }
 

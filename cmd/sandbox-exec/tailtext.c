@@ -31,7 +31,7 @@ tailtext_clear(struct tailtext *t)
 {
 	buf_clear(&t->text);
 	t->units = t->csi_len = t->part_len = 0;
-	t->truncated = t->failed = false;
+	t->truncated = false;
 }
 
 static size_t
@@ -63,7 +63,7 @@ put(struct tailtext *t, const uint8_t *s, size_t n)
 	if (buf_len(&t->text) + n > TEXT_MAX)
 		cut(t);
 	if (buf_add(&t->text, bytes_of(s, n)) != 0)
-		t->failed = true;
+		t->truncated = true;
 	else
 		t->units += units_of(n);
 }
@@ -93,7 +93,7 @@ put_ascii(struct tailtext *t, const uint8_t *s, size_t n)
 		if (buf_len(&t->text) + some > TEXT_MAX)
 			cut(t);
 		if (buf_add(&t->text, bytes_of(s, some)) != 0)
-			t->failed = true;
+			t->truncated = true;
 		else
 			t->units += some;
 		s += some;

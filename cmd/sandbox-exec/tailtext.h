@@ -16,8 +16,7 @@ enum {
 struct tailtext {
 	struct buf text;   /* UTF-8 */
 	size_t units;      /* in text */
-	bool truncated;    /* something was dropped */
-	bool failed;       /* no memory */
+	bool truncated;    /* something was dropped, or no memory for it */
 	uint8_t csi[TAILTEXT_CSI_MAX]; /* one that is not whole yet */
 	size_t csi_len;
 	uint8_t part[4];   /* of a character */

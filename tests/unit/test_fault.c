@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "cmd/sandbox-exec/tailtext.h"
 #include "common/clock.h"
 #include "common/hop.h"
 #include "common/runs.h"
@@ -500,6 +501,28 @@ hop_work(void)
 	return b.got == BULK ? DONE : REFUSED;
 }
 
+/* ---- the output of a command ---- */
+
+static enum outcome
+tailtext_work(void)
+{
+	struct tailtext t;
+	struct bytes got;
+	size_t len;
+	bool truncated;
+
+	tailtext_init(&t);
+	for (int i = 0; i < 100; i++)
+		tailtext_add(&t, bytes_cstr("0123456789\xc3\xa4"));
+	got = tailtext_finish(&t);
+	len = got.len;
+	truncated = t.truncated;
+	tailtext_done(&t);
+	if (len == 1200)
+		return truncated ? BROKEN : DONE;
+	return truncated ? REFUSED : BROKEN;
+}
+
 int
 main(void)
 {
@@ -507,6 +530,7 @@ main(void)
 	eq_int(sweep("frame", frame_work), 0, "frame: it never allocates");
 	ok(sweep("buf", buf_work) >= 2, "buf: it grew");
 	ok(sweep("runs", runs_work) >= 2, "runs: they grew");
+	ok(sweep("tailtext", tailtext_work) >= 2, "tailtext: it grew");
 	ok(sweep("chan", chan_work) > STREAMS, "chan: each stream has memory");
 	hop_loop_init(&loop, EV_DEFAULT);
 	ok(sweep("hop", hop_work) >= 6, "hop: two ends");
