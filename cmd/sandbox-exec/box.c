@@ -127,7 +127,6 @@ take_event(struct box *b, const struct init_message *m)
 	} else if (m->type == INIT_EXITED) {
 		end.ran = true;
 		end.wait_status = m->end.wait_status;
-		end.rusage = m->end.rusage;
 		end_command(b, c, &end);
 	} else if (m->type == INIT_REFUSED) {
 		end.error = m->failed.error;

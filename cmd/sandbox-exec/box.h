@@ -37,7 +37,6 @@ struct box_end {
 	bool ran;           /* there is a wait_status */
 	struct error error; /* why it did not; code is 125 to 127 */
 	int wait_status;
-	struct rusage rusage;
 };
 
 struct box_command;

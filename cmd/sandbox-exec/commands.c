@@ -140,17 +140,15 @@ struct lead {
 	struct init_message exited;
 };
 
-/* Takes one child that has ended.  Returns its pid, 0 or -1 as wait4(2). */
+/* Takes one child that has ended.  Returns its pid, 0 or -1 as waitpid(2). */
 static pid_t
 take_child(struct lead *l, int flags)
 {
-	struct rusage usage;
 	int status;
-	pid_t pid = wait4(-1, &status, flags, &usage);
+	pid_t pid = waitpid(-1, &status, flags);
 
 	if (pid > 0 && pid == l->payload) {
 		l->exited.end.wait_status = status;
-		l->exited.end.rusage = usage;
 		l->payload = -1;
 	}
 	return pid;

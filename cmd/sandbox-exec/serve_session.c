@@ -17,8 +17,7 @@ enum {
 struct served_session {
 	struct served base;
 	struct session *session;
-	struct box_facts facts; /* of the sandbox that stands */
-	bool stood;             /* ready was told once */
+	bool stood; /* ready was told once */
 	struct served_tool *first, **last; /* in the order of their OPENs */
 	struct session_waiter *waiters;
 };

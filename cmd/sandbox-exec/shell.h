@@ -64,7 +64,6 @@ struct shell {
 	void *user;
 	enum shell_state state;
 	bool fallback;       /* it is /bin/sh */
-	bool live;           /* the command's output is wanted as it comes */
 	struct box *box;
 	struct box_command command; /* the shell itself */
 	int in_fd, out_fd, status_fd; /* -1: closed */

@@ -43,7 +43,6 @@ struct toolclient {
 	ev_io reader, writer;
 	ev_timer deadline;
 	struct buf in, out;   /* what was read, what is to be written */
-	struct error error;
 };
 
 void toolclient_init(struct toolclient *t, struct ev_loop *loop,

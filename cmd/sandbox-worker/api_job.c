@@ -21,7 +21,6 @@ struct api_socket {
 };
 
 struct api_loop {
-	struct api *api;
 	struct ev_loop *ev;
 	CURLM *multi;
 	ev_timer timer;
@@ -311,7 +310,6 @@ api_attach(struct api *a, struct ev_loop *ev, struct error *e)
 		free(l);
 		return error_set(e, "out of memory");
 	}
-	l->api = a;
 	l->ev = ev;
 	ev_init(&l->timer, timer_ready);
 	l->timer.data = l;

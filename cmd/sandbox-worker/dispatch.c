@@ -245,7 +245,6 @@ poll_empty(struct dispatch *d)
 	metrics_progress(&d->metrics);
 	log_line(level, "no work, polling goes on");
 	if (d->settings->drain) {
-		d->drained = true;
 		stop_polling(d);
 		return;
 	}

@@ -54,7 +54,6 @@ struct dispatch {
 	ev_signal term, interrupt;
 	bool woken;              /* since the last poll began */
 	bool stopping;           /* no more polls */
-	bool drained;            /* the queue was empty: drain is done */
 	int status;
 	struct worker workers[SETTINGS_SESSIONS_MAX];
 	size_t count;            /* of workers in use */

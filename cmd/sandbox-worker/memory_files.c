@@ -202,7 +202,7 @@ struct scan {
 	struct memory_list *list;
 	unsigned seen;          /* names */
 	bool cut;
-	bool marker, any;       /* the marker is right; there is a file */
+	bool any;               /* there is a file */
 	char path[TREE_PATH_MAX + 1];
 	struct buf content;
 };

@@ -33,7 +33,6 @@ struct sandbox {
 	ev_child child;
 	ev_timer timer;           /* of building, and of stopping */
 	struct chan_stream *session;
-	bool ready;
 	/* The call under way. */
 	bool calling;
 	bool answered;            /* its result event has come */
@@ -86,7 +85,6 @@ fail(struct sandbox *s, const char *why)
 {
 	struct error e;
 
-	s->ready = false;
 	error_set(&e, "%s", why);
 	fail_call(s, why);
 	s->events->failed(s->user, &e);
@@ -237,7 +235,6 @@ take_ready(struct sandbox *s, struct jsonr v)
 	if (jsonr_get(v, "isolation", &isolation, &e) == -1)
 		isolation = (struct jsonr){.kind = JSONR_ABSENT};
 	ev_timer_stop(s->settings.ev, &s->timer);
-	s->ready = true;
 	s->events->ready(s->user, workdir, isolation.text);
 }
 
@@ -392,7 +389,7 @@ start(struct sandbox *s, struct error *e)
 		.fds = {-1, -1, STDERR_FILENO, -1}, .death_signal = SIGTERM};
 	int fd;
 
-	s->greeted = s->ready = false;
+	s->greeted = false;
 	s->why.text[0] = '\0';
 	s->pid = proc_spawn_pair(&command, &fd, e);
 	if (s->pid == -1) {
