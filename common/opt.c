@@ -76,17 +76,6 @@ print_help(const struct opt_command *c)
 	    str_eq(c->program, "sandbox-worker") ? '8' : '1');
 }
 
-void
-opt_print_commands(const char *program, const char *purpose,
-    const struct opt_command *const *commands)
-{
-	printf("usage: %s COMMAND [OPTION]...\n%s\n\n", program, purpose);
-	for (; *commands != NULL; commands++)
-		printf("  %-14s%s\n", (*commands)->name, (*commands)->purpose);
-	printf("\n'%s COMMAND --help' lists the options of a command.\n",
-	    program);
-}
-
 static int
 take_builtin(struct parser *p, const struct opt *o)
 {
@@ -376,33 +365,58 @@ opt_usage(const struct opt_command *command, const char *text)
 	return EXIT_USAGE;
 }
 
-static int
-bare_error(const char *program, const char *text, const char *word)
+static const char *
+word_of(const struct opt_subcommand *c)
 {
-	char quoted[80];
+	const char *space = strrchr(c->options->name, ' ');
 
+	return space == NULL ? c->options->name : space + 1;
+}
+
+static int
+subcommand_error(const char *program, const char *word)
+{
+	char quoted[80] = "";
+
+	if (word != NULL)
+		diag_quote(quoted, sizeof quoted, bytes_cstr(word));
 	if (word == NULL)
-		diag_error("%s", text);
+		diag_error("a command is required");
+	else if (word[0] == '-')
+		diag_error("option: %s: unknown", quoted);
 	else
-		diag_error("%s %s", text,
-		    diag_quote(quoted, sizeof quoted, bytes_cstr(word)));
+		diag_error("no such command %s", quoted);
 	fprintf(stderr, "Try '%s --help'.\n", program);
 	return EXIT_USAGE;
 }
 
 int
-opt_run_bare(const char *program, const char *purpose,
-    const struct opt_command *const *commands, const char *word)
+opt_run_subcommand(const char *program, const char *purpose,
+    const struct opt_subcommand *commands, int argc, char **argv, int at)
 {
+	const struct opt_subcommand *c = commands;
+	const char *word = at < argc ? argv[at] : NULL;
+
 	if (word == NULL)
-		return bare_error(program, "a command is required", NULL);
-	if (str_eq(word, "-h") || str_eq(word, "--help"))
-		opt_print_commands(program, purpose, commands);
-	else if (str_eq(word, "-V") || str_eq(word, "--version"))
-		printf("%s %s\n", program, ADIT_VERSION_STRING);
-	else
-		return bare_error(program, word[0] == '-' ?
-		    "option: unknown" : "no such command", word);
+		return subcommand_error(program, NULL);
+	for (; c->run != NULL; c++) {
+		if (str_eq(word, word_of(c)))
+			return c->run(argc, argv);
+	}
+	if (str_eq(word, "-h") || str_eq(word, "--help")) {
+		printf("usage: %s COMMAND [OPTION]...\n%s\n\n", program,
+		    purpose);
+		for (c = commands; c->run != NULL; c++)
+			printf("  %-14s%s\n", word_of(c),
+			    c->options->purpose);
+		printf("\n'%s COMMAND --help' lists the options of a "
+		    "command.\n", program);
+	} else if (str_eq(word, "-V") || str_eq(word, "--version")) {
+		printf("%s %s\n", commands->options->program,
+		    ADIT_VERSION_STRING);
+	} else {
+		return subcommand_error(program, word);
+	}
 	return opt_close_stdout();
 }
 

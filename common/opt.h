@@ -73,15 +73,17 @@ int opt_usage_error(const struct opt_command *command, const struct error *e);
 /* The same with another text. */
 int opt_usage(const struct opt_command *command, const char *text);
 
-/* Prints the help of a program made of subcommands, for its bare --help. */
-void opt_print_commands(const char *program, const char *purpose,
-    const struct opt_command *const *commands);
+/* A program that is made of subcommands, or a word of it that is: "mcp-proxy
+ * cert". */
+struct opt_subcommand {
+	const struct opt_command *options; /* its name ends with the word */
+	int (*run)(int argc, char **argv);
+};
 
-/* Of a program made of subcommands: takes its first word, NULL if there is
- * none, that names none of them: -h, -V, or what is an error.  Returns the exit
- * status.  commands ends with NULL. */
-int opt_run_bare(const char *program, const char *purpose,
-    const struct opt_command *const *commands, const char *word);
+/* Runs the subcommand that argv[at] names, or prints help, version or an
+ * error.  The last of commands is {NULL, NULL}.  Returns the exit status. */
+int opt_run_subcommand(const char *program, const char *purpose,
+    const struct opt_subcommand *commands, int argc, char **argv, int at);
 
 /* Flushes stdout.  Returns EXIT_OK, or EXIT_FAILED after printing why the
  * output could not be written.  Every program's last call. */

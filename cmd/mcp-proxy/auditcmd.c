@@ -41,10 +41,6 @@ static const struct opt_command head_command = {
 	"Prints number and digest of the last record.", head_opts, true,
 };
 
-static const struct opt_command *const commands[] = {
-	&verify_command, &head_command, NULL,
-};
-
 /* ---- verify ---- */
 
 /* Whether an mcp-proxy has the file open, so that its last line may be coming
@@ -146,12 +142,13 @@ run_verify(const struct settings *s, char **files)
 /* ---- head ---- */
 
 static int
-run_head(char **files)
+run_head(const struct settings *s, char **files)
 {
 	uint8_t digest[SHA256_LEN];
 	struct error e;
 	uint64_t seq;
 
+	(void)s;
 	if (files[0] == NULL || files[1] != NULL)
 		return opt_usage(&head_command, "needs one file");
 	if (auditfile_read_head(files[0], &seq, digest, &e) != 0) {
@@ -164,42 +161,47 @@ run_head(char **files)
 }
 
 static int
-run_command(const struct opt_command *command, int argc, char **argv)
+run(const struct opt_command *command,
+    int (*run_with)(const struct settings *, char **files), int argc,
+    char **argv)
 {
 	struct settings s = {.head = NULL};
 	struct error e;
-	int operand;
+	int operand, status, closed;
 
 	switch (opt_parse(command, argc, argv, 3, &s, &operand, &e)) {
 	case OPT_INVALID:
 		return opt_usage_error(command, &e);
 	case OPT_DONE:
-		return EXIT_OK;
+		return opt_close_stdout();
 	case OPT_RUN:
 		break;
 	}
-	return command == &head_command ? run_head(argv + operand)
-	    : run_verify(&s, argv + operand);
+	status = run_with(&s, argv + operand);
+	closed = opt_close_stdout();
+	return status != EXIT_OK ? status : closed;
+}
+
+static int
+audit_verify(int argc, char **argv)
+{
+	return run(&verify_command, run_verify, argc, argv);
+}
+
+static int
+audit_head(int argc, char **argv)
+{
+	return run(&head_command, run_head, argc, argv);
 }
 
 int
 auditcmd_run(int argc, char **argv)
 {
-	const char *purpose = "Checks audit files.";
-	const char *word = argc > 2 ? argv[2] : NULL;
-	int status, closed;
+	static const struct opt_subcommand commands[] = {
+		{&verify_command, audit_verify}, {&head_command, audit_head},
+		{NULL, NULL},
+	};
 
-	for (size_t i = 0; commands[i] != NULL && word != NULL; i++) {
-		/* Their names begin with "audit ". */
-		if (str_eq(word, commands[i]->name + 6)) {
-			status = run_command(commands[i], argc, argv);
-			closed = opt_close_stdout();
-			return status != EXIT_OK ? status : closed;
-		}
-	}
-	if (word == NULL || !(str_eq(word, "--help") || str_eq(word, "-h")))
-		return opt_run_bare("mcp-proxy audit", purpose, commands,
-		    word);
-	opt_print_commands("mcp-proxy", purpose, commands);
-	return opt_close_stdout();
+	return opt_run_subcommand("mcp-proxy audit", "Checks audit files.",
+	    commands, argc, argv, 2);
 }

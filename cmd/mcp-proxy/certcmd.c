@@ -87,10 +87,6 @@ static const struct opt_command check_command = {
 	"Checks a certificate against the rules of tunnels.", check_opts, true,
 };
 
-static const struct opt_command *const commands[] = {
-	&make_command, &renew_command, &check_command, NULL,
-};
-
 static int
 fail(const struct error *e)
 {
@@ -314,54 +310,57 @@ run_check(const struct settings *s)
 }
 
 static int
-run_command(const struct opt_command *command, int argc, char **argv)
+run(const struct opt_command *command, int (*run_with)(const struct settings *),
+    int argc, char **argv)
 {
 	struct settings s = {
 		.key_kind = "p256", .days = CERT_DAYS,
 		.ca_days = CERT_CA_DAYS, .before_ms = 30 * DAY_MS,
 	};
 	struct error e;
-	int operand;
+	int operand, status, closed;
 
 	switch (opt_parse(command, argc, argv, 3, &s, &operand, &e)) {
 	case OPT_INVALID:
 		return opt_usage_error(command, &e);
 	case OPT_DONE:
-		return EXIT_OK;
+		return opt_close_stdout();
 	case OPT_RUN:
 		break;
 	}
 	if (operand != argc)
 		return opt_usage(command, "takes no operands");
-	if (command == &make_command)
-		return run_make(&s);
-	if (command == &renew_command)
-		return run_renew(&s);
-	return run_check(&s);
+	status = run_with(&s);
+	closed = opt_close_stdout();
+	return status != EXIT_OK ? status : closed;
+}
+
+static int
+cert_make(int argc, char **argv)
+{
+	return run(&make_command, run_make, argc, argv);
+}
+
+static int
+cert_renew(int argc, char **argv)
+{
+	return run(&renew_command, run_renew, argc, argv);
+}
+
+static int
+cert_check_files(int argc, char **argv)
+{
+	return run(&check_command, run_check, argc, argv);
 }
 
 int
 certcmd_run(int argc, char **argv)
 {
-	const char *word = argc > 2 ? argv[2] : "";
-	int status = EXIT_USAGE, closed;
+	static const struct opt_subcommand commands[] = {
+		{&make_command, cert_make}, {&renew_command, cert_renew},
+		{&check_command, cert_check_files}, {NULL, NULL},
+	};
 
-	for (size_t i = 0; commands[i] != NULL; i++) {
-		/* Their names begin with "cert ". */
-		if (str_eq(word, commands[i]->name + 5)) {
-			status = run_command(commands[i], argc, argv);
-			goto out;
-		}
-	}
-	if (str_eq(word, "--help") || str_eq(word, "-h")) {
-		opt_print_commands("mcp-proxy",
-		    "Makes, renews and checks certificates.", commands);
-		status = EXIT_OK;
-		goto out;
-	}
-	diag_error("cert: needs make, renew or check");
-	fprintf(stderr, "Try 'mcp-proxy cert --help'.\n");
-out:
-	closed = opt_close_stdout();
-	return status != EXIT_OK ? status : closed;
+	return opt_run_subcommand("mcp-proxy cert",
+	    "Makes, renews and checks certificates.", commands, argc, argv, 2);
 }

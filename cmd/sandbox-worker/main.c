@@ -14,32 +14,12 @@
 #include "common/proc.h"
 #include "common/str.h"
 
-static const char program[] = "sandbox-worker";
-static const char purpose[] =
-    "Runs the tool calls of managed agents in sandboxes.";
-
-struct command {
-	const struct opt_command *options;
-	int (*run)(int argc, char **argv);
-};
-
-static const struct command commands[] = {
+static const struct opt_subcommand commands[] = {
 	{&settings_poll, command_poll},
 	{&settings_run, command_run},
 	{&hook_options, command_hook},
+	{NULL, NULL},
 };
-
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
-
-static int
-run_bare(const char *word)
-{
-	const struct opt_command *list[COMMAND_COUNT + 1] = {NULL};
-
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		list[i] = commands[i].options;
-	return opt_run_bare(program, purpose, list, word);
-}
 
 /* The processes that this program starts of itself. */
 static int
@@ -62,7 +42,7 @@ main(int argc, char **argv)
 	struct error e;
 	int status;
 
-	diag_init(program);
+	diag_init("sandbox-worker");
 	/* What it holds is nobody's to read: no core, no ptrace, and /proc
 	 * belongs to root. */
 	proc_forbid_core();
@@ -71,14 +51,9 @@ main(int argc, char **argv)
 		diag_error("%s", e.text);
 		return EXIT_USAGE;
 	}
-	if (argc < 2)
-		return run_bare(NULL);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (str_eq(argv[1], commands[i].options->name))
-			return commands[i].run(argc, argv);
-	}
-	if (run_inner(argv[1], &status) == 1)
+	if (argc > 1 && run_inner(argv[1], &status) == 1)
 		return status;
-	return run_bare(argv[1]);
+	return opt_run_subcommand("sandbox-worker", "Runs the tool calls of "
+	    "managed agents in sandboxes.", commands, argc, argv, 1);
 }

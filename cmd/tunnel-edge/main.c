@@ -4,18 +4,8 @@
  * server name without decrypting them.  See tunnel-edge(8). */
 #include "cmd/tunnel-edge/command.h"
 #include "common/exit.h"
-#include "common/str.h"
 
-static const char program[] = "tunnel-edge";
-static const char purpose[] =
-    "Gives private MCP servers behind tunnel-up(1) a public address.";
-
-struct command {
-	const struct opt_command *options;
-	int (*run)(int argc, char **argv);
-};
-
-static const struct command commands[] = {
+static const struct opt_subcommand commands[] = {
 	{&init_options, command_init},
 	{&add_options, command_add},
 	{&limit_options, command_limit},
@@ -23,9 +13,8 @@ static const struct command commands[] = {
 	{&revoke_options, command_revoke},
 	{&list_options, command_list},
 	{&run_options, command_run},
+	{NULL, NULL},
 };
-
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 int
 command_failed(const struct error *e)
@@ -57,25 +46,10 @@ command_parse(const struct opt_command *c, int argc, char **argv,
 	return r;
 }
 
-static int
-run_bare(const char *word)
-{
-	const struct opt_command *list[COMMAND_COUNT + 1] = {NULL};
-
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		list[i] = commands[i].options;
-	return opt_run_bare(program, purpose, list, word);
-}
-
 int
 main(int argc, char **argv)
 {
-	diag_init(program);
-	if (argc < 2)
-		return run_bare(NULL);
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (str_eq(argv[1], commands[i].options->name))
-			return commands[i].run(argc, argv);
-	}
-	return run_bare(argv[1]);
+	diag_init("tunnel-edge");
+	return opt_run_subcommand("tunnel-edge", "Gives private MCP servers "
+	    "behind tunnel-up(1) a public address.", commands, argc, argv, 1);
 }

@@ -130,6 +130,12 @@ such as *.u.example"
 		[[ ${stderr_lines[1]} == "Try 'mcp-proxy cert"* ]]
 		[[ ! -e $T/d ]]
 	done
+	cert 2
+	eq "${stderr_lines[0]}" 'mcp-proxy: a command is required'
+	cert 2 mak
+	eq "${stderr_lines[0]}" "mcp-proxy: no such command 'mak'"
+	cert 2 --mak
+	eq "${stderr_lines[0]}" "mcp-proxy: option: '--mak': unknown"
 	cert 1 renew --dir "$T/none"
 	one_error 'none/tls.crt: No such file or directory'
 	cert 1 make --dir "$T/no/such" --domain t.example

@@ -27,8 +27,8 @@ commands()
 	fi
 	while read -r words; do
 		while IFS= read -r line; do
-			[[ $line =~ ^\ \ ([a-z]+(\ [a-z]+)*)\ \ +[A-Z] ]] &&
-				echo "${BASH_REMATCH[1]}"
+			[[ $line =~ ^\ \ ([a-z]+)\ \ +[A-Z] ]] &&
+				echo "${words:+$words }${BASH_REMATCH[1]}"
 		done < <(
 			# shellcheck disable=SC2086 # words of a command
 			"$BIN/$1" $words --help | sed '/^$/q;d'
