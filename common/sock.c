@@ -30,6 +30,8 @@ sock_parse_hostport(const char *text, uint16_t default_port,
 {
 	const char *begin = text, *end, *colon;
 
+	if (strstr(text, "://") != NULL)
+		return error_set(e, "%s: a URL, not host:port", text);
 	if (text[0] == '[') {
 		begin = text + 1;
 		end = strchr(text, ']');

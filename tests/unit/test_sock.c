@@ -27,6 +27,9 @@ test_hostport(void)
 		{"a:80x", 0, NULL, 0}, {"a:+80", 0, NULL, 0},
 		{"[]:80", 0, NULL, 0},
 	};
+	struct error scheme;
+	char unused_host[SOCK_HOST_MAX];
+	uint16_t unused;
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char host[SOCK_HOST_MAX] = "?";
@@ -43,6 +46,10 @@ test_hostport(void)
 			    port == cases[i].port, "'%s' is '%s' and %u",
 			    cases[i].text, host, port);
 	}
+	sock_parse_hostport("https://a.b:80", 0, unused_host, &unused,
+	    &scheme);
+	eq_str(scheme.text, "https://a.b:80: a URL, not host:port",
+	    "a URL is told to be one");
 }
 
 static void
