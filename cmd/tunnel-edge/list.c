@@ -267,11 +267,8 @@ list_named(struct listing *l, const struct command_operands *names)
 			return error_set(&l->error, "tunnel %.64s: not a "
 			    "tunnel's name", name);
 		l->error.code = 0;
-		if (list_tunnel(l, name) != 0)
+		if (list_tunnel(l, name) != 0 || l->error.code == ENOENT)
 			return -1;
-		if (l->error.code == ENOENT)
-			return error_set(&l->error, "tunnel %s: there is "
-			    "none", name);
 	}
 	return 0;
 }

@@ -224,8 +224,11 @@ state_read(struct state *s, const char *name, struct error *e)
 	str_format(file, sizeof file, "%s.json", name);
 	str_format(path, sizeof path, "%s/tunnels/%s", s->path, file);
 	buf_init(&b, FILE_MAX);
-	if (read_bytes(s, path, file, &b, e) != 0)
+	if (read_bytes(s, path, file, &b, e) != 0) {
+		if (e->code == ENOENT)
+			error_set(e, "tunnel %s: there is none", name);
 		goto out;
+	}
 	if (json_parse_object(buf_bytes(&b), &object, e) != 0) {
 		error_prefix(e, "%s", path);
 		goto out;
@@ -351,8 +354,10 @@ state_remove(struct state *s, const char *name, struct error *e)
 	char file[STATE_NAME_MAX + 8];
 
 	str_format(file, sizeof file, "%s.json", name);
-	if (unlinkat(s->tunnels_fd, file, 0) != 0 ||
-	    fsync(s->tunnels_fd) != 0)
-		return error_errno(e, "%s/tunnels/%s", s->path, file);
-	return 0;
+	if (unlinkat(s->tunnels_fd, file, 0) == 0 &&
+	    fsync(s->tunnels_fd) == 0)
+		return 0;
+	if (errno == ENOENT)
+		return error_set(e, "tunnel %s: there is none", name);
+	return error_errno(e, "%s/tunnels/%s", s->path, file);
 }

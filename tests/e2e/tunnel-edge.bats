@@ -123,7 +123,7 @@ teardown()
 	run_tool 0 "$BIN/tunnel-edge" revoke acme --tunnel
 	eq "$(edge list -o json)" '[]'
 	run_tool 1 "$BIN/tunnel-edge" revoke acme --tunnel
-	one_error 'tunnels/acme.json: No such file or directory$'
+	one_error '^tunnel-edge: tunnel acme: there is none$'
 }
 
 @test "list shows neither tokens nor digests" {
@@ -877,7 +877,7 @@ has_streams()
 	run_tool 1 "$BIN/tunnel-edge" limit acme --rate 1g --burst 1m
 	one_error '^tunnel-edge: burst: below what the rate gives in 10 ms$'
 	run_tool 1 "$BIN/tunnel-edge" limit nobody --rate 1g
-	one_error 'tunnels/nobody.json: No such file or directory$'
+	one_error '^tunnel-edge: tunnel nobody: there is none$'
 	eq "$(jq -c .limits "$S/tunnels/acme.json")" '{"links":16,"streams":4096}'
 }
 
