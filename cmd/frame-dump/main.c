@@ -58,7 +58,7 @@ static const struct opt_command command = {
  * a text. */
 static int
 find_word(const char *option, const char *value, const char *const *names,
-    struct error *e)
+    const char *all, struct error *e)
 {
 	char quoted[80];
 
@@ -66,8 +66,8 @@ find_word(const char *option, const char *value, const char *const *names,
 		if (str_eq(names[i], value))
 			return i;
 	}
-	return error_set(e, "%s: %s: unknown", option,
-	    diag_quote(quoted, sizeof quoted, bytes_cstr(value)));
+	return error_set(e, "%s: %s: not %s", option,
+	    diag_quote(quoted, sizeof quoted, bytes_cstr(value)), all);
 }
 
 static int
@@ -79,9 +79,10 @@ set_format(const struct settings *s, struct dump *d, struct error *e)
 	};
 	const char *fallback = s->write == NULL ? "text" : "none";
 	int format = find_word("--format",
-	    s->format == NULL ? fallback : s->format, formats, e);
+	    s->format == NULL ? fallback : s->format, formats,
+	    "text, json or none", e);
 	int time = find_word("--time", s->time == NULL ? "utc" : s->time,
-	    times, e);
+	    times, "utc, iso, delta or none", e);
 
 	if (format < 0 || time < 0)
 		return -1;

@@ -193,9 +193,9 @@ load frame-dump
 @test "what the options can not mean ends it with 2" {
 	make_session
 	run_tool 2 "$DUMP" -o xml "$SESSION"
-	eq "${stderr_lines[0]}" "frame-dump: --format: 'xml': unknown"
+	eq "${stderr_lines[0]}" "frame-dump: --format: 'xml': not text, json or none"
 	run_tool 2 "$DUMP" --time local "$SESSION"
-	eq "${stderr_lines[0]}" "frame-dump: --time: 'local': unknown"
+	eq "${stderr_lines[0]}" "frame-dump: --time: 'local': not utc, iso, delta or none"
 	run_tool 2 "$DUMP" --stream x "$SESSION"
 	eq "${stderr_lines[0]}" "frame-dump: --stream: 'x': not a number"
 	run_tool 2 "$DUMP" -c 0 "$SESSION"
