@@ -162,7 +162,7 @@ find_nearest(const struct loader_key *keys, const char *above, const char *name,
 		char path[LOADER_PATH_LEN];
 
 		loader_join(path, above, keys->name);
-		if (d < best->distance) {
+		if (d < best->distance && 2 * d < strlen(name)) {
 			best->distance = d;
 			memcpy(best->path, path, sizeof path);
 		}

@@ -237,6 +237,8 @@ test_unknown(void)
 	expect(TLS ROUTES "upstream: {tls: {cafile: x}}\n",
 	    "f:3:18: upstream.tls.cafile: unknown key, did you mean "
 	    "upstream.tls.ca_file?\n");
+	expect(TLS ROUTES "policy: {file: x}\n", "f:3:10: policy.file: "
+	    "unknown key\n");
 	expect(TLS ROUTES "zzzzzzzz: 1\n", "f:3:1: zzzzzzzz: unknown key\n");
 	expect(TLS ROUTES "\"x\\e[2Jy\": 1\n",
 	    "f:3:1: x\\x1b[2Jy: unknown key\n");
