@@ -270,7 +270,8 @@ parse_time(const char *option, const char *text, int64_t *ret,
 	if (str_eq(text, "0") || text[0] == '-')
 		return 0;
 	if (num_parse_duration(text, 0, YEAR_MS_DAYS * DAY_MS, ret) != 0)
-		return error_set(e, "%s '%.40s': not a time", option, text);
+		return error_set(e, "%s: '%.40s': not a time such as "
+		    "60s", option, text);
 	return 0;
 }
 
@@ -286,11 +287,10 @@ check_words(struct settings *s, struct error *e)
 			break;
 	}
 	if (s->memory_deletes == 3)
-		return error_set(e, "--memory-deletions '%.40s': not enabled, "
+		return error_set(e, "--memory-deletions: '%.40s': not enabled, "
 		    "log-only or disabled", s->deletes);
 	if (!str_eq(s->log_format, "text") && !str_eq(s->log_format, "json"))
-		return error_set(e, "--log-format '%.40s': neither text nor "
-		    "json", s->log_format);
+		return error_set(e, "--log-format: '%.40s': not text or json", s->log_format);
 	return 0;
 }
 
@@ -304,7 +304,7 @@ check(struct settings *s, struct error *e)
 	if (!str_eq(s->sync, "off") &&
 	    (parse_time("--memory-sync", s->sync, &s->sync_ms, e) != 0 ||
 	    s->sync_ms < SYNC_MIN_MS))
-		return error_set(e, "--memory-sync '%.40s': not off, or 5s "
+		return error_set(e, "--memory-sync: '%.40s': not off, or 5s "
 		    "and more", s->sync);
 	if (s->workspaces == NULL && s->max_sessions > 1 &&
 	    (s->on_work == NULL || s->on_work[0] == '\0'))

@@ -76,26 +76,27 @@ requests()
 }
 
 @test "options that make no sense together or alone are refused" {
-	local line
+	local words why
 
 	key_file
-	while read -r line; do
+	while IFS='|' read -r words why; do
 		# shellcheck disable=SC2086 # words
 		run_tool 2 "$BIN/sandbox-worker" poll --environment-id e \
-			--environment-key-file "$T/key" $line
+			--environment-key-file "$T/key" $words
+		eq "${stderr_lines[0]}" "sandbox-worker: $why"
 	done <<-'END'
-	--max-sessions 2
-	--max-sessions 0
-	--max-idle soon
-	--memory-sync 1s
-	--memory-deletions some
-	--log-format xml
-	--block 1s
-	--base-url ftp://127.0.0.1
-	--base-url http://api.example
-	--base-url https://user:password@api.example
-	--base-url https://api.example/?a=b
-	operand
+	--max-sessions 2|--max-sessions: --workspaces is required for more than one
+	--max-sessions 0|--max-sessions: '0': not 1 to 256
+	--max-idle soon|--max-idle: 'soon': not a time such as 60s
+	--memory-sync 1s|--memory-sync: '1s': not off, or 5s and more
+	--memory-deletions some|--memory-deletions: 'some': not enabled, log-only or disabled
+	--log-format xml|--log-format: 'xml': not text or json
+	--block 1s|--block: '1s': not 0 to 999 ms
+	--base-url ftp://127.0.0.1|the base URL: neither https nor http
+	--base-url http://api.example|the base URL: the token would go there in the clear: use https, or --allow-http
+	--base-url https://user:password@api.example|the base URL: more than scheme, host, port and path
+	--base-url https://api.example/?a=b|the base URL: more than scheme, host, port and path
+	operand|operands are not taken
 	END
 }
 
