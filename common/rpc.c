@@ -8,9 +8,9 @@ struct want {
 };
 
 static int
-fail(struct error *e, enum rpc_code code, const char *text)
+fail(struct error *e, const char *text)
 {
-	e->code = code;
+	e->code = RPC_INVALID_REQUEST;
 	return error_set(e, "%s", text);
 }
 
@@ -61,25 +61,23 @@ check_shape(struct rpc *ret, struct error *e)
 		ret->kind = has_id ? RPC_REQUEST : RPC_NOTIFICATION;
 		if (ret->result.kind != JSONR_ABSENT ||
 		    ret->error.kind != JSONR_ABSENT)
-			return fail(e, RPC_INVALID_REQUEST,
-			    "method, and result or error");
+			return fail(e, "method, and result or error");
 		if (ret->params.kind != JSONR_ABSENT &&
 		    ret->params.kind != JSONR_OBJECT)
-			return fail(e, RPC_INVALID_REQUEST,
-			    "params: no object");
+			return fail(e, "params: no object");
 	} else {
 		ret->kind = RPC_RESPONSE;
 		if (ret->method.kind != JSONR_ABSENT || !has_id ||
 		    (ret->result.kind == JSONR_ABSENT) ==
 		    (ret->error.kind == JSONR_ABSENT))
-			return fail(e, RPC_INVALID_REQUEST, "neither "
-			    "a request, a notification nor a response");
+			return fail(e, "neither a request, a notification nor "
+			    "a response");
 	}
 	/* Who could not read an id answers it with null. */
 	if (has_id && !rpc_is_id(ret->id) && (ret->kind != RPC_RESPONSE ||
 	    ret->id.kind != JSONR_NULL))
-		return fail(e, RPC_INVALID_REQUEST,
-		    "id: neither a string nor a number, or too long");
+		return fail(e, "id: neither a string nor a number, or too "
+		    "long");
 	return 0;
 }
 
@@ -95,14 +93,14 @@ take_shape(struct jsonr v, struct rpc *ret, struct error *e)
 	struct error ignored;
 
 	if (v.kind != JSONR_OBJECT)
-		return fail(e, RPC_INVALID_REQUEST, "no object");
+		return fail(e, "no object");
 	if (FIND(v, wants, e) != 0) {
 		if (jsonr_get(v, "id", &ret->id, &ignored) != 1)
 			ret->id = (struct jsonr){JSONR_ABSENT, {NULL, 0}};
 		return -1;
 	}
 	if (!jsonr_eq_str(version, "2.0"))
-		return fail(e, RPC_INVALID_REQUEST, "jsonrpc: not \"2.0\"");
+		return fail(e, "jsonrpc: not \"2.0\"");
 	return check_shape(ret, e);
 }
 
@@ -185,8 +183,8 @@ rpc_look(struct rpc *m, struct error *e)
 	    : take_params(m, e)) != 0)
 		return -1;
 	if (m->token.kind != JSONR_ABSENT && !rpc_is_id(m->token))
-		return fail(e, RPC_INVALID_REQUEST, "progressToken: neither "
-		    "a string nor a number, or too long");
+		return fail(e, "progressToken: neither a string nor a number, "
+		    "or too long");
 	return 0;
 }
 
