@@ -15,6 +15,7 @@
 #include "common/buf.h"
 #include "common/io.h"
 #include "common/sock.h"
+#include "common/tls.h"
 
 enum {
 	SERIAL_BITS = 128,
@@ -83,23 +84,12 @@ format_pem(X509 *cert, EVP_PKEY *key, struct cert_pem *ret, struct error *e)
 	return 0;
 }
 
-/* A key with a password is refused, never asked about. */
-static int
-refuse_password(char *out, int cap, int writing, void *user)
-{
-	(void)out;
-	(void)cap;
-	(void)writing;
-	(void)user;
-	return -1;
-}
-
 static X509 *
 parse_cert(const char *pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	X509 *cert = bio == NULL ? NULL
-	    : PEM_read_bio_X509(bio, NULL, refuse_password, NULL);
+	    : PEM_read_bio_X509(bio, NULL, tls_refuse_password, NULL);
 
 	BIO_free(bio);
 	return cert;
@@ -110,7 +100,7 @@ parse_key(const char *pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	EVP_PKEY *key = bio == NULL ? NULL
-	    : PEM_read_bio_PrivateKey(bio, NULL, refuse_password, NULL);
+	    : PEM_read_bio_PrivateKey(bio, NULL, tls_refuse_password, NULL);
 
 	BIO_free(bio);
 	return key;

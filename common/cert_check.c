@@ -11,6 +11,7 @@
 #include "common/cert.h"
 #include "common/io.h"
 #include "common/str.h"
+#include "common/tls.h"
 
 enum {
 	RSA_BITS_MIN = 2048,
@@ -44,17 +45,6 @@ report(struct checker *c, const char *format, ...)
 	c->found(c->user, line);
 }
 
-/* Without it OpenSSL would ask the terminal. */
-static int
-refuse_password(char *out, int cap, int writing, void *user)
-{
-	(void)out;
-	(void)cap;
-	(void)writing;
-	(void)user;
-	return -1;
-}
-
 /* Opens the file as a BIO over b, or reports. */
 static BIO *
 open_file(struct checker *c, struct buf *b)
@@ -85,11 +75,12 @@ read_cert(struct checker *c, int *ret_more, size_t *ret_len)
 	*ret_more = 0;
 	*ret_len = buf_len(&b);
 	if (bio != NULL) {
-		first = PEM_read_bio_X509(bio, NULL, refuse_password, NULL);
+		first = PEM_read_bio_X509(bio, NULL, tls_refuse_password,
+		    NULL);
 		if (first == NULL)
 			report(c, "no certificate in PEM");
 		while (first != NULL && (more = PEM_read_bio_X509(bio, NULL,
-		    refuse_password, NULL)) != NULL) {
+		    tls_refuse_password, NULL)) != NULL) {
 			X509_free(more);
 			(*ret_more)++;
 		}
@@ -262,7 +253,7 @@ check_private_key(struct checker *c, const X509 *cert, const char *cert_path)
 	struct buf b;
 	BIO *bio = open_file(c, &b);
 	EVP_PKEY *key = bio == NULL ? NULL
-	    : PEM_read_bio_PrivateKey(bio, NULL, refuse_password, NULL);
+	    : PEM_read_bio_PrivateKey(bio, NULL, tls_refuse_password, NULL);
 
 	if (bio != NULL && key == NULL)
 		report(c, "no private key in PEM without a password");

@@ -287,10 +287,8 @@ set_policy(struct tls_context *c, const char *alpn, bool allow_tls12,
 	return 0;
 }
 
-/* A key with a password is refused: OpenSSL would ask the terminal, or read
- * standard input, and the program would stand still. */
-static int
-refuse_password(char *out, int cap, int writing, void *user)
+int
+tls_refuse_password(char *out, int cap, int writing, void *user)
 {
 	(void)out;
 	(void)cap;
@@ -302,7 +300,7 @@ refuse_password(char *out, int cap, int writing, void *user)
 static int
 load_pair(SSL_CTX *ctx, const char *cert, const char *key, struct error *e)
 {
-	SSL_CTX_set_default_passwd_cb(ctx, refuse_password);
+	SSL_CTX_set_default_passwd_cb(ctx, tls_refuse_password);
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
 		return fail_file(e, cert);
 	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)

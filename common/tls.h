@@ -102,6 +102,10 @@ const char *tls_server_name(const struct tls *t);
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256" */
 const char *tls_describe(const struct tls *t, char out[static 64]);
 
+/* OpenSSL's callback for the password of a key: refuses, where OpenSSL would ask
+ * the terminal, or read standard input, and the program would stand still. */
+int tls_refuse_password(char *out, int cap, int writing, void *user);
+
 /* t as the transport of a hop, which then owns it. */
 void tls_transport(struct tls *t, struct transport *ret);
 
