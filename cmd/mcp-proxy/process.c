@@ -176,7 +176,7 @@ settle_legacy(struct process *p)
 	if (p->bridge->modern[p->slot] == p)
 		p->bridge->modern[p->slot] = NULL;
 	while ((v = take_waiting(p)) != NULL)
-		visit_ready(v);
+		visit_post(v);
 	child_stop(&p->child, NULL);
 }
 
@@ -226,7 +226,7 @@ take_start(struct process *p, const struct rpc *m)
 	}
 	p->ready = true;
 	while ((v = take_waiting(p)) != NULL)
-		visit_ready(v);
+		visit_post(v);
 }
 
 void
@@ -612,7 +612,7 @@ fail_all(struct process *p)
 	while (p->calls != NULL)
 		fail_call(p->calls, &why);
 	while ((v = take_waiting(p)) != NULL)
-		visit_failed(v, &why);
+		visit_fail(v, &why);
 }
 
 /* Frees what belongs to it but the child's. */

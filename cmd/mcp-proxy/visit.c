@@ -146,18 +146,6 @@ need_process(struct visit *v, enum process_role role, size_t slot)
 	return NULL;
 }
 
-void
-visit_ready(struct visit *v)
-{
-	visit_post(v);
-}
-
-void
-visit_failed(struct visit *v, const struct failure *why)
-{
-	visit_fail(v, why);
-}
-
 /* ---- calls ---- */
 
 static void

@@ -81,9 +81,9 @@ void visit_free(struct visit *v);
 
 /* ---- for processes and sessions; v may be gone after each ---- */
 
-/* The process it waited for is ready; or will never be. */
-void visit_ready(struct visit *v);
-void visit_failed(struct visit *v, const struct failure *why);
+/* Goes on, when the process it waited for is ready; or fails. */
+void visit_post(struct visit *v);
+void visit_fail(struct visit *v, const struct failure *why);
 
 /* Passes on the answer to a call, which is forgotten already. */
 void visit_answer(struct visit *v, const struct rpc *m,
@@ -124,7 +124,6 @@ int visit_judge_head(struct visit *v, const struct http_head *h);
 
 /* Judges the body, and goes on with visit_post; v may be gone afterwards. */
 void visit_judge(struct visit *v);
-void visit_post(struct visit *v);
 
 /* ---- for itself (visit_head.c, visit_answer.c and visit.c) ---- */
 
@@ -137,7 +136,6 @@ void visit_refuse_head(struct visit *v, int status, const char *text);
 /* A whole response; type NULL: no body. */
 void visit_reply(struct visit *v, int status, const char *type,
     struct bytes body);
-void visit_fail(struct visit *v, const struct failure *why);
 
 /* Begins a stream with nothing in it yet, or goes on with a broken one.
  * Return whether v is still there. */
