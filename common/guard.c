@@ -6,7 +6,7 @@
 #include <arpa/inet.h>
 
 #include "common/num.h"
-#include "common/sock.h"
+#include "common/str.h"
 
 enum { IP_LEN = 16, IP_BITS = 128, V4_BITS = 32, RANGE_TEXT_MAX = 64 };
 

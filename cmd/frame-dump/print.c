@@ -2,7 +2,6 @@
 #include "cmd/frame-dump/print.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "cmd/frame-dump/hint.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/mcp-proxy/answer.h"
 
-#include <errno.h>
-
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/strict.h"
 #include "common/diag.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/mcp-proxy/auditcheck.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 void

@@ -12,7 +12,6 @@
 #include "cmd/mcp-proxy/auditcheck.h"
 #include "cmd/mcp-proxy/auditfile.h"
 #include "common/exit.h"
-#include "common/io.h"
 #include "common/opt.h"
 #include "common/str.h"
 

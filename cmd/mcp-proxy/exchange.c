@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/mcp-proxy/exchange.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -10,7 +10,6 @@
 #include "cmd/mcp-proxy/event.h"
 #include "cmd/mcp-proxy/media.h"
 #include "cmd/mcp-proxy/response.h"
-#include "common/diag.h"
 #include "common/field.h"
 
 enum {

@@ -7,7 +7,6 @@
 #include "cmd/mcp-proxy/exchange.h"
 #include "cmd/mcp-proxy/response.h"
 #include "cmd/mcp-proxy/upstream.h"
-#include "common/str.h"
 
 /* The upstream's response is complete and passed on. */
 static void

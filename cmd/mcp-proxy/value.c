@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/mcp-proxy/value.h"
 
-#include <stdlib.h>
-
 #include "cmd/mcp-proxy/duration.h"
 #include "common/diag.h"
 #include "common/num.h"

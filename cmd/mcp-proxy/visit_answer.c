@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The response to a visit: one JSON text, or a stream of events that begins
  * when there is more to say than the answer. */
-#include <stdlib.h>
 
 #include "cmd/mcp-proxy/exchange.h"
 #include "cmd/mcp-proxy/visit.h"

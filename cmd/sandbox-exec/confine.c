@@ -2,7 +2,6 @@
 #include "cmd/sandbox-exec/confine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
 #include <poll.h>

@@ -2,7 +2,6 @@
 #include "cmd/sandbox-exec/gate_client.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/io.h"

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include "common/io.h"
-#include "common/str.h"
 
 enum { ANSWER_MAX = 1024 }; /* a route takes about 150 bytes */
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/netns.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cmd/sandbox-exec/raw.h"
 #include "common/io.h"

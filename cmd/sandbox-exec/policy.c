@@ -7,7 +7,6 @@
 #include "cmd/sandbox-exec/allow.h"
 #include "cmd/sandbox-exec/path.h"
 #include "common/jsonw.h"
-#include "common/str.h"
 
 /* Enough for a build of a large program, too little for a fork bomb. */
 enum { PIDS_DEFAULT = 2048, FILES_DEFAULT = 4096 };

@@ -4,7 +4,6 @@
 #include "cmd/sandbox-exec/regex.h"
 
 #include "common/clock.h"
-#include "common/str.h"
 #include "tests/unit/test.h"
 
 static const struct {

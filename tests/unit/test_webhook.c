@@ -3,7 +3,6 @@
  * taken out of HTTP whole and byte by byte. */
 #include "cmd/sandbox-worker/delivery.h"
 
-#include "common/str.h"
 #include "tests/unit/test.h"
 
 #define KEY "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
