@@ -186,11 +186,13 @@ set_one(struct setting_target *t, const struct opt *o, const char *value,
 static int
 set_given(struct setting_target *t, const struct given *g, struct error *e)
 {
-	for (size_t i = 0; setting_names[i] != NULL; i++) {
+	const char *name;
+
+	for (size_t i = 0; (name = setting_name(i)) != NULL; i++) {
 		const struct opt *o = opts;
 		const char *field;
 
-		while (!str_eq(o->name, setting_names[i]))
+		while (!str_eq(o->name, name))
 			o++;
 		field = (const char *)g + o->offset;
 		if (o->kind == OPT_LIST) {

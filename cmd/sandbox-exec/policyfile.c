@@ -60,15 +60,15 @@ static void
 complain_unknown(struct reader *r, const struct yamldoc_node *n)
 {
 	size_t best = str_distance(n->key, fixed_key);
-	const char *nearest = fixed_key;
+	const char *nearest = fixed_key, *name;
 	char quoted[QUOTED_LEN];
 
-	for (size_t i = 0; setting_names[i] != NULL; i++) {
-		size_t d = str_distance(n->key, setting_names[i]);
+	for (size_t i = 0; (name = setting_name(i)) != NULL; i++) {
+		size_t d = str_distance(n->key, name);
 
 		if (d < best) {
 			best = d;
-			nearest = setting_names[i];
+			nearest = name;
 		}
 	}
 	diag_quote(quoted, sizeof quoted, bytes_cstr(n->key));
@@ -101,8 +101,10 @@ take_scalar(struct reader *r, const char *key, const struct yamldoc_node *n)
 static bool
 is_known(const char *key)
 {
-	for (size_t i = 0; setting_names[i] != NULL; i++) {
-		if (str_eq(setting_names[i], key))
+	const char *name;
+
+	for (size_t i = 0; (name = setting_name(i)) != NULL; i++) {
+		if (str_eq(name, key))
 			return true;
 	}
 	return str_eq(key, fixed_key);

@@ -73,11 +73,11 @@ static const struct setting settings[] = {
 
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
-const char *const setting_names[SETTINGS + 1] = {
-	"ro", "rw", "overlay", "tmpfs", "mask", "without", "home", "proc",
-	"workdir", "net", "allow", "env", "fd", "mem", "cpu", "pids", "time", "fsize",
-	"out", "files", "tmp-size", "require", NULL,
-};
+const char *
+setting_name(size_t i)
+{
+	return i < SETTINGS ? settings[i].name : NULL;
+}
 
 static const struct setting *
 find(const char *name)

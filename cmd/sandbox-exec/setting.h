@@ -30,8 +30,8 @@ struct setting_target {
 	bool has_path[POLICY_PATHS_MAX];
 };
 
-/* The keys in the order of the manual, NULL at the end. */
-extern const char *const setting_names[];
+/* The keys, i from 0, in the order of the manual; NULL after the last. */
+const char *setting_name(size_t i);
 
 /* Whether a key may be given more than once. */
 bool setting_is_list(const char *name);
