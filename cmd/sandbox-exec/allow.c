@@ -143,7 +143,8 @@ parse_host(char *host, struct policy_allow *ret, struct error *e)
 	if (str_eq(name, "tcp"))
 		return error_set(e, "'tcp' stands for no host");
 	if (below && strchr(name, '.') == NULL)
-		return error_set(e, "every name below a top-level domain");
+		return error_set(e, "would allow every name below a top-level "
+		    "domain");
 	ret->kind = below ? ALLOW_SUBDOMAINS : ALLOW_NAME;
 	ret->name = strdup(name);
 	return ret->name == NULL ? error_set(e, "out of memory") : 0;

@@ -185,6 +185,7 @@ static int
 finish_rules(struct init_start *s)
 {
 	struct init_args *a = s->args;
+	const char *dir = a->policy->workdir;
 
 	if (check_required(s) != 0)
 		return -1;
@@ -192,8 +193,11 @@ finish_rules(struct init_start *s)
 		return fail_errno(s, STAGE_POLICY, "standard descriptors");
 	if (allow_exe(&s->landlock, a->io) != 0)
 		return fail_errno(s, STAGE_POLICY, "this program's file");
-	if (enter_workdir(a) != 0)
-		return fail_errno(s, STAGE_POLICY, a->policy->workdir);
+	if (enter_workdir(a) != 0) {
+		error_errno(&s->error, "workdir: %s: in the sandbox",
+		    dir == NULL ? "/" : dir);
+		return fail(s, STAGE_POLICY);
+	}
 	return 0;
 }
 

@@ -329,6 +329,7 @@ works_in_workdir()
 	sx 0 --rw "$W" --workdir "$W/sub" -- pwd
 	eq "$output" "$W/sub"
 	sx 125 --rw "$W" --workdir "$W/none" -- true
+	one_error "workdir: $W/none: in the sandbox: No such file or directory"
 	sx 0 -- pwd
 	[[ $output != "$W" ]]
 }

@@ -562,7 +562,7 @@ tmpfs
 {"code":"refused","blame":"sandbox","text":"fd: not for a sandbox that lives on"}
 {"code":"refused","blame":"sandbox","text":"out: not for a sandbox that lives on"}
 {"code":"refused","blame":"sandbox","text":"policy:1:8: rw: '\''/nosuch'\'': on the host: No such file or directory"}
-{"code":"refused","blame":"sandbox","text":"/nosuch: No such file or directory"}'
+{"code":"refused","blame":"sandbox","text":"workdir: /nosuch: in the sandbox: No such file or directory"}'
 }
 
 @test "what the policy file fixes a session cannot loosen" {
