@@ -38,7 +38,7 @@ bool str_is_hostname(const char *name);
  * by a word that is unknown; 40 if either is longer than that. */
 size_t str_distance(const char *a, const char *b);
 
-/* Writes 2*len hexadecimal digits and a NUL to out. */
+/* Writes 2*in.len hexadecimal digits and a NUL to out. */
 void str_hex(char *out, struct bytes in);
 
 #endif

@@ -115,8 +115,8 @@ struct item {
 	int status;            /* of the process */
 };
 
-/* Serves the item to its end.  Returns the exit status.  key: what of
- * settings is needed for calls is there. */
+/* Serves the item to its end.  token: of the work secret, or NULL: calls show
+ * the environment key.  Returns the exit status. */
 int item_run(const struct settings *s, const struct work *work,
     const char *token);
 
