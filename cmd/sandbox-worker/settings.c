@@ -142,7 +142,7 @@ settings_init(struct settings *s)
 	*s = (struct settings){
 		.key_fd = -1, .item_fd = -1, .status_fd = -1, .ready_fd = -1,
 		.wake_fd = -1,
-		.workdir = ".", .state = "/tmp", .max_idle = "60s",
+		.state = "/tmp", .max_idle = "60s",
 		.sync = "15s", .deletes = "enabled", .log_format = "text",
 		.max_sessions = 1, .block_ms = BLOCK_MAX_MS,
 		.tool_ms = SETTINGS_TOOL_MS, .stall_ms = SETTINGS_STALL_MS,
@@ -300,6 +300,11 @@ check(struct settings *s, struct error *e)
 	if (check_words(s, e) != 0 ||
 	    parse_time("--max-idle", s->max_idle, &s->max_idle_ms, e) != 0)
 		return -1;
+	if (s->workspaces != NULL && s->workdir != NULL)
+		return error_set(e, "--workdir and --workspaces exclude each "
+		    "other");
+	if (s->workspaces == NULL && s->workdir == NULL)
+		s->workdir = ".";
 	s->sync_ms = 0;
 	if (!str_eq(s->sync, "off") &&
 	    (parse_time("--memory-sync", s->sync, &s->sync_ms, e) != 0 ||

@@ -237,8 +237,8 @@ fill_arguments(struct arguments *a, const struct settings *s)
 	add(a, "--base-url", s->base);
 	add_flag(a, "--allow-http", s->allow_http);
 	add(a, "--ca", s->ca);
-	add(a, s->workspaces == NULL ? "--workdir" : "--workspaces",
-	    s->workspaces == NULL ? s->workdir : s->workspaces);
+	add(a, "--workdir", s->workdir);
+	add(a, "--workspaces", s->workspaces);
 	add(a, "--outputs", s->outputs);
 	add(a, "--state", s->state);
 	add(a, "--max-idle", s->max_idle);

@@ -86,6 +86,7 @@ requests()
 		eq "${stderr_lines[0]}" "sandbox-worker: $why"
 	done <<-'END'
 	--max-sessions 2|--max-sessions: --workspaces is required for more than one
+	--workdir . --workspaces .|--workdir and --workspaces exclude each other
 	--max-sessions 0|--max-sessions: '0': not 1 to 256
 	--max-idle soon|--max-idle: 'soon': not a time such as 60s
 	--memory-sync 1s|--memory-sync: '1s': not off, or 5s and more
