@@ -290,7 +290,8 @@ check_words(struct settings *s, struct error *e)
 		return error_set(e, "--memory-deletions: '%.40s': not enabled, "
 		    "log-only or disabled", s->deletes);
 	if (!str_eq(s->log_format, "text") && !str_eq(s->log_format, "json"))
-		return error_set(e, "--log-format: '%.40s': not text or json", s->log_format);
+		return error_set(e, "--log-format: '%.40s': not text or json",
+		    s->log_format);
 	return 0;
 }
 
