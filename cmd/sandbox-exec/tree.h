@@ -60,6 +60,10 @@ int tree_open(struct tree *t, const struct policy *p,
  * Returns 0, or -1 with a text and errno. */
 int tree_make_root(struct tree *t, const struct policy *p, struct error *e);
 
+/* When all sources are open: mounts it on "/", of which a clone would have it.
+ * A lookup still starts below it.  Returns 0, or -1 with a text and errno. */
+int tree_attach_root(struct tree *t, struct error *e);
+
 /* In init: builds the tree and fills the Landlock rule set.  Returns 0, or -1
  * with a text and errno. */
 int tree_build(struct tree *t, const struct policy *p, struct landlock *l,

@@ -320,6 +320,25 @@ keeps_files_apart()
 	each keeps_files_apart
 }
 
+# The sandbox's own tree stands on "/" while it is built.
+shows_everything()
+{
+	local option
+
+	echo data >"$W/file"
+	chmod -R a+rX "$W"
+	for option in --ro --rw; do
+		sx 0 "$option" /:/host -- cat "/host$W/file"
+		eq "$output" data
+		sx 0 "$option" /:/host -- ls -A /host
+		eq "$output" "$(ls -A /)"
+	done
+}
+
+@test "the host's root can be shown by another name" {
+	each shows_everything
+}
+
 works_in_workdir()
 {
 	mkdir "$W/sub"
