@@ -924,7 +924,7 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 
 	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
 		"$ROOT/tests/fakes/refuse-namespaces.c" -lseccomp
-	requires node
+	requires node socat
 	if ((EUID == 0)); then
 		become=(setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups)
 	fi
@@ -934,17 +934,35 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 	start_bg listener node -e "require('net').createServer().listen('$T/sock',
 		() => require('fs').chmodSync('$T/sock', 0o777))"
 	wait_file "$T/sock"
+	start_bg datagrams socat -u "UNIX-RECV:$T/datagrams,mode=777" \
+		"OPEN:$T/received,creat,append"
+	wait_file "$T/datagrams"
+	eq "$("$A/attack" pair-elsewhere 2 "$T/datagrams")" ok
+	wait_file "$T/received"
 	echo mine >"$T/mine"
 	chmod 600 "$T/mine"
-	((EUID != 0)) || chown "$USER_ID" "$T/mine"
+	setfattr -n user.secret -v mine "$T/mine"
+	mkdir "$T/shown"
+	echo shown >"$T/shown/file"
+	chmod -R a+rX "$T/shown"
+	((EUID != 0)) || chown -R "$USER_ID" "$T/mine" "$T/shown"
 	USERS=(lower_self lower)
 	as_lower_self() { "$T/refuse" "$@"; }
 	CONTRAST=0
 	as_lower() { "${become[@]}" "$T/refuse" "$@"; }
+	OPTIONS=(--ro "$T/shown")
 	attempts <<-END
 	the mode of a file outside: attack chmod $T/mine -> EPERM
 	its attributes, an access list for one: attack setxattr $T/mine user.x -> EPERM
 	an attribute of what can be read: touch \$HOME/a; attack fsetxattr \$HOME/a user.x -> EOPNOTSUPP|ENOTSUP
+	reading one of a file outside: attack getxattr $T/mine user.secret -> EOPNOTSUPP|ENOTSUP
+	watching it, or what is in a directory: attack watches 1 -> EMFILE
+	flags of what can be read: attack ioctl $T/shown/file 0x40086602 -> EPERM
+	more of them: attack ioctl $T/shown/file 0x401c5820 -> EPERM
+	its version: attack ioctl $T/shown/file 0x40087602 -> EPERM
+	the same, an older number: attack ioctl $T/shown/file 0x40086604 -> EPERM
+	making it unchangeable: attack ioctl $T/shown/file 0x40806685 -> EPERM
+	making a directory unreadable: attack ioctl $T/shown 0x800c6613 -> EPERM
 	its group: touch \$HOME/a; attack fchown \$HOME/a -> EPERM
 	its owner: chown $(id -u) $T/mine 2>/dev/null; echo \$? -> 1
 	cutting it: attack truncate $T/mine -> EACCES
@@ -960,6 +978,9 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 	tracing it: attack ptrace $own -> EPERM
 	its environment: attack read /proc/$own/environ -> EACCES
 	a socket by its path: attack unix $T/sock -> EPERM|EACCES|EBADF
+	one that is sent to by half a pair: attack pair-elsewhere 2 $T/datagrams -> EPERM
+	the same by another type: attack pair-elsewhere 3 $T/datagrams -> EPERM
+	a half that is a stream: attack pair-elsewhere 1 $T/datagrams -> EISCONN
 	TCP: attack socket 2 1 0 -> EPERM
 	UDP: attack socket 2 2 0 -> EPERM
 	raw IP: attack socket 2 3 6 -> EPERM
