@@ -723,6 +723,7 @@ runs_in_lower_tier()
 	((output != 0))
 	sx 0 --explain
 	[[ $output == *'isolation: lsm'* && $output != *'NOT REFUSED'* ]]
+	[[ $output == *'processes: seeing other processes: allowed'* ]]
 	sx 125 --require full -- true
 	sx 125 --require namespaces -- true
 	# What there is all the same, for who asks.
