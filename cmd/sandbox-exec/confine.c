@@ -408,6 +408,43 @@ adopt(struct confine *c)
 	    0) == 0;
 }
 
+/* A socket belongs to the network that it was made in, and can be connected
+ * again. */
+static bool
+is_network_socket(int fd)
+{
+	int domain;
+	socklen_t len = sizeof domain;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	    domain != AF_UNIX;
+}
+
+static bool
+has_network_socket(const struct policy *p, const struct confine_io *io)
+{
+	bool has = is_network_socket(io->in) || is_network_socket(io->out) ||
+	    is_network_socket(io->err);
+
+	for (size_t i = 0; i < p->fd_count && !has; i++)
+		has = is_network_socket(p->fds[i]);
+	return has;
+}
+
+/* Returns 0, or -1 with a text if that is required not to be. */
+static int
+check_sockets(const struct init_args *a, struct confine *c, struct error *e)
+{
+	if (a->policy->net == POLICY_NET_HOST ||
+	    !has_network_socket(a->policy, a->io))
+		return 0;
+	degrade(c, "net", "a descriptor that the command gets is a network "
+	    "socket", "it can be connected to other hosts");
+	return (a->policy->require & REQUIRE_NET) == 0 ? 0 :
+	    error_set(e, "the network is required to be closed: %s",
+	    c->degraded[c->degraded_count - 1].reason);
+}
+
 /* What a tier needs of the host.  Returns 0, or -1 with a text. */
 static int
 open_tier(struct init_args *a, struct confine *c, struct error *e)
@@ -423,6 +460,8 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 		degrade(c, "kill", "there is no process namespace and no "
 		    "control group", "a process that escapes a search for "
 		    "descendants would survive");
+	if (check_sockets(a, c, e) != 0)
+		return -1;
 	if ((a->policy->require & REQUIRE_LIMITS) != 0 &&
 	    !limits_all_enforced(&c->limits))
 		return error_set(e, "limits are required, and one of them "
