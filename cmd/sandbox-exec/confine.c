@@ -350,6 +350,8 @@ degrade_tier(struct confine *c, const struct policy *p)
 {
 	degrade(c, "namespaces", c->refused, "names of files outside and "
 	    "other processes can be seen; /proc is closed");
+	degrade(c, "tmp-size", "there is no mount namespace", "the private "
+	    "directory is on the host's disk and can fill it");
 	if (geteuid() == 0 && has_writable(p))
 		degrade(c, "idmap", "there is no mount namespace", "the "
 		    "command, which is not root, may be unable to write "
@@ -463,7 +465,8 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 	if (check_sockets(a, c, e) != 0)
 		return -1;
 	if ((a->policy->require & REQUIRE_LIMITS) != 0 &&
-	    !limits_all_enforced(&c->limits))
+	    (!limits_all_enforced(&c->limits) ||
+	    (!full && a->policy->limits.tmpfs != POLICY_TMPFS_SIZE)))
 		return error_set(e, "limits are required, and one of them "
 		    "cannot be enforced here");
 	a->open_in_init = !a->owner.map;

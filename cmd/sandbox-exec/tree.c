@@ -331,7 +331,7 @@ new_tmpfs(int64_t size, const char *mode)
 		mode, NULL};
 
 	snprintf(bytes, sizeof bytes, "%lld", (long long)(size != 0 ? size :
-	    TREE_PRIVATE_SIZE));
+	    POLICY_TMPFS_SIZE));
 	snprintf(inodes, sizeof inodes, "%d", PRIVATE_INODES);
 	return new_mount("tmpfs", options, FLAGS_ALL);
 }

@@ -16,7 +16,6 @@
 enum {
 	TREE_SOURCES_MAX = POLICY_PATHS_MAX + 24,
 	TREE_LINKS = 6,
-	TREE_PRIVATE_SIZE = 1 << 30, /* of the private tmpfs, by default */
 };
 
 /* A mount that is not attached yet. */

@@ -773,6 +773,9 @@ runs_in_lower_tier()
 	sx 0 --explain
 	[[ $output == *'isolation: lsm'* && $output != *'NOT REFUSED'* ]]
 	[[ $output == *'processes: seeing other processes: allowed'* ]]
+	[[ $output == *'degraded: tmp-size: '* ]]
+	sx 125 --require limits --tmp-size 8m -- true
+	eq "${stderr_lines[-1]}" 'sandbox-exec: limits are required, and one of them cannot be enforced here'
 	sx 125 --require full -- true
 	sx 125 --require namespaces -- true
 	# What there is all the same, for who asks.
