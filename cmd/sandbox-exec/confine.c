@@ -358,8 +358,9 @@ degrade_tier(struct confine *c, const struct policy *p)
 		    "what root owns");
 	if (lsm_lacks(p))
 		degrade(c, "masks", "Landlock cannot take back what it "
-		    "grants", "masks, overlays, private directories and "
-		    "protected names are not there");
+		    "grants", "masks, overlays, private directories, "
+		    "protected names and read-only parts of what is "
+		    "writable are not there");
 	if (p->net == POLICY_NET_ALLOW)
 		degrade(c, "gate", "there is no network namespace",
 		    "no host can be reached at all");

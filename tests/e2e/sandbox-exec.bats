@@ -776,6 +776,11 @@ runs_in_lower_tier()
 	[[ $output == *'degraded: tmp-size: '* ]]
 	sx 125 --require limits --tmp-size 8m -- true
 	eq "${stderr_lines[-1]}" 'sandbox-exec: limits are required, and one of them cannot be enforced here'
+	mkdir "$W/part"
+	sx 0 --without masks --without protection --rw "$W" --ro "$W/part" -- true
+	[[ $stderr == *'warning: masks: '*' read-only parts of what is writable'* ]]
+	sx 0 --without masks --without protection --rw "$W" -- true
+	[[ $stderr != *'warning: masks: '* ]]
 	sx 125 --require full -- true
 	sx 125 --require namespaces -- true
 	# What there is all the same, for who asks.
