@@ -261,6 +261,23 @@ workspace()
 	eq "$output" ''
 }
 
+@test "escape: set-id files and devices that are there" {
+	requires root
+	workspace
+	CONTRAST=0
+	cp /usr/bin/id "$W/id"
+	chmod 4755 "$W/id"
+	mknod -m 666 "$W/zero" c 1 5
+	for option in --rw --ro --overlay; do
+		OPTIONS=("$option" "$W" --workdir "$W")
+		attempts <<-'END'
+		running as root: [ "$(./id -u)" = "$(id -u)" ] && echo same -> same
+		reading from a device: attack read zero -> EACCES
+		writing to one: attack write zero -> EACCES
+		END
+	done
+}
+
 @test "escape: other processes" {
 	local host
 
@@ -474,6 +491,7 @@ workspace()
 	its mode: attack chmod file -> EROFS
 	its times: attack utime file -> EROFS
 	its attributes: attack setxattr file user.x -> EROFS
+	its flags: attack ioctl file 0x40086602 -> EROFS|ENOTTY
 	other blocks in its place: attack clone-range file -> EBADF|EROFS
 	a lease, which makes its owner wait: attack lease file -> EPERM
 	a hard link to it: attack link file /tmp/file -> EXDEV
@@ -733,7 +751,11 @@ $T/tree:"
 	filling the table of files: attack fill-inodes /tmp 300000 -> ENOSPC
 	END
 	workspace
-	OPTIONS+=(--fsize 1m)
+	OPTIONS=(--tmp-size 8m --overlay "$W" --workdir "$W")
+	attempts <<-'END'
+	filling an overlay: attack fill big 64 -> ENOSPC
+	END
+	OPTIONS=(--rw "$W" --workdir "$W" --fsize 1m)
 	attempts <<-'END'
 	a large file: attack fill big.$(id -u) 64 -> SIGXFSZ|EFBIG
 	END
@@ -915,6 +937,8 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 	a socket by its path: attack unix $T/sock -> ENOENT|EACCES
 	a container engine: attack unix /var/run/docker.sock -> ENOENT|EACCES|ECONNREFUSED
 	the system bus: attack unix /run/dbus/system_bus_socket -> ENOENT
+	the log, by half a pair: attack pair-elsewhere 2 /dev/log -> ENOENT
+	the same by another name: attack pair-elsewhere 2 /run/systemd/journal/dev-log -> ENOENT
 	the service manager: attack unix /run/systemd/private -> ENOENT
 	END
 }
