@@ -62,6 +62,8 @@ open_files(struct init_start *s)
 	if (a->open_in_init && tree_open(a->tree, a->policy, &same,
 	    &s->error) != 0)
 		return fail(s, stage_of(a->tree));
+	if (tree_attach_root(a->tree, &s->error) != 0)
+		return fail(s, STAGE_NAMESPACES);
 	return 0;
 }
 

@@ -349,14 +349,17 @@ degrade_tier(struct confine *c, const struct policy *p)
 {
 	degrade(c, "namespaces", c->refused, "names of files outside and "
 	    "other processes can be seen; /proc is closed");
+	degrade(c, "tmp-size", "there is no mount namespace", "the private "
+	    "directory is on the host's disk and can fill it");
 	if (geteuid() == 0 && has_writable(p))
 		degrade(c, "idmap", "there is no mount namespace", "the "
 		    "command, which is not root, may be unable to write "
 		    "what root owns");
 	if (lsm_lacks(p))
 		degrade(c, "masks", "Landlock cannot take back what it "
-		    "grants", "masks, overlays, private directories and "
-		    "protected names are not there");
+		    "grants", "masks, overlays, private directories, "
+		    "protected names and read-only parts of what is "
+		    "writable are not there");
 	if (p->net == POLICY_NET_ALLOW)
 		degrade(c, "gate", "there is no network namespace",
 		    "no host can be reached at all");
@@ -407,6 +410,43 @@ adopt(struct confine *c)
 	    0) == 0;
 }
 
+/* A socket belongs to the network that it was made in, and can be connected
+ * again. */
+static bool
+is_network_socket(int fd)
+{
+	int domain;
+	socklen_t len = sizeof domain;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	    domain != AF_UNIX;
+}
+
+static bool
+has_network_socket(const struct policy *p, const struct confine_io *io)
+{
+	bool has = is_network_socket(io->in) || is_network_socket(io->out) ||
+	    is_network_socket(io->err);
+
+	for (size_t i = 0; i < p->fd_count && !has; i++)
+		has = is_network_socket(p->fds[i]);
+	return has;
+}
+
+/* Returns 0, or -1 with a text if that is required not to be. */
+static int
+check_sockets(const struct init_args *a, struct confine *c, struct error *e)
+{
+	if (a->policy->net == POLICY_NET_HOST ||
+	    !has_network_socket(a->policy, a->io))
+		return 0;
+	degrade(c, "net", "a descriptor that the command gets is a network "
+	    "socket", "it can be connected to other hosts");
+	return (a->policy->require & REQUIRE_NET) == 0 ? 0 :
+	    error_set(e, "the network is required to be closed: %s",
+	    c->degraded[c->degraded_count - 1].reason);
+}
+
 /* What a tier needs of the host.  Returns 0, or -1 with a text. */
 static int
 open_tier(struct init_args *a, struct confine *c, struct error *e)
@@ -422,8 +462,11 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 		degrade(c, "kill", "there is no process namespace and no "
 		    "control group", "a process that escapes a search for "
 		    "descendants would survive");
+	if (check_sockets(a, c, e) != 0)
+		return -1;
 	if ((a->policy->require & REQUIRE_LIMITS) != 0 &&
-	    !limits_all_enforced(&c->limits))
+	    (!limits_all_enforced(&c->limits) ||
+	    (!full && a->policy->limits.tmpfs != POLICY_TMPFS_SIZE)))
 		return error_set(e, "limits are required, and one of them "
 		    "cannot be enforced here");
 	a->open_in_init = !a->owner.map;

@@ -67,9 +67,10 @@ probe(const struct policy *p, struct confine *c,
 }
 
 static bool
-is_promised(const struct policy *p, size_t i)
+is_promised(const struct policy *p, const struct confine *c, size_t i)
 {
-	return probes[i].promised == NULL || probes[i].promised(p);
+	return probes[i].promised == NULL ||
+	    probes[i].promised(p, c->tier == CONFINE_FULL);
 }
 
 static const char *
@@ -148,7 +149,7 @@ print_text(const struct policy *p, const struct confine *c,
 	}
 	for (size_t i = 0; refused != NULL && i < probe_count; i++)
 		printf("%s: %s: %s\n", probes[i].layer, probes[i].attempt,
-		    word_of(refused[i], is_promised(p, i)));
+		    word_of(refused[i], is_promised(p, c, i)));
 	for (size_t i = 0; i < c->degraded_count; i++)
 		printf("degraded: %s: %s: %s\n", c->degraded[i].feature,
 		    c->degraded[i].reason, c->degraded[i].consequence);
@@ -157,7 +158,8 @@ print_text(const struct policy *p, const struct confine *c,
 }
 
 static void
-add_probes(struct jsonw *w, const struct policy *p, const uint8_t *refused)
+add_probes(struct jsonw *w, const struct policy *p, const struct confine *c,
+    const uint8_t *refused)
 {
 	jsonw_key(w, "probes");
 	jsonw_open(w, '[');
@@ -168,7 +170,7 @@ add_probes(struct jsonw *w, const struct policy *p, const uint8_t *refused)
 		jsonw_key(w, "refused");
 		jsonw_bool(w, refused[i]);
 		jsonw_key(w, "promised");
-		jsonw_bool(w, is_promised(p, i));
+		jsonw_bool(w, is_promised(p, c, i));
 		jsonw_close(w, '}');
 	}
 	jsonw_close(w, ']');
@@ -188,7 +190,7 @@ print_json(const struct policy *p, const struct confine *c,
 	jsonw_open(&w, '{');
 	status_add_isolation(&w, c);
 	add_remedies(&w, c);
-	add_probes(&w, p, refused);
+	add_probes(&w, p, c, refused);
 	jsonw_key_str(&w, "digest", p->digest);
 	jsonw_key(&w, "policy");
 	if (jsonw_ok(&w) && policy_format(p, &policy) == 0 &&
@@ -205,10 +207,11 @@ print_json(const struct policy *p, const struct confine *c,
 
 /* Whether nothing that is promised got through. */
 static bool
-is_kept(const struct policy *p, const uint8_t *refused)
+is_kept(const struct policy *p, const struct confine *c,
+    const uint8_t *refused)
 {
 	for (size_t i = 0; i < probe_count; i++) {
-		if (!refused[i] && is_promised(p, i))
+		if (!refused[i] && is_promised(p, c, i))
 			return false;
 	}
 	return true;
@@ -239,6 +242,6 @@ explain_run(const struct policy *p, bool json)
 		print_text(p, &c, refused);
 	if (opt_close_stdout() != EXIT_OK)
 		return EXIT_SANDBOX;
-	return !kept || (p->require != 0 && !is_kept(p, refused)) ?
+	return !kept || (p->require != 0 && !is_kept(p, &c, refused)) ?
 	    EXIT_SANDBOX : EXIT_OK;
 }

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/path.h"
 #include "cmd/sandbox-exec/removal.h"
 #include "common/io.h"
 #include "common/num.h"
@@ -134,13 +135,26 @@ lsm_environment(const struct policy *p, const char *scratch)
 	return env;
 }
 
+/* Whether it is in what the policy makes writable. */
+static bool
+is_part(const struct policy *p, const struct policy_path *path)
+{
+	for (size_t i = 0; i < p->path_count; i++) {
+		if (p->paths[i].access == POLICY_RW &&
+		    path_is_below(path->inside, p->paths[i].inside))
+			return true;
+	}
+	return false;
+}
+
 bool
 lsm_lacks(const struct policy *p)
 {
 	for (size_t i = 0; i < p->path_count; i++) {
 		enum policy_access access = p->paths[i].access;
 
-		if (access != POLICY_RO && access != POLICY_RW)
+		if ((access != POLICY_RO && access != POLICY_RW) ||
+		    (access == POLICY_RO && is_part(p, &p->paths[i])))
 			return true;
 		if (p->default_masks || (p->protect && access == POLICY_RW))
 			return true;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/sandbox-exec/confine.h"
@@ -304,6 +305,18 @@ check_inherited(int fd, struct error *e)
 	    error_set(e, "descriptor %d: it is not open", fd) : 0;
 }
 
+/* One for the command.  ".." of a directory leads to all of the host. */
+static int
+check_passed(int fd, struct error *e)
+{
+	struct stat st;
+
+	if (check_inherited(fd, e) != 0)
+		return -1;
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) ?
+	    error_set(e, "descriptor %d: it is a directory", fd) : 0;
+}
+
 static int
 check_descriptors(const struct given *g, const struct policy *p,
     struct error *e)
@@ -313,7 +326,7 @@ check_descriptors(const struct given *g, const struct policy *p,
 	if (g->ready_fd != -1 && check_inherited((int)g->ready_fd, e) != 0)
 		return -1;
 	for (size_t i = 0; i < p->fd_count; i++) {
-		if (check_inherited(p->fds[i], e) != 0)
+		if (check_passed(p->fds[i], e) != 0)
 			return -1;
 	}
 	return 0;

@@ -23,7 +23,7 @@ policy_init(struct policy *p)
 	p->default_files = p->default_masks = p->protect = true;
 	p->limits.pids = PIDS_DEFAULT;
 	p->limits.files = FILES_DEFAULT;
-	p->limits.tmpfs = INT64_C(1) << 30;
+	p->limits.tmpfs = POLICY_TMPFS_SIZE;
 }
 
 void

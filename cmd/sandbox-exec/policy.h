@@ -17,6 +17,7 @@ enum {
 	POLICY_ALLOW_MAX = 256,
 	POLICY_ENV_MAX = 128,
 	POLICY_FILE_MAX = 1 << 20,
+	POLICY_TMPFS_SIZE = 1 << 30, /* of directories in memory, by default */
 };
 
 /* How a host path appears inside. */

@@ -16,10 +16,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/io.h"
 #include "common/sock.h"
+#include "common/str.h"
 
 enum { IPPROTO_MPTCP_NUMBER = 262, DISCARD_PORT = 9 };
 
@@ -164,7 +166,7 @@ refuses_odd_sockets(const struct policy *p)
 	    refuses_socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP_NUMBER);
 }
 
-/* Ours and init are all there is. */
+/* Ours and init, the first, are all there is. */
 static bool
 refuses_processes(const struct policy *p)
 {
@@ -174,7 +176,7 @@ refuses_processes(const struct policy *p)
 
 	(void)p;
 	if (d == NULL)
-		return true;
+		return getppid() == 1 || getpgid(1) == -1;
 	while ((entry = readdir(d)) != NULL)
 		count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
 	closedir(d);
@@ -204,19 +206,47 @@ refuses_set_id(const struct policy *p)
 }
 
 static bool
-has_no_network(const struct policy *p)
+has_no_network(const struct policy *p, bool full)
 {
+	(void)full;
 	return p->net == POLICY_NET_NONE;
+}
+
+static bool
+has_namespaces(const struct policy *p, bool full)
+{
+	(void)p;
+	return full;
+}
+
+/* Datagrams by half a pair, in case other sockets are refused. */
+static bool
+is_reached(const char *path, int type)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int pair[2] = {-1, -1};
+	bool ok = false;
+
+	if (type == SOCK_STREAM)
+		pair[0] = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	else if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) == -1)
+		return false;
+	if (pair[0] != -1 &&
+	    str_format(to.sun_path, sizeof to.sun_path, "%s", path) == 0)
+		ok = connect(pair[0], (struct sockaddr *)&to, sizeof to) == 0;
+	io_close(&pair[0]);
+	io_close(&pair[1]);
+	return ok;
 }
 
 static bool
 refuses_host_sockets(const struct policy *p)
 {
-	struct stat st;
-
 	(void)p;
-	return stat("/run/docker.sock", &st) == -1 &&
-	    stat("/run/dbus/system_bus_socket", &st) == -1;
+	return !is_reached("/run/docker.sock", SOCK_STREAM) &&
+	    !is_reached("/run/dbus/system_bus_socket", SOCK_STREAM) &&
+	    !is_reached("/run/systemd/journal/dev-log", SOCK_DGRAM) &&
+	    !is_reached("/run/systemd/notify", SOCK_DGRAM);
 }
 
 const struct probe probes[] = {
@@ -232,7 +262,8 @@ const struct probe probes[] = {
 	{"kernel", "mounting", refuses_mounts, NULL},
 	{"kernel", "calls that sandboxed code has no use for",
 	    refuses_calls, NULL},
-	{"processes", "seeing other processes", refuses_processes, NULL},
+	{"processes", "seeing other processes", refuses_processes,
+	    has_namespaces},
 	{"processes", "tracing the init process", refuses_ptrace, NULL},
 	{"processes", "the host's shared memory", refuses_ipc, NULL},
 	{"terminal", "typing into the terminal", refuses_terminal, NULL},

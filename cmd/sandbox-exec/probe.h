@@ -13,8 +13,9 @@ struct probe {
 	const char *attempt; /* what was tried, as a noun phrase */
 	bool (*refused)(const struct policy *p);
 
-	/* Whether the policy promises that it is refused; NULL: always. */
-	bool (*promised)(const struct policy *p);
+	/* Whether it is promised that it is refused, with namespaces or
+	 * without; NULL: always. */
+	bool (*promised)(const struct policy *p, bool full);
 };
 
 extern const struct probe probes[];

@@ -37,7 +37,9 @@ static const char *const directory_names[] = {
 	".agents", ".amazonq", ".kiro", ".opencode", "opencode.json", ".qwen",
 	".roo", ".devcontainer.json", ".vimrc", ".nvimrc", ".nvim.lua",
 	".lldbinit", ".Rprofile", ".ghci", ".irbrc", ".ocamlinit", ".pdbrc",
-	".pryrc", NULL,
+	".pryrc", ".cshrc", ".tcshrc", ".login", ".kshrc", ".mkshrc",
+	".xprofile", ".xsessionrc", ".xinitrc", ".tmux.conf", ".screenrc",
+	".emacs", ".hgrc", NULL,
 };
 _Static_assert(sizeof directory_names / sizeof *directory_names <=
     PROTECT_NAMES + 1, "a bit and a time for each");

@@ -14,7 +14,7 @@
 #include "cmd/sandbox-exec/policy.h"
 
 enum {
-	PROTECT_NAMES = 48,     /* at most, of each list */
+	PROTECT_NAMES = 64,     /* at most, of each list */
 	PROTECT_WATCHED_MAX = 256,
 	PROTECT_FOUND_MAX = 16, /* before the payload is not let go on */
 	PROTECT_PATH_LEN = 4096 + 64,

@@ -85,6 +85,7 @@ remedy_find(const struct confine_degraded *d, int proc_fd)
 		    "limit-mem"},
 		{"limit-pids", "have a control group delegated, as for "
 		    "limit-mem"},
+		{"net", "put a pipe between: cat | sandbox-exec ... | cat"},
 		{"protection", "grant smaller directories, or use --overlay"},
 	};
 

@@ -331,7 +331,7 @@ new_tmpfs(int64_t size, const char *mode)
 		mode, NULL};
 
 	snprintf(bytes, sizeof bytes, "%lld", (long long)(size != 0 ? size :
-	    TREE_PRIVATE_SIZE));
+	    POLICY_TMPFS_SIZE));
 	snprintf(inodes, sizeof inodes, "%d", PRIVATE_INODES);
 	return new_mount("tmpfs", options, FLAGS_ALL);
 }
@@ -768,19 +768,25 @@ tree_leave(void)
 	    0, 0, 0);
 }
 
-/* Mounted on "/", which changes nothing yet: a lookup starts below it. */
 int
 tree_make_root(struct tree *t, const struct policy *p, struct error *e)
 {
 	struct stat st;
 
 	t->root = new_tmpfs(p->limits.tmpfs, "0755");
-	if (t->root == -1 || attach(t->root, AT_FDCWD, "/") != 0)
+	if (t->root == -1)
 		return error_errno(e, "root: tmpfs");
 	if (fstat(t->root, &st) != 0 || make_skeleton(t, p) != 0)
 		return error_errno(e, "root");
 	t->private_dev = st.st_dev;
 	return 0;
+}
+
+int
+tree_attach_root(struct tree *t, struct error *e)
+{
+	return attach(t->root, AT_FDCWD, "/") == 0 ? 0 :
+	    error_errno(e, "root: tmpfs");
 }
 
 static int

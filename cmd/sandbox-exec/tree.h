@@ -16,7 +16,6 @@
 enum {
 	TREE_SOURCES_MAX = POLICY_PATHS_MAX + 24,
 	TREE_LINKS = 6,
-	TREE_PRIVATE_SIZE = 1 << 30, /* of the private tmpfs, by default */
 };
 
 /* A mount that is not attached yet. */
@@ -59,6 +58,10 @@ int tree_open(struct tree *t, const struct policy *p,
 /* In init, with its final ids: makes the tmpfs that the tree stands on.
  * Returns 0, or -1 with a text and errno. */
 int tree_make_root(struct tree *t, const struct policy *p, struct error *e);
+
+/* When all sources are open: mounts it on "/", of which a clone would have it.
+ * A lookup still starts below it.  Returns 0, or -1 with a text and errno. */
+int tree_attach_root(struct tree *t, struct error *e);
 
 /* In init: builds the tree and fills the Landlock rule set.  Returns 0, or -1
  * with a text and errno. */

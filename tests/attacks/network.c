@@ -140,20 +140,42 @@ pair(char **a)
 }
 
 /* A name that begins with '@' is abstract. */
+static socklen_t
+unix_address(const char *name, struct sockaddr_un *ret)
+{
+	size_t n = strlen(name);
+
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (n >= sizeof ret->sun_path)
+		return 0;
+	memcpy(ret->sun_path, name, n);
+	if (ret->sun_path[0] == '@')
+		ret->sun_path[0] = '\0';
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+}
+
 static long
 local(char **a)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	size_t n = strlen(a[0]);
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct sockaddr_un to;
+	socklen_t len = unix_address(a[0], &to);
 
-	if (n >= sizeof to.sun_path)
+	return connect(socket(AF_UNIX, SOCK_STREAM, 0),
+	    (struct sockaddr *)&to, len);
+}
+
+/* One of a pair is connected, and can yet send to others; a type of 3 is what
+ * the kernel takes for 2. */
+static long
+pair_elsewhere(char **a)
+{
+	struct sockaddr_un to;
+	socklen_t len = unix_address(a[1], &to);
+	int fds[2];
+
+	if (socketpair(AF_UNIX, atoi(a[0]), 0, fds) == -1)
 		return -1;
-	memcpy(to.sun_path, a[0], n);
-	if (to.sun_path[0] == '@')
-		to.sun_path[0] = '\0';
-	return connect(fd, (struct sockaddr *)&to,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+	return sendto(fds[0], "x", 1, 0, (struct sockaddr *)&to, len);
 }
 
 static long
@@ -268,6 +290,7 @@ const struct attack network_attacks[] = {
 	{"fast-open", fast_open}, {"fast-open-message", fast_open_message},
 	{"fast-open-option", fast_open_option}, {"families", families},
 	{"netlinks", netlinks}, {"socketpair", pair}, {"unix", local},
+	{"pair-elsewhere", pair_elsewhere},
 	{"lo-down", interface_down}, {"interface-add", interface_add},
 	{"transparent", transparent}, {"ulp", upper_layer}, {"option", option},
 	{"hold-in-sockets", hold_in_sockets}, {NULL, NULL},

@@ -127,6 +127,14 @@ set_attribute(char **a)
 }
 
 static long
+get_attribute(char **a)
+{
+	char value[64];
+
+	return getxattr(a[0], a[1], value, sizeof value);
+}
+
+static long
 set_attribute_open(char **a)
 {
 	return fsetxattr(open(a[0], O_RDONLY), a[1], "y", 1, 0);
@@ -222,7 +230,8 @@ const struct attack shared_attacks[] = {
 	{"reopen-stdin", reopen_stdin}, {"map", map_shared},
 	{"truncate", cut}, {"open-truncate", cut_open},
 	{"chmod", set_mode}, {"utime", set_times},
-	{"setxattr", set_attribute}, {"whiteout", whiteout},
+	{"setxattr", set_attribute}, {"getxattr", get_attribute},
+	{"whiteout", whiteout},
 	{"clone-range", clone_range}, {"lock-memory", lock_memory},
 	{"never-kill", never_kill}, {"move-map", move_map},
 	{"io-flusher", flusher}, {"best-io", best_io}, {"swap", swap},

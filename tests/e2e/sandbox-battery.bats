@@ -261,6 +261,23 @@ workspace()
 	eq "$output" ''
 }
 
+@test "escape: set-id files and devices that are there" {
+	requires root
+	workspace
+	CONTRAST=0
+	cp /usr/bin/id "$W/id"
+	chmod 4755 "$W/id"
+	mknod -m 666 "$W/zero" c 1 5
+	for option in --rw --ro --overlay; do
+		OPTIONS=("$option" "$W" --workdir "$W")
+		attempts <<-'END'
+		running as root: [ "$(./id -u)" = "$(id -u)" ] && echo same -> same
+		reading from a device: attack read zero -> EACCES
+		writing to one: attack write zero -> EACCES
+		END
+	done
+}
+
 @test "escape: other processes" {
 	local host
 
@@ -474,6 +491,7 @@ workspace()
 	its mode: attack chmod file -> EROFS
 	its times: attack utime file -> EROFS
 	its attributes: attack setxattr file user.x -> EROFS
+	its flags: attack ioctl file 0x40086602 -> EROFS|ENOTTY
 	other blocks in its place: attack clone-range file -> EBADF|EROFS
 	a lease, which makes its owner wait: attack lease file -> EPERM
 	a hard link to it: attack link file /tmp/file -> EXDEV
@@ -733,7 +751,11 @@ $T/tree:"
 	filling the table of files: attack fill-inodes /tmp 300000 -> ENOSPC
 	END
 	workspace
-	OPTIONS+=(--fsize 1m)
+	OPTIONS=(--tmp-size 8m --overlay "$W" --workdir "$W")
+	attempts <<-'END'
+	filling an overlay: attack fill big 64 -> ENOSPC
+	END
+	OPTIONS=(--rw "$W" --workdir "$W" --fsize 1m)
 	attempts <<-'END'
 	a large file: attack fill big.$(id -u) 64 -> SIGXFSZ|EFBIG
 	END
@@ -915,6 +937,8 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 	a socket by its path: attack unix $T/sock -> ENOENT|EACCES
 	a container engine: attack unix /var/run/docker.sock -> ENOENT|EACCES|ECONNREFUSED
 	the system bus: attack unix /run/dbus/system_bus_socket -> ENOENT
+	the log, by half a pair: attack pair-elsewhere 2 /dev/log -> ENOENT
+	the same by another name: attack pair-elsewhere 2 /run/systemd/journal/dev-log -> ENOENT
 	the service manager: attack unix /run/systemd/private -> ENOENT
 	END
 }
@@ -924,7 +948,7 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 
 	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
 		"$ROOT/tests/fakes/refuse-namespaces.c" -lseccomp
-	requires node
+	requires node socat
 	if ((EUID == 0)); then
 		become=(setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups)
 	fi
@@ -934,17 +958,35 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 	start_bg listener node -e "require('net').createServer().listen('$T/sock',
 		() => require('fs').chmodSync('$T/sock', 0o777))"
 	wait_file "$T/sock"
+	start_bg datagrams socat -u "UNIX-RECV:$T/datagrams,mode=777" \
+		"OPEN:$T/received,creat,append"
+	wait_file "$T/datagrams"
+	eq "$("$A/attack" pair-elsewhere 2 "$T/datagrams")" ok
+	wait_file "$T/received"
 	echo mine >"$T/mine"
 	chmod 600 "$T/mine"
-	((EUID != 0)) || chown "$USER_ID" "$T/mine"
+	setfattr -n user.secret -v mine "$T/mine"
+	mkdir "$T/shown"
+	echo shown >"$T/shown/file"
+	chmod -R a+rX "$T/shown"
+	((EUID != 0)) || chown -R "$USER_ID" "$T/mine" "$T/shown"
 	USERS=(lower_self lower)
 	as_lower_self() { "$T/refuse" "$@"; }
 	CONTRAST=0
 	as_lower() { "${become[@]}" "$T/refuse" "$@"; }
+	OPTIONS=(--ro "$T/shown")
 	attempts <<-END
 	the mode of a file outside: attack chmod $T/mine -> EPERM
 	its attributes, an access list for one: attack setxattr $T/mine user.x -> EPERM
 	an attribute of what can be read: touch \$HOME/a; attack fsetxattr \$HOME/a user.x -> EOPNOTSUPP|ENOTSUP
+	reading one of a file outside: attack getxattr $T/mine user.secret -> EOPNOTSUPP|ENOTSUP
+	watching it, or what is in a directory: attack watches 1 -> EMFILE
+	flags of what can be read: attack ioctl $T/shown/file 0x40086602 -> EPERM
+	more of them: attack ioctl $T/shown/file 0x401c5820 -> EPERM
+	its version: attack ioctl $T/shown/file 0x40087602 -> EPERM
+	the same, an older number: attack ioctl $T/shown/file 0x40086604 -> EPERM
+	making it unchangeable: attack ioctl $T/shown/file 0x40806685 -> EPERM
+	making a directory unreadable: attack ioctl $T/shown 0x800c6613 -> EPERM
 	its group: touch \$HOME/a; attack fchown \$HOME/a -> EPERM
 	its owner: chown $(id -u) $T/mine 2>/dev/null; echo \$? -> 1
 	cutting it: attack truncate $T/mine -> EACCES
@@ -960,6 +1002,9 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 	tracing it: attack ptrace $own -> EPERM
 	its environment: attack read /proc/$own/environ -> EACCES
 	a socket by its path: attack unix $T/sock -> EPERM|EACCES|EBADF
+	one that is sent to by half a pair: attack pair-elsewhere 2 $T/datagrams -> EPERM
+	the same by another type: attack pair-elsewhere 3 $T/datagrams -> EPERM
+	a half that is a stream: attack pair-elsewhere 1 $T/datagrams -> EISCONN
 	TCP: attack socket 2 1 0 -> EPERM
 	UDP: attack socket 2 2 0 -> EPERM
 	raw IP: attack socket 2 3 6 -> EPERM

@@ -152,6 +152,55 @@ refuses_closed_descriptors()
 	each closes_descriptors
 }
 
+# From one, "..", lead to names, modes and sockets of all of the host's files:
+# neither the tree nor Landlock is in the way.
+refuses_directories()
+{
+	run_tool 125 "${AS[@]}" "$SX" --fd 4 -- true 4<"$W"
+	[[ ${stderr_lines[0]} == 'sandbox-exec: descriptor 4: it is a directory' ]]
+	run_tool 125 "${AS[@]}" sh -c 'exec "$1" -- true <"$2"' - "$SX" "$W"
+	one_error 'standard descriptors: Is a directory$'
+}
+
+@test "no directory of the host is passed as a descriptor" {
+	each refuses_directories
+}
+
+# with_socket NUMBER COMMAND...: with a socket of the host's network.
+with_socket()
+{
+	"${AS[@]}" perl -MIO::Socket::INET -MPOSIX -e 'my $n = shift;
+		my $s = IO::Socket::INET->new(Proto => "udp",
+			PeerAddr => "127.0.0.1:9") or die;
+		POSIX::dup2(fileno $s, $n) or die; exec @ARGV' "$@"
+}
+
+warns_of_sockets()
+{
+	local warning='sandbox-exec: warning: net: a descriptor that the command gets is a network socket: it can be connected to other hosts'
+	local n
+
+	for n in 0 1 2; do
+		run_tool 125 with_socket "$n" "$SX" --require net -- true
+	done
+	run_tool 0 with_socket 0 "$SX" --explain
+	[[ $output == *'degraded: net: '*'remedy: net: '* ]]
+	run_tool 0 with_socket 0 "$SX" -- true
+	eq "$stderr" "$warning"
+	run_tool 0 with_socket 4 "$SX" --fd 4 -- true
+	eq "$stderr" "$warning"
+	run_tool 125 with_socket 4 "$SX" --fd 4 --require full -- true
+	[[ ${stderr_lines[1]} == *': the network is required to be closed: a descriptor that the command gets is a network socket' ]]
+	run_tool 0 with_socket 4 "$SX" --require full -- true
+	eq "$stderr" ''
+	run_tool 0 with_socket 0 "$SX" --net host --require net -- true
+	eq "$stderr" ''
+}
+
+@test "a descriptor of the host's network is told of" {
+	each warns_of_sockets
+}
+
 # Such as a shell's caller may give it; a rule for it cannot be made.
 writes_to_memory()
 {
@@ -318,6 +367,25 @@ keeps_files_apart()
 
 @test "files are the system's, read-only, and what is granted" {
 	each keeps_files_apart
+}
+
+# The sandbox's own tree stands on "/" while it is built.
+shows_everything()
+{
+	local option
+
+	echo data >"$W/file"
+	chmod -R a+rX "$W"
+	for option in --ro --rw; do
+		sx 0 "$option" /:/host -- cat "/host$W/file"
+		eq "$output" data
+		sx 0 "$option" /:/host -- ls -A /host
+		eq "$output" "$(ls -A /)"
+	done
+}
+
+@test "the host's root can be shown by another name" {
+	each shows_everything
 }
 
 works_in_workdir()
@@ -705,6 +773,15 @@ runs_in_lower_tier()
 	((output != 0))
 	sx 0 --explain
 	[[ $output == *'isolation: lsm'* && $output != *'NOT REFUSED'* ]]
+	[[ $output == *'processes: seeing other processes: allowed'* ]]
+	[[ $output == *'degraded: tmp-size: '* ]]
+	sx 125 --require limits --tmp-size 8m -- true
+	eq "${stderr_lines[-1]}" 'sandbox-exec: limits are required, and one of them cannot be enforced here'
+	mkdir "$W/part"
+	sx 0 --without masks --without protection --rw "$W" --ro "$W/part" -- true
+	[[ $stderr == *'warning: masks: '*' read-only parts of what is writable'* ]]
+	sx 0 --without masks --without protection --rw "$W" -- true
+	[[ $stderr != *'warning: masks: '* ]]
 	sx 125 --require full -- true
 	sx 125 --require namespaces -- true
 	# What there is all the same, for who asks.

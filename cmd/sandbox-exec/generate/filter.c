@@ -7,7 +7,9 @@
 #include <linux/audit.h>
 #include <linux/btrfs.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/fscrypt.h>
+#include <linux/fsverity.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <seccomp.h>
@@ -39,6 +41,9 @@ enum {
 	NETLINK_ROUTE_PROTOCOL = 0,
 	IOPRIO_WHO_PROCESS = 1,
 };
+
+/* ext4's own number for FS_IOC_SETVERSION. */
+#define EXT4_SETVERSION _IOW('f', 4, long)
 
 #define LOW32 0xffffffffULL
 
@@ -368,6 +373,55 @@ static const char *const refused_shared[] = {
 	"mq_unlink",
 };
 
+/* With other errors than EPERM.  Landlock does not see who reads attributes of
+ * a file by its name, nor who watches one, which tells names in directories
+ * that are closed: as on a file system that has no attributes, and as for a
+ * user who has all the watches there may be. */
+static const struct {
+	const char *name;
+	uint16_t error;
+} failing_shared[] = {
+	{"getxattr", EOPNOTSUPP}, {"lgetxattr", EOPNOTSUPP},
+	{"listxattr", EOPNOTSUPP}, {"llistxattr", EOPNOTSUPP},
+	/* Whoever copies a file's access list (sed -i, cp -p) does without. */
+	{"fsetxattr", EOPNOTSUPP},
+	{"inotify_init", EMFILE}, {"inotify_init1", EMFILE},
+};
+
+/* A file that can be read and is the caller's can be given flags, made
+ * unchangeable for ever, and an empty directory unreadable: only a read-only
+ * mount is in the way of that elsewhere. */
+static bool
+add_file_ioctls(scmp_filter_ctx ctx)
+{
+	static const uint64_t requests[] = {
+		FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION,
+		EXT4_SETVERSION, FS_IOC_ENABLE_VERITY,
+		FS_IOC_SET_ENCRYPTION_POLICY, BTRFS_IOC_SUBVOL_SETFLAGS,
+	};
+
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+		if (!refuse_masked(ctx, "ioctl", 1, LOW32, requests[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Half of a pair of datagram sockets sends to any address; SOCK_RAW is
+ * another word for them (unix(7)). */
+static bool
+add_unix(scmp_filter_ctx ctx)
+{
+	static const uint64_t types[] = {SOCK_DGRAM, SOCK_RAW};
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!refuse_masked(ctx, "socketpair", 1, 0xf, types[i]))
+			return false;
+	}
+	return add(ctx, SCMP_ACT_ERRNO(EPERM), "socket",
+	    (struct scmp_arg_cmp[]){EQ32(0, AF_UNIX)}, 1);
+}
+
 /* Where the host's processes and sockets are in reach: no process but the
  * caller is changed, and no Unix socket connected, which Landlock does not
  * see. */
@@ -397,17 +451,18 @@ add_shared(scmp_filter_ctx ctx)
 		    0))
 			return false;
 	}
-	/* As on a file system that has none: whoever copies a file's access
-	 * list by descriptor (sed -i, cp -p) then does without. */
-	if (!add(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), "fsetxattr", NULL, 0))
-		return false;
+	for (size_t i = 0; i < sizeof failing_shared / sizeof *failing_shared;
+	    i++) {
+		if (!add(ctx, SCMP_ACT_ERRNO(failing_shared[i].error),
+		    failing_shared[i].name, NULL, 0))
+			return false;
+	}
 	/* setpriority and ioprio_set: a process, not a group or a user. */
 	return add(ctx, SCMP_ACT_ERRNO(EPERM), "setpriority",
 	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
 	    PRIO_PROCESS)}, 1) && add(ctx, SCMP_ACT_ERRNO(EPERM),
 	    "ioprio_set", (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
-	    IOPRIO_WHO_PROCESS)}, 1) && add(ctx, SCMP_ACT_ERRNO(EPERM),
-	    "socket", (struct scmp_arg_cmp[]){EQ32(0, AF_UNIX)}, 1);
+	    IOPRIO_WHO_PROCESS)}, 1) && add_file_ioctls(ctx) && add_unix(ctx);
 }
 
 /* A call that is younger than this list is unknown (ENOSYS): what it does
