@@ -141,7 +141,7 @@ function play(hop) {
 	setTimeout(() => play(hop), random.below(10));
 }
 
-function start(socket, connected) {
+function start(socket) {
 	const hop = new Game(socket, {
 		hello: () => {
 			if (isEdge)
@@ -162,10 +162,7 @@ function start(socket, connected) {
 
 	links.add(hop);
 	socket.on('error', () => {});
-	socket.on('close', () => {
-		links.delete(hop);
-		connected?.();
-	});
+	socket.on('close', () => links.delete(hop));
 	if (!isEdge)
 		hop.json(TYPE.HELLO, 0, { name: 'hostile', version: '0',
 			limits: { streams: random.of([1, 100, 65536]) } });
@@ -194,8 +191,9 @@ function dial() {
 	    : tls.connect({ host, port, ca: fs.readFileSync(opts.ca),
 		ALPNProtocols: ['adit/1'] });
 	socket.on(opts.role === 'relay' ? 'connect' : 'secureConnect',
-	    () => start(socket, () => setTimeout(dial, 20)));
+	    () => start(socket));
 	socket.on('error', () => {});
+	socket.on('close', () => setTimeout(dial, 20));
 }
 
 if (isEdge) {
