@@ -103,14 +103,14 @@ agent_close()
 	exec {AGENT_FD}>&-
 }
 
-# echo_works: a fresh stream echoes.
+# echo_works [SECONDS]: a fresh stream echoes in so many (1, to be tried again).
 echo_works()
 {
 	local line fd
 
 	exec {fd}<>"/dev/tcp/127.0.0.1/$AGENT" || return 1
 	echo hello >&"$fd"
-	read -r -t 1 -u "$fd" line
+	read -r -t "${1:-1}" -u "$fd" line
 	exec {fd}>&-
 	[[ $line == hello ]]
 }

@@ -781,7 +781,7 @@ hangups_are()
 	cp -p "$T/copy" "$T/token"
 	kill -HUP "${PID[up]}"
 	wait_line up 'credentials loaded'
-	echo_works
+	echo_works "$DEADLINE"
 }
 
 @test "SIGHUP dials what waits, and what was refused for good" {
