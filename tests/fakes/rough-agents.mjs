@@ -51,6 +51,7 @@ function ask(route, method, path, headers, body, leave_ms) {
 			servername: host, ca: trust, method, path,
 			headers: { host, ...headers } }, (response) => {
 			let text = '';
+			response.setEncoding('utf8');
 			response.on('data', (d) => (text += d));
 			response.on('end', () => end({ status: response.statusCode,
 				headers: response.headers, body: text }));
