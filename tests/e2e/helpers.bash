@@ -261,6 +261,16 @@ eq()
 	fi
 }
 
+# are_gone FILE...: none of them is there any more.
+are_gone()
+{
+	local f
+
+	for f; do
+		[[ ! -e $f ]] || return 1
+	done
+}
+
 # no_sandbox_group: there is no control group of a sandbox that ended.  They are
 # named for their supervisors; those of other tests come and go.
 no_sandbox_group()

@@ -698,12 +698,22 @@ await until(() => count(\`^sleep \${mark}\$\`) === 0);
 say('nothing');
 JS
 		[[ $output == *nothing ]]
+		wait_until nothing_serves "$W"
 	done
+}
+
+# nothing_serves DIRECTORY: no process of a server that has it; those of other
+# tests come and go.
+nothing_serves()
+{
+	local found=0
+
+	pgrep -f -- " --rw $1 .* --serve\$" || found=$?
+	((found == 1))
 }
 
 @test "nothing survives the server, whatever ends it" {
 	each ends_with_server
-	wait_until is_none_named sandbox-keeper
 }
 
 @test "without namespaces nothing does" {
