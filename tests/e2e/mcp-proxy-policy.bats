@@ -537,9 +537,9 @@ example()
 	pid=$(pgrep -P "${PID[proxy]}")
 	kill "${PID[proxy]}"
 	wait "${PID[proxy]}"
-	[[ ! -e /proc/$pid ]]
+	is_over "$pid"
 	run_proxy
 	pid=$(pgrep -P "${PID[proxy]}")
 	kill -KILL "${PID[proxy]}"
-	wait_until [ ! -e "/proc/$pid" ]
+	wait_until is_over "$pid"
 }
