@@ -741,12 +741,13 @@ JS
 const h = await serve(options);
 const s = h.session();
 await s.until('ready');
-const t = s.bash('sleep 0.5; echo done');
-await sleep(200);
+const t = s.bash('touch begun; until [ -e go ]; do sleep 0.05; done; echo done');
+await until(() => fs.existsSync(`${W}/begun`));
 h.child.kill('SIGTERM');
 await until(() => h.gone !== undefined);
 const late = s.open('bash');
 await late.closed;
+fs.writeFileSync(`${W}/go`, '');
 say(h.gone.code, late.over.code);
 say((await t).text, await h.exited);
 JS
@@ -759,10 +760,11 @@ done 0'
 const h = await serve(options);
 const s = h.session();
 await s.until('ready');
-const t = s.bash('sleep 0.5; echo done');
-await sleep(200);
+const t = s.bash('touch begun; until [ -e go ]; do sleep 0.05; done; echo done');
+await until(() => fs.existsSync(`${W}/begun`));
 execSync(`kill -KILL $(pgrep -P ${h.child.pid} -x sandbox-zygote)`);
 await until(() => h.gone !== undefined);
+fs.writeFileSync(`${W}/go`, '');
 say(h.gone.code, (await t).text, await h.exited);
 JS
 	says 'draining done 125'
