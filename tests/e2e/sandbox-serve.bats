@@ -163,6 +163,7 @@ kills_all()
 	client <<'JS'
 const mark = `9${process.pid}`;
 const s = (await serve(options)).session();
+await s.bash('true'); // so that the shell has started
 const r = await s.bash(`setsid sleep ${mark} & setsid setsid sleep ${mark} &
 	(sleep ${mark} &) ; echo began; sleep ${mark}`, { timeout_ms: 500 });
 say(r.text, r.is_error, r.timed_out, r.exit ?? null);
