@@ -160,6 +160,13 @@ start_ready()
 	READY[$name]=$line
 }
 
+# start_again NAME COMMAND...: start_ready, on ports that it had before.  Another
+# test may have got one of them meanwhile, and gives it back.
+start_again()
+{
+	wait_until start_ready "$@"
+}
+
 # ready_get NAME KEY prints the value of KEY=VALUE in what start_ready read.
 ready_get()
 {

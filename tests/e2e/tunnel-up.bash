@@ -35,7 +35,10 @@ common_setup()
 # second call gets the same LINK.
 start_edge()
 {
-	start_ready edge node "$FAKES/fake-edge.mjs" ready-fd=9 \
+	local start=start_ready
+
+	[[ ! ${LINK-} ]] || start=start_again
+	"$start" edge node "$FAKES/fake-edge.mjs" ready-fd=9 \
 		cert="$C/server.pem" key="$C/server.key" port="${LINK:-0}" "$@"
 	LINK=$(ready_get edge link)
 	AGENT=$(ready_get edge agent)
