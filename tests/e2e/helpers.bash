@@ -160,6 +160,13 @@ start_ready()
 	READY[$name]=$line
 }
 
+# start_again NAME COMMAND...: start_ready, on ports that it had before.  Another
+# test may have got one of them meanwhile, and gives it back.
+start_again()
+{
+	wait_until start_ready "$@"
+}
+
 # ready_get NAME KEY prints the value of KEY=VALUE in what start_ready read.
 ready_get()
 {
@@ -259,6 +266,16 @@ eq()
 		printf 'got:  %s\nwant: %s\n' "$1" "$2"
 		return 1
 	fi
+}
+
+# are_gone FILE...: none of them is there any more.
+are_gone()
+{
+	local f
+
+	for f; do
+		[[ ! -e $f ]] || return 1
+	done
 }
 
 # no_sandbox_group: there is no control group of a sandbox that ended.  They are

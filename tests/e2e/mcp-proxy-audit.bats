@@ -381,6 +381,7 @@ at_least()
 @test "a line that a crash cut short is shown, and followed" {
 	audited "$ASKED" "$OK" hold
 	run_tool 0 client "$GET" 'expect=ok$' end
+	wait_until at_least 3
 	stop proxy KILL
 	truncate -s -20 "$A"
 	verify 1 "$A"
@@ -429,6 +430,7 @@ at_least()
 
 	audited "$ASKED" "$OK" hold
 	run_tool 0 client "$GET" 'expect=ok$' end
+	wait_until at_least 3
 	head=$("$BIN/mcp-proxy" audit head "$A")
 	[[ $head =~ ^3:[0-9a-f]{64}$ ]]
 	stop proxy

@@ -232,7 +232,7 @@ CHUNKED='Transfer-Encoding: chunked\r\n\r\n'
 	start_upstream hold
 	start_proxy <<-END
 	$allow_loopback
-	limits: {header_timeout: 200ms}
+	limits: {header_timeout: 2s} # of which TLS takes some
 	END
 	run_tool 0 client 'send=GET / HTTP/1.1\r\n' 'expect=408 .*}' hold
 	[[ $stderr == *'end: clean'* ]]

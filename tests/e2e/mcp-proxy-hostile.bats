@@ -52,14 +52,16 @@ nothing_is_left()
 }
 
 @test "a hostile command harms neither others nor the proxy" {
-	local fds seed keys='message_size: 64k, request_timeout: 2s, idle_timeout: 1s, restarts: 100'
+	local fds seed fake=$ROOT/tests/fakes/hostile-stdio.mjs
+	local keys='message_size: 64k, request_timeout: 2s, idle_timeout: 1s, restarts: 100'
 
 	for seed in ${SEEDS:-1 2}; do
+		rm -f "$T"/turns.*
 		hostile_proxy <<-END
-		own: {command: [node, $ROOT/tests/fakes/hostile-stdio.mjs, "$seed"], $keys}
-		shared: {command: [node, $ROOT/tests/fakes/hostile-stdio.mjs, "$seed"], $keys, mode: shared}
-		modern: {command: [node, $ROOT/tests/fakes/hostile-stdio.mjs, "$seed", modern], $keys}
-		judged: {command: [node, $ROOT/tests/fakes/hostile-stdio.mjs, "$seed"], $keys, policy: {tools: ["*"], message_size: 60k}}
+		own: {command: [node, $fake, "${seed}1", $T/turns.1], $keys}
+		shared: {command: [node, $fake, "${seed}2", $T/turns.2], $keys, mode: shared}
+		modern: {command: [node, $fake, "${seed}3", $T/turns.3, modern], $keys}
+		judged: {command: [node, $fake, "${seed}4", $T/turns.4], $keys, policy: {tools: ["*"], message_size: 60k}}
 		END
 		fds=$(fd_count proxy)
 		hostile_run "$seed" own shared modern judged

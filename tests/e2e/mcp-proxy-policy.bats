@@ -295,16 +295,22 @@ has_lines()
 	run_tool 0 "$BIN/mcp-proxy" --check --config "$T/proxy.yaml"
 }
 
+# change_program TEXT: at once, so that nobody finds an empty one.
+change_program()
+{
+	printf '%s\n' "$1" >"$T/new.jq"
+	mv "$T/new.jq" "$T/p.jq"
+}
+
 @test "a changed program is taken up, a wrong one leaves the old in use" {
 	judge '"one"' </dev/null
 	call_tool t
 	eq "$BODY" "$(denied_call one)"
-	echo '"two"' >"$T/p.jq"
+	change_program '"two"'
 	wait_line proxy 'program loaded'
 	call_tool t
 	eq "$BODY" "$(denied_call two)"
-	echo '"three' >"$T/new.jq"
-	mv "$T/new.jq" "$T/p.jq"
+	change_program '"three'
 	wait_line proxy 'keeping the program in use'
 	call_tool t
 	eq "$BODY" "$(denied_call two)"
@@ -314,7 +320,7 @@ has_lines()
 	wait_line proxy 'its process ended'
 	call_tool t
 	eq "$BODY" "$(denied_call two)"
-	echo true >"$T/p.jq"
+	change_program true
 	wait_until has_lines 2 'program loaded'
 	call_tool t
 	eq "$BODY" "$GOT_CALL"
@@ -537,9 +543,9 @@ example()
 	pid=$(pgrep -P "${PID[proxy]}")
 	kill "${PID[proxy]}"
 	wait "${PID[proxy]}"
-	[[ ! -e /proc/$pid ]]
+	is_over "$pid"
 	run_proxy
 	pid=$(pgrep -P "${PID[proxy]}")
 	kill -KILL "${PID[proxy]}"
-	wait_until [ ! -e "/proc/$pid" ]
+	wait_until is_over "$pid"
 }

@@ -844,7 +844,7 @@ begin_slow()
 	stop proxy TERM 5
 	eq "$STATUS" 0
 	eq "$(reload_count)" 0
-	is_over "$JUDGE"
+	wait_until is_over "$JUDGE"
 }
 
 @test "a program whose process ends, or that takes too long, changes nothing" {

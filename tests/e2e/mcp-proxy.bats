@@ -335,7 +335,7 @@ lines_at_least()
 	done
 	echo "RSS $before KiB, then $(rss_kib proxy) KiB"
 	(($(rss_kib proxy) - before < 2048))
-	(($(fd_count proxy) <= fds + 1))
+	wait_until few_descriptors $((fds + 1))
 }
 
 # requests N: as many requests, on N / 10 connections.

@@ -27,7 +27,8 @@ setup_file_sandbox()
 teardown_file_sandbox()
 {
 	if [[ ${SX_ADDED-} ]]; then
-		userdel "$SX_USER"
+		# A process of it may be on its way out yet.
+		userdel --force "$SX_USER"
 	fi
 	rm -rf "$SX_DIR"
 }

@@ -876,7 +876,7 @@ runs_without_proc()
 
 kills_in_lower_tier()
 {
-	local name=sxl-$BASHPID
+	local name=sxl-$BASHPID scratch
 
 	cp /bin/sleep "$SX_DIR/$name"
 	AS+=("$SX_DIR/refuse")
@@ -886,14 +886,17 @@ kills_in_lower_tier()
 	is_none_named "$name"
 	"${AS[@]}" "$SX" --ro "$SX_DIR" -- sh -c 'for i in $(seq 50); do
 		(setsid "$1" 1000 </dev/null >/dev/null 2>&1 & ) & done; wait
-		echo started; sleep 99' - "$SX_DIR/$name" </dev/null \
+		echo "started $TMPDIR"; sleep 99' - "$SX_DIR/$name" </dev/null \
 		>"$T/low.out" 2>"$T/low.err" 3>&- &
 	PID[low]=$!
 	wait_until has_line "$T/low.out" started
 	wait_until is_all_named "$name" 50
+	scratch=$(sed 's/^started //' "$T/low.out")
+	[[ -d $scratch ]]
 	kill -KILL "${PID[low]}"
 	wait_until -t 10 is_none_named "$name"
-	wait_until -t 10 is_clean
+	wait_until -t 10 are_gone "$scratch"
+	wait_until -t 10 has_no_group
 	wait "${PID[low]}" || true
 	unset 'PID[low]'
 }
@@ -922,16 +925,9 @@ outlives_no_init()
 	each outlives_no_init
 }
 
-# No private directory of sandboxes that ended is left.
-has_no_scratch()
+has_no_group()
 {
-	[[ -z $(find /tmp -maxdepth 1 -name 'sandbox-exec.*' -newer "$W") ]]
-}
-
-# Nor a control group.
-is_clean()
-{
-	has_no_scratch && [[ -z $(find /sys/fs/cgroup -name "sandbox-exec-${PID[low]}") ]]
+	[[ -z $(find /sys/fs/cgroup -name "sandbox-exec-${PID[low]}") ]]
 }
 
 @test "without namespaces what the command started is found and killed" {
@@ -941,21 +937,24 @@ is_clean()
 # In the lower tier /proc is closed, so another one in there sees no children.
 kills_without_proc()
 {
-	local name=sxm-$BASHPID outer
+	local name=sxm-$BASHPID scratch
 
 	cp /bin/sleep "$SX_DIR/$name"
-	outer=("${AS[@]}" timeout 30 "$SX_DIR/refuse" "$SX" -q
-		--ro "$SX_DIR" --rw /tmp --)
-	AS=("${outer[@]}")
-	sx 3 -q --ro "$SX_DIR" -- sh -c 'for i in 1 2 3; do
+	AS+=(timeout 30 "$SX_DIR/refuse" "$SX" -q --ro "$SX_DIR" --rw /tmp --
+		sh -c 'echo "$TMPDIR"; exec "$@"' -)
+	sx 3 -q --ro "$SX_DIR" -- sh -c 'echo "$TMPDIR"; for i in 1 2 3; do
 		(setsid "$1" 1000 </dev/null >/dev/null 2>&1 &) ; done; exit 3' \
 		- "$SX_DIR/$name"
 	is_none_named "$name"
+	scratch=("${lines[@]}")
 	sx 124 -q --time 500ms --ro "$SX_DIR" -- sh -c \
-		'setsid "$1" 1000 & exec "$1" 1000' - "$SX_DIR/$name"
+		'echo "$TMPDIR"; setsid "$1" 1000 & exec "$1" 1000' \
+		- "$SX_DIR/$name"
 	is_none_named "$name"
 	[[ $stderr == *'time limit'* ]]
-	wait_until -t 10 has_no_scratch
+	scratch+=("${lines[@]}")
+	eq "$(printf '%s\n' "${scratch[@]}" | grep -c '^/tmp/sandbox-exec\.')" 4
+	wait_until -t 10 are_gone "${scratch[@]}"
 }
 
 @test "without namespaces and /proc it is found and killed too" {

@@ -44,15 +44,6 @@ gone_files()
 	wait_until are_gone "${now[@]}"
 }
 
-are_gone()
-{
-	local f
-
-	for f; do
-		[[ ! -e $f ]] || return 1
-	done
-}
-
 # The loop, in a mount namespace of its own as root: other tests mount in the
 # present one.
 run_loop='

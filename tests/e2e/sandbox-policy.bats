@@ -545,7 +545,7 @@ protection_unread()
 
 	mkfifo "$fifo"
 	exec {hold}<>"$fifo"
-	"${AS[@]}" "$SX" --rw "$W" --time 1s -- perl -e '
+	"${AS[@]}" "$SX" --rw "$W" --time 3s -- perl -e '
 		if (fork == 0) { syswrite STDERR, "x" x 65536 for 1 .. 3; exit }
 		select undef, undef, undef, 0.2;
 		for my $name (qw(.envrc .bashrc)) {

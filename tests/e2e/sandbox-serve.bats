@@ -163,6 +163,7 @@ kills_all()
 	client <<'JS'
 const mark = `9${process.pid}`;
 const s = (await serve(options)).session();
+await s.bash('true'); // so that the shell has started
 const r = await s.bash(`setsid sleep ${mark} & setsid setsid sleep ${mark} &
 	(sleep ${mark} &) ; echo began; sleep ${mark}`, { timeout_ms: 500 });
 say(r.text, r.is_error, r.timed_out, r.exit ?? null);
@@ -698,12 +699,22 @@ await until(() => count(\`^sleep \${mark}\$\`) === 0);
 say('nothing');
 JS
 		[[ $output == *nothing ]]
+		wait_until nothing_serves "$W"
 	done
+}
+
+# nothing_serves DIRECTORY: no process of a server that has it; those of other
+# tests come and go.
+nothing_serves()
+{
+	local found=0
+
+	pgrep -f -- " --rw $1 .* --serve\$" || found=$?
+	((found == 1))
 }
 
 @test "nothing survives the server, whatever ends it" {
 	each ends_with_server
-	wait_until is_none_named sandbox-keeper
 }
 
 @test "without namespaces nothing does" {
@@ -731,12 +742,13 @@ JS
 const h = await serve(options);
 const s = h.session();
 await s.until('ready');
-const t = s.bash('sleep 0.5; echo done');
-await sleep(200);
+const t = s.bash('touch begun; until [ -e go ]; do sleep 0.05; done; echo done');
+await until(() => fs.existsSync(`${W}/begun`));
 h.child.kill('SIGTERM');
 await until(() => h.gone !== undefined);
 const late = s.open('bash');
 await late.closed;
+fs.writeFileSync(`${W}/go`, '');
 say(h.gone.code, late.over.code);
 say((await t).text, await h.exited);
 JS
@@ -749,10 +761,11 @@ done 0'
 const h = await serve(options);
 const s = h.session();
 await s.until('ready');
-const t = s.bash('sleep 0.5; echo done');
-await sleep(200);
+const t = s.bash('touch begun; until [ -e go ]; do sleep 0.05; done; echo done');
+await until(() => fs.existsSync(`${W}/begun`));
 execSync(`kill -KILL $(pgrep -P ${h.child.pid} -x sandbox-zygote)`);
 await until(() => h.gone !== undefined);
+fs.writeFileSync(`${W}/go`, '');
 say(h.gone.code, (await t).text, await h.exited);
 JS
 	says 'draining done 125'

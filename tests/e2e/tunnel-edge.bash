@@ -50,7 +50,10 @@ add_tunnel()
 # call gets the same ones.
 start_edge()
 {
-	start_ready edge "$BIN/tunnel-edge" run -v --ready-fd 9 \
+	local start=start_ready
+
+	[[ ! ${AGENTS-} ]] || start=start_again
+	"$start" edge "$BIN/tunnel-edge" run -v --ready-fd 9 \
 		--agents "127.0.0.1:${AGENTS:-0}" \
 		--connectors "127.0.0.1:${CONNECTORS:-0}" "$@"
 	AGENTS=$(ready_get edge agents)

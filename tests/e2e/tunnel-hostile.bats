@@ -66,12 +66,12 @@ descriptors_are_few()
 			--ping 1s --edge "127.0.0.1:$(ready_get bad link)" \
 			"${PROXY_CHILD[@]}" streams=65536
 		wait_until echo_works
-		plays bad echo_works
+		plays bad echo_works "$DEADLINE"
 		is_alive up
 		wait_exit bad
 		wait_until descriptors_are_few up $((fds + 1))
 		has_sanitizer || (($(rss_kib up) < rss + 32768))
-		echo_works
+		echo_works "$DEADLINE"
 		stop up
 		eq "$STATUS" 0
 		stop edge
@@ -103,11 +103,16 @@ descriptors_are_few()
 		wait_until descriptors_are_few edge $((fds + 1))
 		has_sanitizer || (($(rss_kib edge) < rss + 32768))
 		echoes
-		eq "$(edge list bad -o json | jq '.[0].links | length')" 0
+		wait_until has_no_link bad
 		stop good
 		stop edge
 		eq "$STATUS" 0
 	done
+}
+
+has_no_link()
+{
+	[[ $(edge list "$1" -o json | jq '.[0].links | length') == 0 ]]
 }
 
 # both: there are agents of the bad tunnel, and the good one works.

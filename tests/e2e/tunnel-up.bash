@@ -35,7 +35,10 @@ common_setup()
 # second call gets the same LINK.
 start_edge()
 {
-	start_ready edge node "$FAKES/fake-edge.mjs" ready-fd=9 \
+	local start=start_ready
+
+	[[ ! ${LINK-} ]] || start=start_again
+	"$start" edge node "$FAKES/fake-edge.mjs" ready-fd=9 \
 		cert="$C/server.pem" key="$C/server.key" port="${LINK:-0}" "$@"
 	LINK=$(ready_get edge link)
 	AGENT=$(ready_get edge agent)
@@ -103,14 +106,14 @@ agent_close()
 	exec {AGENT_FD}>&-
 }
 
-# echo_works: a fresh stream echoes.
+# echo_works [SECONDS]: a fresh stream echoes in so many (1, to be tried again).
 echo_works()
 {
 	local line fd
 
 	exec {fd}<>"/dev/tcp/127.0.0.1/$AGENT" || return 1
 	echo hello >&"$fd"
-	read -r -t 1 -u "$fd" line
+	read -r -t "${1:-1}" -u "$fd" line
 	exec {fd}>&-
 	[[ $line == hello ]]
 }

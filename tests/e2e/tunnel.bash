@@ -28,7 +28,10 @@ make_tunnel()
 # call gets the same ones.
 start_edge()
 {
-	start_ready edge "$BIN/tunnel-edge" run --state "$T/edge" -v \
+	local start=start_ready
+
+	[[ ! ${AGENTS-} ]] || start=start_again
+	"$start" edge "$BIN/tunnel-edge" run --state "$T/edge" -v \
 		--agents "127.0.0.1:${AGENTS:-0}" \
 		--connectors "127.0.0.1:${CONNECTORS:-0}" --ready-fd 9 "$@"
 	AGENTS=$(ready_get edge agents)

@@ -20,30 +20,31 @@ import { Random } from './random.mjs';
 
 const opts = Object.fromEntries(process.argv.slice(2).map((a) => [
 	a.slice(0, a.indexOf('=')), a.slice(a.indexOf('=') + 1)]));
-const random = new Random(Number(opts.seed));
 const isEdge = opts.role === 'edge';
 const links = new Set();
-let left = Number(opts.acts), made = 0, server = null;
+let left = Number(opts.acts), begun = 0, made = 0, server = null;
 
-const weird = () => random.of([{}, [], 'text', 7, null, { kind: 'tls' },
+const weird = (random) => random.of([{}, [], 'text', 7, null, { kind: 'tls' },
 	{ kind: 'exec', argv: ['true'] }, { kind: 7 },
 	{ kind: 'tls', sni: 'x'.repeat(9000), peer: '\u0007' },
 	{ kind: 'tls', trace: 'z', peer: 'p'.repeat(300) },
 	{ type: 'exit', status: 0 }, { limits: { streams: -1 } }]);
 
+// Each link plays by numbers of its own.
 class Game extends Hop {
 	constructor(socket, on) {
 		super(socket, socket, on);
 		this.socket = socket;
+		this.random = new Random(Number(opts.seed) * 7919 + begun++);
 		this.next = isEdge ? 2 : 1;
 		this.known = [];	// streams, open or not any more
-		this.stingy = random.chance(30);
-		this.echoes = random.chance(50);
+		this.stingy = this.random.chance(30);
+		this.echoes = this.random.chance(50);
 	}
 
 	stream() {
-		return random.chance(90) && this.known.length > 0
-		    ? random.of(this.known.slice(-50)) : random.below(100);
+		return this.random.chance(90) && this.known.length > 0
+		    ? this.random.of(this.known.slice(-50)) : this.random.below(100);
 	}
 
 	/* What a frame may hold of its credit, or a little more. */
@@ -52,8 +53,8 @@ class Game extends Hop {
 		/* Below 0 after a little more. */
 		const most = Math.max(0, Math.min(s?.credit ?? 0, this.credit,
 		    16384));
-		const len = random.chance(99) ? random.below(most + 1)
-		    : random.of([most + 1, 65536]);
+		const len = this.random.chance(99) ? this.random.below(most + 1)
+		    : this.random.of([most + 1, 65536]);
 
 		if (len === 0)
 			return;
@@ -66,17 +67,17 @@ class Game extends Hop {
 	openOne() {
 		const stream = this.next;
 
-		this.next += random.of([2, 2, 2, 2, 200]);
+		this.next += this.random.of([2, 2, 2, 2, 200]);
 		this.known.push(stream);
-		this.open(stream, random.chance(90) ? { kind: 'tls',
+		this.open(stream, this.random.chance(90) ? { kind: 'tls',
 			sni: 'docs.bad.example', peer: '10.0.0.1:5',
-			trace: stream.toString(16).padStart(32, '0') } : weird());
+			trace: stream.toString(16).padStart(32, '0') } : weird(this.random));
 	}
 
 	/* What no link survives, or should not. */
 	breakRules() {
-		random.of([
-			() => this.send(random.of([0, 7, 0x1f, 0x20, 0x7f]), 0),
+		this.random.of([
+			() => this.send(this.random.of([0, 7, 0x1f, 0x20, 0x7f]), 0),
 			() => this.send(TYPE.DATA, this.stream(), Buffer.alloc(70000)),
 			() => this.send(TYPE.OPEN, this.next + 1,
 			    Buffer.from('{}')),
@@ -84,24 +85,24 @@ class Game extends Hop {
 			() => this.send(TYPE.OPEN, this.next, Buffer.from('{"a":')),
 			() => this.send(TYPE.WINDOW, this.stream(),
 			    Buffer.from('ffffffff', 'hex')),
-			() => this.window(random.of([0, this.stream()]), 0),
+			() => this.window(this.random.of([0, this.stream()]), 0),
 			() => this.json(TYPE.HELLO, 0, { name: 'again' }),
-			() => this.socket.write(random.bytes(random.below(200))),
-			() => this.send(TYPE.GOAWAY, 0, reason(random.of([
+			() => this.socket.write(this.random.bytes(this.random.below(200))),
+			() => this.send(TYPE.GOAWAY, 0, reason(this.random.of([
 				CODE.draining, CODE.limit, CODE.internal, CODE.replaced,
-				999]), random.below(20), 'x'.repeat(random.of([0, 512,
+				999]), this.random.below(20), 'x'.repeat(this.random.of([0, 512,
 				513])))),
 			() => this.socket.destroy(),
 			() => this.socket.end(),
 			() => {
 				for (let n = 0; n < 100; n++)
-					this.send(TYPE.PING, 0, random.bytes(8));
+					this.send(TYPE.PING, 0, this.random.bytes(8));
 			},
 		])();
 	}
 
 	act() {
-		random.of([
+		this.random.of([
 			() => this.openOne(), () => this.openOne(),
 			() => this.sendData(this.stream()),
 			() => this.sendData(this.stream()),
@@ -109,25 +110,25 @@ class Game extends Hop {
 			() => this.streams.has(this.stream()) &&
 			    this.send(TYPE.END, this.stream()),
 			() => this.send(TYPE.RESET, this.stream(), reason(
-			    random.below(20), random.below(15), 't')),
-			() => this.window(this.stream(), random.of([1, 100, 65536])),
-			() => this.window(0, random.of([1, 65536])),
-			() => this.send(TYPE.PING, 0, random.bytes(8)),
-			() => this.send(TYPE.PONG, 0, random.bytes(8)),
-			() => this.json(TYPE.EVENT, random.of([0, this.stream()]),
-			    weird()),
-			() => this.send(0x80 + random.below(128), random.below(9),
-			    Buffer.alloc(random.below(3000))),
+			    this.random.below(20), this.random.below(15), 't')),
+			() => this.window(this.stream(), this.random.of([1, 100, 65536])),
+			() => this.window(0, this.random.of([1, 65536])),
+			() => this.send(TYPE.PING, 0, this.random.bytes(8)),
+			() => this.send(TYPE.PONG, 0, this.random.bytes(8)),
+			() => this.json(TYPE.EVENT, this.random.of([0, this.stream()]),
+			    weird(this.random)),
+			() => this.send(0x80 + this.random.below(128), this.random.below(9),
+			    Buffer.alloc(this.random.below(3000))),
 			() => {
-				for (let n = random.below(100); n > 0; n--)
+				for (let n = this.random.below(100); n > 0; n--)
 					this.openOne();
 			},
 			() => {
 				this.socket.pause();
 				setTimeout(() => this.socket.resume(),
-				    random.below(500));
+				    this.random.below(500));
 			},
-			() => random.chance(20) && this.breakRules(),
+			() => this.random.chance(20) && this.breakRules(),
 		])();
 	}
 }
@@ -135,21 +136,21 @@ class Game extends Hop {
 function play(hop) {
 	if (hop.socket.destroyed || left <= 0)
 		return;
-	for (let n = random.below(20); n > 0 && left-- > 0 &&
+	for (let n = hop.random.below(20); n > 0 && left-- > 0 &&
 	    hop.socket.writable; n--)
 		hop.act();
-	setTimeout(() => play(hop), random.below(10));
+	setTimeout(() => play(hop), hop.random.below(10));
 }
 
-function start(socket, connected) {
+function start(socket) {
 	const hop = new Game(socket, {
 		hello: () => {
 			if (isEdge)
 				hop.json(TYPE.HELLO, 0, { name: 'hostile',
 					domain: 'bad.example', limits: {
-					streams: random.of([0, 1, 1024, 65536]),
-					window: random.of([1024, 65536, 16777216]),
-					connection_window: random.of([16777216,
+					streams: hop.random.of([0, 1, 1024, 65536]),
+					window: hop.random.of([1024, 65536, 16777216]),
+					connection_window: hop.random.of([16777216,
 						4294967295]) } });
 			if (made++ === 0)
 				ready();
@@ -162,13 +163,10 @@ function start(socket, connected) {
 
 	links.add(hop);
 	socket.on('error', () => {});
-	socket.on('close', () => {
-		links.delete(hop);
-		connected?.();
-	});
+	socket.on('close', () => links.delete(hop));
 	if (!isEdge)
 		hop.json(TYPE.HELLO, 0, { name: 'hostile', version: '0',
-			limits: { streams: random.of([1, 100, 65536]) } });
+			limits: { streams: hop.random.of([1, 100, 65536]) } });
 	if (opts.role === 'connector')
 		hop.send(TYPE.AUTH, 0, Buffer.from(
 		    fs.readFileSync(opts.token, 'utf8').trim()));
@@ -194,8 +192,9 @@ function dial() {
 	    : tls.connect({ host, port, ca: fs.readFileSync(opts.ca),
 		ALPNProtocols: ['adit/1'] });
 	socket.on(opts.role === 'relay' ? 'connect' : 'secureConnect',
-	    () => start(socket, () => setTimeout(dial, 20)));
+	    () => start(socket));
 	socket.on('error', () => {});
+	socket.on('close', () => setTimeout(dial, 20));
 }
 
 if (isEdge) {

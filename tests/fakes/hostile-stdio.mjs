@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: ISC
 //
-// hostile-stdio.mjs SEED [modern]: an MCP server on standard input and output
-// that answers each message with a few of the worst things that a server can
-// say or do.  Which ones follows from SEED and the number of the process.
+// hostile-stdio.mjs SEED FILE [modern]: an MCP server on standard input and
+// output that answers each message with a few of the worst things that a server
+// can say or do.  Which ones follows from SEED and from how many of its kind
+// there have been, for each of which FILE has a byte.
 
 import { createInterface } from 'node:readline';
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { Random } from './random.mjs';
 
 const LIMIT = 65536;	// message_size of its routes
-const random = new Random(Number(process.argv[2]) * 7919 + process.pid);
-const modern = process.argv[3] === 'modern';
+const [seed, file, era] = process.argv.slice(2);
+const random = new Random(Number(seed) * 7919 + turn());
+const modern = era === 'modern';
 const seen = [0, 1, 2];
+
+function turn() {
+	const fd = openSync(file, 'a');
+
+	writeSync(fd, '.');
+	const { size } = fstatSync(fd);
+	closeSync(fd);
+	return size;
+}
 
 function put(text, fd = 1) {
 	const bytes = Buffer.isBuffer(text) ? text : Buffer.from(text);

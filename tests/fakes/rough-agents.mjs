@@ -14,7 +14,6 @@ import { Random } from './random.mjs';
 const [port, ca, domain, seed, count, ...routes] = process.argv.slice(2);
 const LIMIT_MS = 20000;
 const trust = fs.readFileSync(ca);
-const random = new Random(Number(seed));
 const agent = new https.Agent({ keepAlive: true, maxSockets: 20 });
 const sessions = new Map(routes.map((r) => [r, []]));
 const tally = new Map();
@@ -51,6 +50,7 @@ function ask(route, method, path, headers, body, leave_ms) {
 			servername: host, ca: trust, method, path,
 			headers: { host, ...headers } }, (response) => {
 			let text = '';
+			response.setEncoding('utf8');
 			response.on('data', (d) => (text += d));
 			response.on('end', () => end({ status: response.statusCode,
 				headers: response.headers, body: text }));
@@ -74,13 +74,13 @@ const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28',
 const rpc = (id, method, params) => JSON.stringify({ jsonrpc: '2.0', id,
 	method, params });
 
-const leaving = () => random.chance(25) ? random.below(300) : undefined;
+const leaving = (random) => random.chance(25) ? random.below(300) : undefined;
 
-async function begin(route) {
+async function begin(random, route) {
 	const answer = await ask(route, 'POST', '/mcp', accept,
 	    rpc(0, 'initialize', { protocolVersion: random.of(['2025-03-26',
 		'2025-11-25']), capabilities: {},
-	    clientInfo: { name: 'rough', version: '1' } }), leaving());
+	    clientInfo: { name: 'rough', version: '1' } }), leaving(random));
 	const sid = answer?.headers['mcp-session-id'];
 
 	if (sid)
@@ -126,7 +126,7 @@ function check(route, id, answer) {
 	}
 }
 
-async function call(route) {
+async function call(random, route) {
 	const known = sessions.get(route);
 	const sid = known.length > 0 && random.chance(95) ? random.of(known)
 	    : 'nothing';
@@ -135,14 +135,14 @@ async function call(route) {
 	const answer = await ask(route, 'POST', '/mcp', session, rpc(id,
 	    random.of(['tools/call', 'tools/list', 'ping', 'no/such']),
 	    { name: 't', arguments: {}, _meta: { progressToken: id } }),
-	    leaving());
+	    leaving(random));
 
 	check(route, id, answer);
 	if (answer?.status === 404)
 		sessions.set(route, known.filter((s) => s !== sid));
 }
 
-async function other(route) {
+async function other(random, route) {
 	const sid = random.of([...sessions.get(route), 'nothing']);
 	const session = { ...accept, 'mcp-session-id': sid };
 	const id = random.below(1000);
@@ -154,16 +154,17 @@ async function other(route) {
 		    undefined, random.below(400)),
 		() => ask(route, 'DELETE', '/mcp', { 'mcp-session-id': sid }),
 		() => ask(route, 'POST', '/mcp', session, `[${rpc(1, 'ping')},` +
-		    `${rpc(2, 'tools/call', { name: 't' })}]`, leaving()),
+		    `${rpc(2, 'tools/call', { name: 't' })}]`, leaving(random)),
 		() => ask(route, 'POST', '/mcp', session, JSON.stringify({
 			jsonrpc: '2.0', id: random.below(20), result: {} })),
 		() => ask(route, 'POST', '/mcp', session, JSON.stringify({
 			jsonrpc: '2.0', method: 'notifications/cancelled',
 			params: { requestId: random.below(1000) } })),
-		() => ask(route, 'HEAD', '/', {}, undefined, leaving()),
+		() => ask(route, 'HEAD', '/', {}, undefined, leaving(random)),
 		async () => check(route, id, await ask(route, 'POST', '/mcp',
 		    { ...modern, 'mcp-method': 'tools/call', 'mcp-name': 't' },
-		    rpc(id, 'tools/call', { name: 't', _meta: meta }), leaving())),
+		    rpc(id, 'tools/call', { name: 't', _meta: meta }),
+		    leaving(random))),
 		() => ask(route, 'POST', '/mcp', { ...modern,
 			'mcp-method': 'subscriptions/listen' },
 		    rpc(id, 'subscriptions/listen', { notifications: {},
@@ -171,7 +172,7 @@ async function other(route) {
 	])();
 }
 
-async function good() {
+async function good(random) {
 	const path = `/good/${random.below(1e6)}`;
 	const answer = await ask('good', 'GET', path, {});
 
@@ -187,20 +188,24 @@ function goes_on() {
 	    routes.some((r) => !tally.has(`${r} 200`)));
 }
 
-async function worker() {
+/* Each by numbers of its own, whoever comes first. */
+async function worker(n) {
+	const random = new Random(Number(seed) * 7919 + n);
+
 	while (goes_on()) {
 		const route = random.of(routes);
 		if (left % 10 === 0)
-			await good();
+			await good(random);
 		else if (sessions.get(route).length < 2 && random.chance(30))
-			await begin(route);
+			await begin(random, route);
 		else
-			await (random.chance(65) ? call(route) : other(route));
+			await (random.chance(65) ? call(random, route)
+			    : other(random, route));
 	}
 }
 
-await Promise.all(Array.from({ length: 12 }, worker));
-await good();
+await Promise.all(Array.from({ length: 12 }, (_, n) => worker(n)));
+await good(new Random(Number(seed)));
 agent.destroy();
 for (const route of routes)
 	if (!tally.has(`${route} 200`))

@@ -7,7 +7,10 @@
 #include "common/clock.h"
 #include "tests/unit/fake_api.h"
 
-enum { COUNT = 100 };
+enum {
+	COUNT = 100,
+	SOON_MS = 500, /* for what comes, where something else does not */
+};
 
 static struct calls *calls;
 static struct error why;
@@ -121,10 +124,10 @@ test_window(void)
 	calls = calls_new(NULL, &why);
 	wanted = CALLS_FIRST;
 	never_from = 0;
-	eq_int(run(32, clock_ms() + 50, -1), -1, "without an answer");
+	eq_int(run(32, clock_ms() + SOON_MS, -1), -1, "without an answer");
 	eq_int(fake_running_max, CALLS_FIRST, "no more than the first few");
 	wanted = COUNT;
-	eq_int(run(32, clock_ms() + 50, -1), -1, "nor later");
+	eq_int(run(32, clock_ms() + SOON_MS, -1), -1, "nor later");
 	eq_int(fake_running_max, CALLS_FIRST, "are begun");
 	eq_int(begun, CALLS_FIRST, "and the others are left");
 	never_from = -1;
@@ -143,7 +146,8 @@ test_pace(void)
 	    "none begins before the time: %d ms",
 	    (int)(after_ms - refused_ms));
 	never_from = 0;
-	eq_int(run(CALLS_MAX, clock_ms() + 50, -1), -1, "look at the window");
+	eq_int(run(CALLS_MAX, clock_ms() + SOON_MS, -1), -1,
+	    "look at the window");
 	eq_int(fake_running_max, CALLS_MAX, "it has grown again");
 	never_from = -1;
 	busy = 1;
@@ -153,7 +157,7 @@ test_pace(void)
 	run(CALLS_MAX, CALLS_NO_DEADLINE, -1);
 	never_from = 0;
 	wanted = COUNT;
-	run(CALLS_MAX, clock_ms() + 50, -1);
+	run(CALLS_MAX, clock_ms() + SOON_MS, -1);
 	eq_int(fake_running_max, CALLS_MAX / 2 + 1, "half as many, and one");
 	never_from = -1;
 }
@@ -166,7 +170,7 @@ test_ends(void)
 	eq_int(run(32, clock_ms() - 1, -1), -1, "without time");
 	eq_int(begun, 0, "nothing is begun");
 	never_from = 40;
-	eq_int(run(32, clock_ms() + 50, -1), -1, "the time is up");
+	eq_int(run(32, clock_ms() + SOON_MS, -1), -1, "the time is up");
 	eq_int(ended, begun, "each has ended");
 	eq_int(succeeded, 40, "those that were answered");
 	eq_int(ambiguous, begun - 40, "nobody knows of the others");
@@ -176,7 +180,7 @@ test_ends(void)
 	never_from = -1;
 	hangs = true;
 	wanted = 1;
-	eq_int(run(1, clock_ms() + 50, -1), -1, "a refusal to the end");
+	eq_int(run(1, clock_ms() + SOON_MS, -1), -1, "a refusal to the end");
 	eq_str(last_text, "out of time; the last answer was 429", "is told");
 	wanted = COUNT;
 	hangs = false;

@@ -16,7 +16,13 @@
 #include "tests/unit/fake_api.h"
 #include "tests/unit/files.h"
 
-enum { KEPT_MAX = 320, PAGE = 20, MANY = 150 };
+enum {
+	KEPT_MAX = 320,
+	PAGE = 20,
+	MANY = 150,
+	SOON_MS = 500,     /* for what comes, where something else does not */
+	ENOUGH_MS = 60000, /* where all comes */
+};
 
 /* ---- the store ---- */
 
@@ -243,7 +249,7 @@ static void
 sync_store(bool final)
 {
 	fake_story();
-	memory_stores_sync(&stores, final, clock_ms() + 60000);
+	memory_stores_sync(&stores, final, clock_ms() + ENOUGH_MS);
 }
 
 static const char *
@@ -338,12 +344,12 @@ test_uploads(void)
 	eq_str(remote("/b.md"), "absent", "deleted");
 	put("a.md", "AGAIN");
 	fake_story();
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	eq_int(str_format(want, sizeof want, "POST " LIST "/mem_0 {\"content\":"
 	    "\"AGAIN\",\"precondition\":{\"type\":\"content_sha256\","
 	    "\"content_sha256\":\"%s\"}}; ", hash_of("ONE")), 0, "format");
 	eq_str(fake_story(), want, "a flush only uploads");
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	eq_str(fake_story(), "", "and once");
 	close_store();
 }
@@ -385,7 +391,7 @@ test_read_only(void)
 	put("new.md", "new");
 	unlinkat(folder_fd, "b.md", 0);
 	sync_store(true);
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	ok(strstr(fake_story(), "POST") == NULL, "nothing is sent");
 	eq_str(remote("/a.md"), "one", "the store is as it was");
 	eq_str(file("b.md"), "two", "what was deleted comes back");
@@ -428,14 +434,14 @@ test_refusals(void)
 	put("a.md", "mine");
 	str_format(kept[0].content, sizeof kept[0].content, "theirs");
 	fake_story();
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	eq_str(remote("/a.md"), "theirs", "a precondition that fails stops "
 	    "an upload");
 	sync_store(false);
 	eq_str(file("a.md"), "theirs", "and the next sync brings theirs");
 	put("a.md", "after");
 	kept[0].there = false;
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	eq_str(remote("/a.md"), "after", "an update of what is gone creates");
 	close_store();
 }
@@ -448,14 +454,14 @@ test_short_answers(void)
 	open_store(false);
 	put("b.md", "new");
 	raw = "{\"id\":\"mem_0\"}";
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	put("b.md", "newer");
 	fake_story();
 	raw = "";
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	ok(strstr(fake_story(), "POST " LIST "/mem_0 ") != NULL,
 	    "an id is enough to go on with");
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	eq_str(fake_story(), "", "and nothing at all is a success too");
 	close_store();
 }
@@ -497,7 +503,7 @@ test_bad_answers(void)
 	ok(open_store(false), "odd ones are: %s", why.text);
 	eq_str(file("x"), "\xef\xbf\xbd", "half a surrogate is replaced");
 	fake_story();
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	eq_str(fake_story(), "", "and not sent back");
 	close_store();
 }
@@ -527,7 +533,7 @@ test_hostile_folder(void)
 	ok(symlinkat("/", folder_fd, "root") == 0, "a link");
 	put(".fs-1234.tmp", "temporary");
 	sync_store(true);
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	ok(strstr(fake_story(), "POST") == NULL, "nothing of it is uploaded");
 	for (unsigned i = 0; i < 6; i++)
 		eq_str(remote((char[]){'/', (char)('a' + i), 0}), "x",
@@ -580,7 +586,7 @@ test_marker(void)
 	unlinkat(folder_fd, "a", 0);
 	put("b", "edited");
 	sync_store(true);
-	memory_stores_flush(&stores, clock_ms() + 1000);
+	memory_stores_flush(&stores, clock_ms() + ENOUGH_MS);
 	eq_str(fake_story(), "GET " LIST "?view=basic&limit=100; ",
 	    "without its marker the folder is left alone");
 	unlinkat(folder_fd, "b", 0);
@@ -711,7 +717,7 @@ test_cut_off(void)
 	put("b.md", "TWO");
 	never = "/mem_0";
 	fake_story();
-	memory_stores_flush(&stores, clock_ms() + 50);
+	memory_stores_flush(&stores, clock_ms() + SOON_MS);
 	eq_str(remote("/b.md"), "TWO", "one that hangs holds up no other");
 	never = NULL;
 	/* It had arrived all the same. */
@@ -743,11 +749,11 @@ test_several_stores(void)
 		eq_int(all[i].list.count, 1, "store %d has its memory", i);
 	fake_running_max = 0;
 	fake_story();
-	memory_stores_sync(&s, false, clock_ms() + 60000);
+	memory_stores_sync(&s, false, clock_ms() + ENOUGH_MS);
 	eq_int(fake_running_max, 8, "and listed at once");
 	fake_story();
 	raw = "none";
-	memory_stores_sync(&s, false, clock_ms() + 60000);
+	memory_stores_sync(&s, false, clock_ms() + ENOUGH_MS);
 	ok(!all[0].active && all[7].active, "each is synced or not");
 	memory_stores_close(&s);
 	raw = "none";

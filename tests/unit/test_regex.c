@@ -3,7 +3,8 @@
  * long. */
 #include "cmd/sandbox-exec/regex.h"
 
-#include "common/clock.h"
+#include <time.h>
+
 #include "tests/unit/test.h"
 
 static const struct {
@@ -197,14 +198,15 @@ test_time(void)
 		line[i] = test_below(2) == 0 ? 'a' : 'b';
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
 		struct regex *r = regex_new(bytes_cstr(patterns[i]), &e);
-		int64_t start = clock_ms();
+		clock_t start = clock();
 
 		if (r == NULL)
 			continue;
 		for (int j = 0; j < 10; j++)
 			regex_match(r, bytes_of(line, 2000));
-		ok(clock_ms() - start < 4000, "/%s/ takes %d ms",
-		    patterns[i], (int)(clock_ms() - start));
+		start = clock() - start;
+		ok(start < 4 * CLOCKS_PER_SEC, "/%s/ takes %d ms",
+		    patterns[i], (int)(start * 1000 / CLOCKS_PER_SEC));
 		regex_free(r);
 	}
 }

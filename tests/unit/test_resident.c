@@ -9,11 +9,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "tests/unit/files.h"
 
 #define MIB (INT64_C(1) << 20)
 
-enum { HELD = 16 };
+enum {
+	HELD = 16,
+	LONG_MS = 3600000, /* that no test takes */
+};
 
 /* Holds memory, and says so, until it is killed; a child of it does, too. */
 static pid_t
@@ -41,7 +45,7 @@ main(void)
 {
 	int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fds = test_open_fds(), pair[2];
-	int64_t before = resident_bytes(proc_fd, getpid()), used;
+	int64_t before = resident_bytes(proc_fd, getpid()), used, start;
 	struct resident_watch watch;
 	char byte;
 	pid_t group;
@@ -59,14 +63,19 @@ main(void)
 	setpgid(group, group);
 	for (int i = 0; i < 3; i++)
 		must(read(pair[0], &byte, 1) == 1, "read");
+	start = clock_ms();
 	resident_start(&watch, getpid(), 2 * HELD * MIB);
+	ok(watch.due_ms >= start + RESIDENT_PERIOD_MS &&
+	    watch.due_ms <= clock_ms() + RESIDENT_PERIOD_MS, "a look is due");
+	ok(resident_wait_ms(&watch) <= RESIDENT_PERIOD_MS, "in that time");
+	watch.due_ms += LONG_MS;
 	ok(!resident_look(&watch), "it is not time to look");
-	ok(resident_wait_ms(&watch) > RESIDENT_PERIOD_MS / 2 &&
-	    resident_wait_ms(&watch) <= RESIDENT_PERIOD_MS, "it will be");
 	watch.due_ms = 0;
 	eq_int(resident_wait_ms(&watch), 0, "it is time");
 	ok(resident_look(&watch), "more than the limit");
-	ok(watch.due_ms > 0 && !resident_look(&watch), "the next look");
+	ok(watch.due_ms >= start + RESIDENT_PERIOD_MS, "the next look");
+	watch.due_ms += LONG_MS;
+	ok(!resident_look(&watch), "which is later");
 	watch.due_ms = 0;
 	watch.max = 1024 * MIB;
 	ok(!resident_look(&watch), "less than the limit");

@@ -13,7 +13,7 @@
 #include "common/str.h"
 #include "tests/unit/test.h"
 
-enum { RACE_MS = 700, DEEP = 5000, UNTIL_MS = 20000 };
+enum { RACE_MS = 700, DEEP = 5000, UNTIL_MS = 120000 };
 
 static char dir[] = "/tmp/adit-tree.XXXXXX";
 static int dir_fd;

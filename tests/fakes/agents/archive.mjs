@@ -20,7 +20,14 @@ function normal(member) {
 	    data: type === 'symlink' ? bytes(member.link) : bytes(member.data) };
 }
 
-function zipHeader(m, packed, offset) {
+// gzip's header has 10 bytes, its trailer the CRC, which zlib alone does not
+// give in every Node 20.
+function pack(data) {
+	const gz = zlib.gzipSync(data, { level: 1 });
+	return { deflated: gz.subarray(10, -8), crc: gz.readUInt32LE(gz.length - 8) };
+}
+
+function zipHeader(m, packed, crc, offset) {
 	const name = bytes(m.name);
 	const head = Buffer.alloc(26);
 	head.writeUInt16LE(20, 0);
@@ -28,7 +35,7 @@ function zipHeader(m, packed, offset) {
 	head.writeUInt16LE(m.store ? 0 : 8, 4);
 	head.writeUInt16LE(0, 6);
 	head.writeUInt16LE(0x5b21, 8); // a date
-	head.writeUInt32LE(m.crc ?? crc32(m.data), 10);
+	head.writeUInt32LE(m.crc ?? crc, 10);
 	head.writeUInt32LE(packed.length, 14);
 	head.writeUInt32LE(m.size ?? m.data.length, 18);
 	head.writeUInt16LE(name.length, 22);
@@ -46,8 +53,9 @@ export function zip(members) {
 	const central = [];
 	let offset = 0;
 	for (const m of members.map(normal)) {
-		const packed = m.store ? m.data : zlib.deflateRawSync(m.data);
-		const head = zipHeader(m, packed, offset);
+		const { deflated, crc } = pack(m.data);
+		const packed = m.store ? m.data : deflated;
+		const head = zipHeader(m, packed, crc, offset);
 		body.push(head.local, packed);
 		central.push(head.central);
 		offset += head.local.length + packed.length;
@@ -77,25 +85,13 @@ export function tar(members, { gzip = true } = {}) {
 		head.write(TAR_TYPES[m.type], 156);
 		head.write(m.link ?? '', 157, 100);
 		head.write('ustar\x0000', 257, 'latin1');
-		const sum = head.reduce((n, byte) => n + byte, 0);
+		let sum = 0;
+		for (let i = 0; i < head.length; i++)
+			sum += head[i];
 		head.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
 		parts.push(head, data, Buffer.alloc(-data.length & 511));
 	}
 	parts.push(Buffer.alloc(1024));
 	const all = Buffer.concat(parts);
 	return gzip ? zlib.gzipSync(all) : all;
-}
-
-// zlib.crc32 is not in every Node 20.
-const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-	for (let i = 0; i < 8; i++)
-		n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-	return n;
-});
-
-function crc32(data) {
-	let crc = ~0;
-	for (const byte of data)
-		crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
-	return ~crc >>> 0;
 }

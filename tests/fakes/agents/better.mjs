@@ -2,6 +2,7 @@
 //
 // Where our worker is meant to do better than the official one.
 
+import fs from 'node:fs';
 import { once, oneCall } from './turns.mjs';
 
 export const better = {
@@ -181,10 +182,15 @@ export const better = {
 		options: { ttl: 4 },
 		async play(s) {
 			await s.attached();
-			const id = s.bash('touch started; sleep 1; echo done');
+			// The second one's directory has no such file.
+			const held = `${s.workdir}/held`;
+			fs.writeFileSync(held, '');
+			const id = s.bash('touch started; while [ -e held ]; do ' +
+			    'sleep 0.02; done; echo done');
 			await s.file('started');
 			s.mark('sleep');
 			await s.answered(id);
+			fs.unlinkSync(held);
 			s.mark('wake');
 			await s.until(() => s.api.requests.some((r) =>
 			    r.route === 'heartbeat' && r.status === 412));
@@ -296,6 +302,8 @@ export const better = {
 	'what a command said': {
 		async play(s) {
 			await s.attached();
+			// Its time has that of the shell's start in it.
+			await s.ask('bash', { command: 'true' });
 			for (const [command, want, more] of [
 				['echo partial; sleep 9', /timed out after 200ms[^]*partial/,
 				    { timeout_ms: 200 }],
@@ -310,6 +318,6 @@ export const better = {
 			s.idle();
 			await s.again();
 		},
-		want: { send: 6, stop: 1 },
+		want: { send: 7, stop: 1 },
 	},
 };
