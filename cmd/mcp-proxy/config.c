@@ -73,6 +73,8 @@ static const struct loader_key top_keys[] = {
 	MAP("limits", limits_keys),
 	{"policy", loader_take_policy, NULL, offsetof(struct config, policy),
 	    {0, 0}, loader_policy_keys},
+	{"agents", loader_take_agents, NULL, offsetof(struct config, agents),
+	    {0, 0}, loader_agents_keys},
 	VALUE("audit", value_text, audit_file, 0, 0),
 	END,
 };
@@ -417,6 +419,7 @@ config_done(struct config *c)
 	free(c->ca_file);
 	free(c->resolver);
 	loader_drop_policy(c->policy);
+	loader_drop_agents(c->agents);
 	memset(c, 0, sizeof *c);
 }
 

@@ -57,6 +57,15 @@ struct config_policy {
 	int64_t message_max; /* bytes of a message that is judged */
 };
 
+/* Who may call, mcp-proxy.yaml(5), Agents.  What is not given is NULL. */
+struct config_agents {
+	size_t refs;     /* who holds it */
+	bool anybody;    /* and nothing else is given */
+	char *file;      /* of agents, roster.h */
+	char *issuer, *audience, *keys_file; /* of JSON Web Tokens */
+	char *scope;     /* that such a token must have, or NULL */
+};
+
 struct service;
 
 /* Where the requests of one host go. */
@@ -79,6 +88,7 @@ struct config_route {
 	struct config_stdio *stdio; /* of CONFIG_STDIO, else NULL */
 	struct config_policy *policy; /* its own, or the general one; NULL:
 	                       * nothing is judged */
+	struct config_agents *agents; /* the same; NULL: anybody */
 	unsigned line, column; /* of the upstream in the file */
 };
 
@@ -105,6 +115,8 @@ struct config {
 	int64_t header_max;   /* bytes of a request's or response's head */
 	int64_t streams_max;  /* connections of agents at once */
 	struct config_policy *policy; /* of routes without, or NULL */
+	struct config_agents *agents; /* the same */
+	bool asks_certs;      /* of agents, since a route may know some */
 };
 
 /* What is wrong with a file: one line each, "proxy.yaml:7:3: text", or

@@ -25,6 +25,7 @@ struct draft {
 	struct config_stdio stdio;
 	char **sandbox;         /* options, NULL: none */
 	struct config_policy *policy;
+	struct config_agents *agents;
 	bool has_mode;
 };
 
@@ -58,6 +59,8 @@ static const struct loader_key keys[] = {
 	VALUE("restarts", value_number, stdio.restarts_max, 1, 1000),
 	{"policy", loader_take_policy, NULL, offsetof(struct draft, policy),
 	    {0, 0}, loader_policy_keys},
+	{"agents", loader_take_agents, NULL, offsetof(struct draft, agents),
+	    {0, 0}, loader_agents_keys},
 	{NULL, NULL, NULL, 0, {0, 0}, NULL},
 };
 
@@ -373,6 +376,7 @@ draft_done(struct draft *d)
 	free(d->stdio.dir);
 	free(d->stdio.path);
 	loader_drop_policy(d->policy);
+	loader_drop_agents(d->agents);
 }
 
 static bool
@@ -406,8 +410,10 @@ take_long(struct loader *l, const char *path, struct config_route *r,
 		r->as_host = d.as_host;
 		r->prefix = d.prefix;
 		r->policy = d.policy;
+		r->agents = d.agents;
 		d.as_host = d.prefix = NULL;
 		d.policy = NULL;
+		d.agents = NULL;
 		if (d.upstream != NULL)
 			set_upstream(l, path, r, d.upstream);
 		else if (set_stdio(r, &d) != 0)
@@ -463,6 +469,7 @@ loader_free_route(struct config_route *r)
 	free(r->as_host);
 	free(r->prefix);
 	loader_drop_policy(r->policy);
+	loader_drop_agents(r->agents);
 	if (r->stdio != NULL) {
 		free_words(r->stdio->argv);
 		free_words(r->stdio->envp);
@@ -520,6 +527,26 @@ route_at(const struct config_route *r)
 	return (struct yamldoc_at){r->line, r->column};
 }
 
+/* Gives r what is the same for all routes that have none of their own. */
+static void
+inherit(struct config *c, struct config_route *r)
+{
+	if (r->policy == NULL) {
+		r->policy = c->policy;
+		loader_hold_policy(r->policy);
+	}
+	if (r->agents == NULL) {
+		r->agents = c->agents;
+		loader_hold_agents(r->agents);
+	}
+	if (r->agents != NULL && r->agents->anybody) {
+		loader_drop_agents(r->agents);
+		r->agents = NULL;
+	}
+	c->asks_certs = c->asks_certs ||
+	    (r->agents != NULL && r->agents->file != NULL);
+}
+
 void
 loader_check_routes(struct loader *l)
 {
@@ -532,10 +559,7 @@ loader_check_routes(struct loader *l)
 	for (size_t i = 0; i < c->route_count; i++) {
 		struct config_route *r = c->routes[i];
 
-		if (r->policy == NULL) {
-			r->policy = c->policy;
-			loader_hold_policy(r->policy);
-		}
+		inherit(c, r);
 		if (r->https && !trust)
 			loader_complain(l, route_at(r), "routes.%s: an https "
 			    "upstream needs upstream.tls.ca_file or "

@@ -241,6 +241,18 @@ downstream_leave_routes(struct proxy *p)
 	}
 }
 
+void
+downstream_leave_agents(struct proxy *p)
+{
+	struct downstream *next;
+
+	for (struct downstream *d = p->downstreams; d != NULL; d = next) {
+		next = d->next;
+		if (d->state == DOWNSTREAM_EXCHANGE)
+			exchange_leave_agent(&d->exchange);
+	}
+}
+
 /* ---- for the exchange ---- */
 
 void
@@ -418,18 +430,20 @@ start_request(struct downstream *d, const struct body *body)
 {
 	const struct config_route *route;
 	struct exchange *x = &d->exchange;
+	struct admitted agent;
 	struct failure why;
 
 	d->request_count++;
 	route = find_route(d, &d->proxy->head, &why);
-	if (route != NULL && !d->proxy->draining) {
-		d->state = DOWNSTREAM_EXCHANGE;
-		exchange_start(x, route, body);
-		return;
-	}
-	if (route != NULL)
+	if (route != NULL && d->proxy->draining)
 		failure_set(&why, 503, FRAME_DRAINING, BLAME_PROXY,
 		    "shutting down");
+	else if (route != NULL && admit(route, d->has_cert ? &d->cert : NULL,
+	    &d->proxy->head, &agent, &why) == 0) {
+		d->state = DOWNSTREAM_EXCHANGE;
+		exchange_start(x, route, &agent, body);
+		return;
+	}
 	exchange_refuse(x, body, &why);
 }
 
@@ -557,6 +571,7 @@ shake(struct downstream *d)
 		return;
 	}
 	take_server_name(d);
+	d->has_cert = tls_peer_fingerprint(d->wire.tls, d->cert.digest);
 	next_request(d);
 }
 

@@ -54,6 +54,7 @@ static void
 log_end(const struct exchange *x, const struct failure *why)
 {
 	char request[LOG_TARGET_MAX + 40], end[64] = "clean";
+	char agent[LOG_TARGET_MAX] = "";
 
 	if (!diag_shows(DIAG_INFO))
 		return;
@@ -63,9 +64,12 @@ log_end(const struct exchange *x, const struct failure *why)
 	else if (why != NULL)
 		str_format(end, sizeof end, "%s/%s",
 		    frame_code_name(why->code), frame_blame_name(why->blame));
-	diag_info("request: trace=%s route=%s%s status=%d bytes_in=%" PRIu64
-	    " bytes_out=%" PRIu64 " ms=%lld end=%s", x->downstream->trace,
-	    x->route == NULL ? "-" : x->route->name, request, x->status,
+	if (x->agent.name[0] != '\0')
+		diag_quote(agent, sizeof agent, bytes_cstr(x->agent.name));
+	diag_info("request: trace=%s route=%s%s%s%s status=%d bytes_in=%"
+	    PRIu64 " bytes_out=%" PRIu64 " ms=%lld end=%s",
+	    x->downstream->trace, x->route == NULL ? "-" : x->route->name,
+	    agent[0] == '\0' ? "" : " agent=", agent, request, x->status,
 	    x->bytes_in, x->bytes_out,
 	    (long long)(clock_ms() - x->started_ms), end);
 }
@@ -199,6 +203,19 @@ exchange_leave_route(struct exchange *x)
 	return true;
 }
 
+bool
+exchange_leave_agent(struct exchange *x)
+{
+	struct failure why;
+
+	if (x->route == NULL || admit_holds(x->route, &x->agent))
+		return false;
+	failure_set(&why, 401, FRAME_REVOKED, BLAME_CLIENT,
+	    "the agent's credential was taken back or is over");
+	exchange_fail(x, &why);
+	return true;
+}
+
 /* ---- beginning ---- */
 
 void
@@ -289,11 +306,12 @@ rewrite(struct proxy *p, const struct config_route *route)
 
 void
 exchange_start(struct exchange *x, const struct config_route *route,
-    const struct body *body)
+    const struct admitted *agent, const struct body *body)
 {
 	begin(x, body);
 	service_hold(route);
 	x->route = route;
+	x->agent = *agent;
 	exchange_answers_expect(x);
 	if (exchange_allow(x) != 0) {
 		fail_audit(x);

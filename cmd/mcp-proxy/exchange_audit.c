@@ -16,6 +16,7 @@ exchange_who(const struct exchange *x)
 		.trace = d->trace, .peer = d->peer,
 		.request = d->request_count,
 		.route = x->route == NULL ? NULL : x->route->name,
+		.agent = x->agent.name[0] == '\0' ? NULL : x->agent.name,
 	};
 }
 
@@ -86,8 +87,8 @@ exchange_allow(const struct exchange *x)
 void
 exchange_deny(const struct exchange *x, struct failure *why)
 {
-	if (decide(x, why->code == FRAME_DRAINING ? "shutdown" : "route",
-	    why) != 0)
+	if (decide(x, why->code == FRAME_DRAINING ? "shutdown"
+	    : why->code == FRAME_UNAUTHORIZED ? "agents" : "route", why) != 0)
 		audit_refusal(why);
 }
 

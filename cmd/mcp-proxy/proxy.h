@@ -28,6 +28,7 @@ struct corpse {
 struct bridge;
 struct downstream;
 struct policy;
+struct roster;
 
 struct proxy {
 	struct ev_loop *ev;
@@ -44,6 +45,8 @@ struct proxy {
 	struct stray_rules strays;
 	uint64_t last_serial;           /* of a process */
 	struct policy *policy;
+	struct roster *rosters;
+	ev_timer roster_look;
 	struct downstream *downstreams;
 	size_t downstream_count;
 	size_t downstream_peak;         /* since memory was given back */

@@ -5,12 +5,14 @@
 
 #include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/policy.h"
+#include "cmd/mcp-proxy/roster.h"
 #include "cmd/mcp-proxy/upstream.h"
 
 static void
 service_free(struct service *s)
 {
 	policy_drop_program(s->proxy, s->program);
+	roster_drop(s->proxy, s->roster);
 	config_drop_route(s->route);
 	free(s);
 }
@@ -31,10 +33,16 @@ static int
 equip(struct service *s, bool moves, struct error *e)
 {
 	const struct config_policy *policy = s->route->policy;
+	const struct config_agents *agents = s->route->agents;
 
 	if (policy != NULL && policy->program != NULL) {
 		s->program = policy_hold_program(s->proxy, policy->program, e);
 		if (s->program == NULL)
+			return -1;
+	}
+	if (agents != NULL && agents->file != NULL) {
+		s->roster = roster_hold(s->proxy, agents->file, e);
+		if (s->roster == NULL)
 			return -1;
 	}
 	if (s->route->kind != CONFIG_STDIO || moves)
