@@ -45,12 +45,19 @@ find_shown(struct http_head *h)
 	return s;
 }
 
+static const struct roster_agent *
+find_known(const struct config_route *r, enum roster_kind kind,
+    const struct credential *c)
+{
+	return r->service->roster == NULL ? NULL
+	    : roster_find(kept_value(r->service->roster), kind, c);
+}
+
 static bool
-admit_known(const struct roster *r, enum roster_kind kind,
+admit_known(const struct config_route *r, enum roster_kind kind,
     const struct credential *c, struct admitted *ret)
 {
-	const struct roster_agent *a = r == NULL ? NULL
-	    : roster_find(r, kind, c);
+	const struct roster_agent *a = find_known(r, kind, c);
 
 	if (a == NULL)
 		return false;
@@ -78,19 +85,18 @@ int
 admit(const struct config_route *r, const struct credential *cert,
     struct http_head *h, struct admitted *ret, struct failure *why)
 {
-	const struct roster *roster = r->service->roster;
 	struct credential token;
 	struct shown s;
 
 	*ret = (struct admitted){.by = ADMIT_ANYBODY};
 	if (r->agents == NULL)
 		return 0;
-	if (cert != NULL && admit_known(roster, ROSTER_CERT, cert, ret))
+	if (cert != NULL && admit_known(r, ROSTER_CERT, cert, ret))
 		return 0;
 	s = find_shown(h);
 	token = credential_of_token(s.token);
 	if (s.token.len == 0 ||
-	    !admit_known(roster, ROSTER_TOKEN, &token, ret))
+	    !admit_known(r, ROSTER_TOKEN, &token, ret))
 		return refuse(&s, why);
 	/* It is for us, and no server's to know. */
 	s.field->role = HTTP_HOP;
@@ -100,6 +106,6 @@ admit(const struct config_route *r, const struct credential *cert,
 bool
 admit_holds(const struct config_route *r, const struct admitted *a)
 {
-	return a->by != ADMIT_FILE || (r->service->roster != NULL &&
-	    roster_find(r->service->roster, a->kind, &a->credential) != NULL);
+	return a->by != ADMIT_FILE ||
+	    find_known(r, a->kind, &a->credential) != NULL;
 }

@@ -27,8 +27,8 @@ struct corpse {
 
 struct bridge;
 struct downstream;
+struct kept;
 struct policy;
-struct roster;
 
 struct proxy {
 	struct ev_loop *ev;
@@ -45,8 +45,8 @@ struct proxy {
 	struct stray_rules strays;
 	uint64_t last_serial;           /* of a process */
 	struct policy *policy;
-	struct roster *rosters;
-	ev_timer roster_look;
+	struct kept *kept;              /* files of routes */
+	ev_timer kept_look;
 	struct downstream *downstreams;
 	size_t downstream_count;
 	size_t downstream_peak;         /* since memory was given back */

@@ -6,23 +6,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cmd/mcp-proxy/downstream.h"
-#include "cmd/mcp-proxy/stamp.h"
 #include "common/clock.h"
-#include "common/diag.h"
 #include "common/io.h"
 #include "common/str.h"
-
-struct roster {
-	struct roster *next;
-	size_t refs;
-	char *path;
-	struct roster_list list;
-	struct stamp loaded, seen; /* seen: at the last look */
-};
-
-/* See stamp.h. */
-static const double look_s = 0.5;
 
 static const char *const kind_names[] = {
 	[ROSTER_TOKEN] = "token", [ROSTER_CERT] = "cert",
@@ -231,136 +217,35 @@ roster_read(const char *path, struct roster_list *ret, struct error *e)
 	return r;
 }
 
-/* ---- those in use ---- */
-
-static struct roster *
-find(const struct proxy *p, const char *path)
+static void *
+read_kept(const char *path, struct error *e)
 {
-	struct roster *r = p->rosters;
+	struct roster_list *l = malloc(sizeof *l);
 
-	while (r != NULL && !str_eq(r->path, path))
-		r = r->next;
-	return r;
+	if (l == NULL)
+		error_errno(e, "%s", path);
+	else if (roster_read(path, l, e) == 0)
+		return l;
+	free(l);
+	return NULL;
 }
 
 static void
-roster_free(struct roster *r)
+done_kept(void *value)
 {
-	roster_list_done(&r->list);
-	free(r->path);
-	free(r);
+	roster_list_done(value);
+	free(value);
 }
 
-struct roster *
-roster_hold(struct proxy *p, const char *path, struct error *e)
-{
-	struct roster *r = find(p, path);
-
-	if (r != NULL) {
-		r->refs++;
-		return r;
-	}
-	r = calloc(1, sizeof *r);
-	if (r == NULL || (r->path = strdup(path)) == NULL) {
-		free(r);
-		error_set(e, "out of memory");
-		return NULL;
-	}
-	stamp_take(path, &r->loaded);
-	r->seen = r->loaded;
-	if (roster_read(path, &r->list, e) != 0) {
-		roster_free(r);
-		return NULL;
-	}
-	r->refs = 1;
-	r->next = p->rosters;
-	p->rosters = r;
-	return r;
-}
-
-void
-roster_drop(struct proxy *p, struct roster *r)
-{
-	struct roster **at = &p->rosters;
-
-	if (r == NULL || --r->refs != 0)
-		return;
-	while (*at != r)
-		at = &(*at)->next;
-	*at = r->next;
-	roster_free(r);
-}
+const struct kept_kind roster_kept = {"agents", read_kept, done_kept};
 
 const struct roster_agent *
-roster_find(const struct roster *r, enum roster_kind kind,
+roster_find(const struct roster_list *l, enum roster_kind kind,
     const struct credential *c)
 {
 	struct roster_agent key = {.kind = kind, .credential = *c};
-	const struct roster_agent *a = r->list.count == 0 ? NULL
-	    : bsearch(&key, r->list.at, r->list.count, sizeof key, compare);
+	const struct roster_agent *a = l->count == 0 ? NULL
+	    : bsearch(&key, l->at, l->count, sizeof key, compare);
 
 	return a != NULL && roster_is_valid(a, clock_wall_s()) ? a : NULL;
-}
-
-/* ---- looking after them ---- */
-
-/* On failure what is in use stays, and who is in it. */
-static void
-load_again(struct proxy *p, struct roster *r)
-{
-	struct roster_list fresh;
-	struct error e;
-
-	r->loaded = r->seen;
-	if (roster_read(r->path, &fresh, &e) != 0) {
-		diag_warning("%s; keeping the agents in use", e.text);
-		return;
-	}
-	roster_list_done(&r->list);
-	r->list = fresh;
-	diag_notice("agents loaded: %s: credentials=%zu", r->path,
-	    r->list.count);
-	audit_note(&p->audit, "reload", "agents", r->path);
-}
-
-/* A change counts when it has been there for one look: the file may be
- * written in parts. */
-static void
-look(struct proxy *p, struct roster *r)
-{
-	struct stamp now;
-	bool settled;
-
-	stamp_take(r->path, &now);
-	settled = stamp_eq(&now, &r->seen);
-	r->seen = now;
-	if (settled && !stamp_eq(&now, &r->loaded))
-		load_again(p, r);
-}
-
-static void
-on_look(struct ev_loop *ev, ev_timer *t, int revents)
-{
-	struct proxy *p = t->data;
-
-	(void)ev;
-	(void)revents;
-	for (struct roster *r = p->rosters; r != NULL; r = r->next)
-		look(p, r);
-	if (p->rosters != NULL)
-		downstream_leave_agents(p);
-}
-
-void
-roster_start(struct proxy *p)
-{
-	ev_timer_init(&p->roster_look, on_look, look_s, look_s);
-	p->roster_look.data = p;
-	ev_timer_start(p->ev, &p->roster_look);
-}
-
-void
-roster_stop(struct proxy *p)
-{
-	ev_timer_stop(p->ev, &p->roster_look);
 }

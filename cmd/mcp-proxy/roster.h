@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* A file of agents: who they are by the digests of their tokens and client
- * certificates, mcp-proxy.yaml(5), "Files of agents".  It is read again within
- * two seconds after it has changed, so that who is taken out of it is out. */
+ * certificates, mcp-proxy.yaml(5), "Files of agents". */
 #ifndef ADIT_MCP_PROXY_ROSTER_H
 #define ADIT_MCP_PROXY_ROSTER_H
 
-#include "cmd/mcp-proxy/proxy.h"
+#include "cmd/mcp-proxy/kept.h"
 #include "common/credential.h"
 
 enum {
@@ -29,13 +28,14 @@ struct roster_list {
 	size_t count;
 };
 
-/* ---- pure ---- */
-
 /* Reads the text of a file that is called name.  Returns 0, and *ret is to be
  * freed with roster_list_done; or -1 with a text that names the line. */
 int roster_parse(const char *name, struct bytes text, struct roster_list *ret,
     struct error *e);
 void roster_list_done(struct roster_list *l);
+
+/* The same for a file, which nobody but its owner may be able to write. */
+int roster_read(const char *path, struct roster_list *ret, struct error *e);
 
 /* Appends the line of an agent.  Returns 0, or -1 with ENOBUFS or ENOMEM. */
 int roster_format(struct buf *out, const struct roster_agent *a);
@@ -46,26 +46,11 @@ const char *roster_kind_name(enum roster_kind kind);
 /* Whether what an agent has shown is still good at a time. */
 bool roster_is_valid(const struct roster_agent *a, int64_t now_s);
 
-/* ---- files in use ---- */
-
-struct roster;
-
-/* Reads a file, which nobody but its owner may be able to write.  Returns 0,
- * and *ret is to be freed; or -1 with a text. */
-int roster_read(const char *path, struct roster_list *ret, struct error *e);
-
-/* The roster of that file, which is read unless somebody holds it already.
- * Returns NULL with a text. */
-struct roster *roster_hold(struct proxy *p, const char *path, struct error *e);
-void roster_drop(struct proxy *p, struct roster *r); /* NULL is nothing */
-
-/* The agent with this credential, if it is valid now; or NULL.  Lasts until
- * the next turn of the loop. */
-const struct roster_agent *roster_find(const struct roster *r,
+/* The agent with this credential, if it is valid now; or NULL. */
+const struct roster_agent *roster_find(const struct roster_list *l,
     enum roster_kind kind, const struct credential *c);
 
-/* Begins, and ends, to look after the files. */
-void roster_start(struct proxy *p);
-void roster_stop(struct proxy *p);
+/* Into a struct roster_list. */
+extern const struct kept_kind roster_kept;
 
 #endif

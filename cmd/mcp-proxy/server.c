@@ -558,7 +558,7 @@ server_start(struct server *s, struct ev_loop *ev, struct config *c,
 		return -1;
 	}
 	keys_start(&s->keys, &s->proxy, &setup.keys);
-	roster_start(&s->proxy);
+	kept_start(&s->proxy);
 	setup_use(&setup, &s->proxy);
 	reload_init(s);
 	reload_level(s);
@@ -597,7 +597,7 @@ server_done(struct server *s)
 	listeners_stop(s);
 	if (s->keys.proxy != NULL) {
 		keys_stop(&s->keys);
-		roster_stop(p);
+		kept_stop(p);
 	}
 	setup_end(p);
 	bridge_free_all(p);

@@ -12,7 +12,7 @@ static void
 service_free(struct service *s)
 {
 	policy_drop_program(s->proxy, s->program);
-	roster_drop(s->proxy, s->roster);
+	kept_drop(s->proxy, s->roster);
 	config_drop_route(s->route);
 	free(s);
 }
@@ -41,7 +41,7 @@ equip(struct service *s, bool moves, struct error *e)
 			return -1;
 	}
 	if (agents != NULL && agents->file != NULL) {
-		s->roster = roster_hold(s->proxy, agents->file, e);
+		s->roster = kept_hold(s->proxy, &roster_kept, agents->file, e);
 		if (s->roster == NULL)
 			return -1;
 	}

@@ -8,8 +8,8 @@
 
 #include "cmd/mcp-proxy/proxy.h"
 
+struct kept;
 struct program;
-struct roster;
 
 /* Connections to the route's upstream that wait for a request. */
 struct idle_pool {
@@ -26,7 +26,7 @@ struct service {
 	struct idle_pool pool;
 	struct bridge *bridge;    /* NULL: not stdio, or retired */
 	struct program *program;  /* of its policy, or NULL */
-	struct roster *roster;    /* of its agents, or NULL */
+	struct kept *roster;      /* of its agents, or NULL */
 };
 
 /* Makes what runs for r, which has none, and holds it for the configuration.
