@@ -85,6 +85,7 @@ struct config_route {
 	char *socket;  /* of CONFIG_UNIX */
 	char *as_host; /* what Host becomes, or NULL: it stays */
 	char *prefix;  /* put before the path, or NULL */
+	char *headers_file; /* what is added to requests, or NULL */
 	struct config_stdio *stdio; /* of CONFIG_STDIO, else NULL */
 	struct config_policy *policy; /* its own, or the general one; NULL:
 	                       * nothing is judged */
@@ -106,6 +107,8 @@ struct config {
 	char *audit_file;     /* or NULL */
 	char *ca_file;        /* trust for https upstreams, or NULL */
 	bool system_cas;
+	char *client_cert_file, *client_key_file; /* shown to https
+	                       * upstreams; or NULL */
 	char *resolver;       /* "10.0.0.53:53", or NULL: the system's */
 	int64_t connect_ms;   /* name and connection, TLS included */
 	int64_t response_ms;  /* request sent to the head of the response;

@@ -21,7 +21,7 @@ enum {
 
 /* A route whose keys are being read. */
 struct draft {
-	char *upstream, *as_host, *prefix;
+	char *upstream, *as_host, *prefix, *headers_file;
 	struct config_stdio stdio;
 	char **sandbox;         /* options, NULL: none */
 	struct config_policy *policy;
@@ -42,6 +42,7 @@ static const struct loader_key keys[] = {
 	VALUE("upstream", value_text, upstream, 0, 0),
 	VALUE("host", value_host, as_host, 0, 0),
 	VALUE("prefix", value_prefix, prefix, 0, 0),
+	VALUE("headers_file", value_text, headers_file, 0, 0),
 	TAKEN("command", take_words, stdio.argv),
 	TAKEN("env", take_env, stdio.envp),
 	TAKEN("sandbox", take_words, sandbox),
@@ -352,8 +353,9 @@ check_draft(struct loader *l, const char *path, const struct draft *d,
 	else if (s->argv == NULL && (s->envp != NULL || s->dir != NULL ||
 	    d->sandbox != NULL || s->path != NULL || s->pool != 0))
 		wrong = "has keys that only a command can have";
-	else if (s->argv != NULL && (d->as_host != NULL || d->prefix != NULL))
-		wrong = "host and prefix are not for a command";
+	else if (s->argv != NULL && (d->as_host != NULL ||
+	    d->prefix != NULL || d->headers_file != NULL))
+		wrong = "host, prefix and headers_file are not for a command";
 	else if (s->argv != NULL &&
 	    (s->argv[0] == NULL || s->argv[0][0] == '\0'))
 		wrong = "command: empty";
@@ -370,6 +372,7 @@ draft_done(struct draft *d)
 	free(d->upstream);
 	free(d->as_host);
 	free(d->prefix);
+	free(d->headers_file);
 	free_words(d->stdio.argv);
 	free_words(d->stdio.envp);
 	free_words(d->sandbox);
@@ -409,9 +412,10 @@ take_long(struct loader *l, const char *path, struct config_route *r,
 	if (check_draft(l, path, &d, n) && l->problems->count == problems) {
 		r->as_host = d.as_host;
 		r->prefix = d.prefix;
+		r->headers_file = d.headers_file;
 		r->policy = d.policy;
 		r->agents = d.agents;
-		d.as_host = d.prefix = NULL;
+		d.as_host = d.prefix = d.headers_file = NULL;
 		d.policy = NULL;
 		d.agents = NULL;
 		if (d.upstream != NULL)
@@ -468,6 +472,7 @@ loader_free_route(struct config_route *r)
 	free(r->socket);
 	free(r->as_host);
 	free(r->prefix);
+	free(r->headers_file);
 	loader_drop_policy(r->policy);
 	loader_drop_agents(r->agents);
 	if (r->stdio != NULL) {

@@ -76,6 +76,7 @@ config_is_same(const struct config_route *a, const struct config_route *b)
 	return a == b || (str_eq(a->origin, b->origin) &&
 	    is_same_text(a->as_host, b->as_host) &&
 	    is_same_text(a->prefix, b->prefix) &&
+	    is_same_text(a->headers_file, b->headers_file) &&
 	    is_same_policy(a->policy, b->policy) &&
 	    is_same_agents(a->agents, b->agents));
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cmd/mcp-proxy/downstream.h"
+#include "cmd/mcp-proxy/headers.h"
 #include "cmd/mcp-proxy/hearing.h"
 #include "cmd/mcp-proxy/service.h"
 #include "cmd/mcp-proxy/upstream.h"
@@ -283,8 +284,8 @@ begin(struct exchange *x, const struct body *body)
 	    body->state == BODY_DONE;
 }
 
-/* Gives the request in the proxy's head the host and the path that the route
- * asks for.  Returns 0, or -1 with ENOBUFS or ENOMEM. */
+/* Gives the request in the proxy's head the host, the path and the fields that
+ * the route asks for.  Returns 0, or -1 with ENOBUFS or ENOMEM. */
 static int
 rewrite(struct proxy *p, const struct config_route *route)
 {
@@ -294,6 +295,8 @@ rewrite(struct proxy *p, const struct config_route *route)
 		if (h->fields[i].role == HTTP_HOST)
 			h->fields[i].value = bytes_cstr(route->as_host);
 	}
+	if (route->service->headers != NULL)
+		headers_put(kept_value(route->service->headers), h);
 	if (route->prefix == NULL || bytes_eq(h->target, bytes_cstr("*")))
 		return 0;
 	buf_clear(&p->out);

@@ -27,6 +27,7 @@ struct service {
 	struct bridge *bridge;    /* NULL: not stdio, or retired */
 	struct program *program;  /* of its policy, or NULL */
 	struct kept *roster;      /* of its agents, or NULL */
+	struct kept *headers;     /* that requests get, or NULL */
 };
 
 /* Makes what runs for r, which has none, and holds it for the configuration.

@@ -51,14 +51,6 @@ is_kept_out()
 	! is_let_in "$1"
 }
 
-# make_client_cert makes $T/client.crt and .key.
-make_client_cert()
-{
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-		-keyout "$T/client.key" -out "$T/client.crt" -days 2 \
-		-subj /CN=agent 2>"$T/openssl.err"
-}
-
 agent_events()
 {
 	jq -c 'select(.event == "decide") |
