@@ -113,7 +113,7 @@ struct session {
 	char version[MESSAGE_VERSION_LEN + 1];
 	char host[SOCK_HOST_MAX];    /* that was asked for it, if there is
 	                              * a policy */
-	char agent[ADMIT_NAME_CAP];  /* whose it is; "": anybody's */
+	struct admitted agent;       /* whose it is */
 	struct bridge *bridge;
 	struct session *next, *prev; /* of the bucket */
 	struct process *owned;       /* NULL when shared */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd/mcp-proxy/metadata.h"
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/str.h"
@@ -430,16 +431,21 @@ start_request(struct downstream *d, const struct body *body)
 {
 	const struct config_route *route;
 	struct exchange *x = &d->exchange;
+	struct http_head *h = &d->proxy->head;
 	struct admitted agent;
 	struct failure why;
 
 	d->request_count++;
-	route = find_route(d, &d->proxy->head, &why);
-	if (route != NULL && d->proxy->draining)
+	route = find_route(d, h, &why);
+	if (route != NULL && d->proxy->draining) {
 		failure_set(&why, 503, FRAME_DRAINING, BLAME_PROXY,
 		    "shutting down");
-	else if (route != NULL && admit(route, d->has_cert ? &d->cert : NULL,
-	    &d->proxy->head, &agent, &why) == 0) {
+	} else if (route != NULL && metadata_is_asked(route, h)) {
+		d->state = DOWNSTREAM_EXCHANGE;
+		exchange_tell_metadata(x, route, body);
+		return;
+	} else if (route != NULL && admit(route, d->has_cert ? &d->cert : NULL,
+	    h, &agent, &why) == 0) {
 		d->state = DOWNSTREAM_EXCHANGE;
 		exchange_start(x, route, &agent, body);
 		return;

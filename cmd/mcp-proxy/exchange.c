@@ -7,6 +7,7 @@
 #include "cmd/mcp-proxy/downstream.h"
 #include "cmd/mcp-proxy/headers.h"
 #include "cmd/mcp-proxy/hearing.h"
+#include "cmd/mcp-proxy/metadata.h"
 #include "cmd/mcp-proxy/service.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "cmd/mcp-proxy/visit.h"
@@ -316,7 +317,7 @@ exchange_start(struct exchange *x, const struct config_route *route,
 	x->route = route;
 	x->agent = *agent;
 	exchange_answers_expect(x);
-	if (exchange_allow(x) != 0) {
+	if (exchange_allow(x, "route") != 0) {
 		fail_audit(x);
 		return;
 	}
@@ -335,6 +336,33 @@ exchange_start(struct exchange *x, const struct config_route *route,
 		exchange_judge_start(x);
 	else
 		open_upstream(x, false);
+}
+
+void
+exchange_tell_metadata(struct exchange *x, const struct config_route *route,
+    const struct body *body)
+{
+	const struct http_head *h = &exchange_proxy(x)->head;
+	struct buf text;
+
+	begin(x, body);
+	service_hold(route);
+	x->route = route;
+	/* What follows may be its body. */
+	x->client_closes = x->client_closes || body->state != BODY_DONE;
+	buf_init(&text, METADATA_MAX);
+	if (exchange_allow(x, "metadata") != 0) {
+		fail_audit(x);
+	} else if (metadata_write(&text, route, h) != 0 ||
+	    http_write_request(&x->head, h) != 0) {
+		exchange_fail_internal(x);
+	} else {
+		exchange_begin(x, 200, "Content-Type: application/json\r\n"
+		    "Access-Control-Allow-Origin: *\r\n",
+		    (int64_t)buf_len(&text));
+		exchange_payload(x, buf_bytes(&text), true);
+	}
+	buf_reset(&text);
 }
 
 void

@@ -69,6 +69,10 @@ void exchange_done(struct exchange *x);
 void exchange_start(struct exchange *x, const struct config_route *route,
     const struct admitted *agent, const struct body *body);
 
+/* Answers that request with the metadata of its route, which it asks for. */
+void exchange_tell_metadata(struct exchange *x,
+    const struct config_route *route, const struct body *body);
+
 /* Answers that request with *why, or that it cannot be written to the
  * audit. */
 void exchange_refuse(struct exchange *x, const struct body *body,
@@ -229,9 +233,9 @@ void exchange_send_rest(struct exchange *x);
 
 struct audit_who exchange_who(const struct exchange *x);
 
-/* Writes to the audit that the request in the proxy's head goes to its route.
- * Returns 0, or -1: it must not. */
-int exchange_allow(const struct exchange *x);
+/* Writes to the audit that the request in the proxy's head is answered by its
+ * route, or by what rule names instead.  Returns 0, or -1: it must not. */
+int exchange_allow(const struct exchange *x, const char *rule);
 
 /* That it does not, because of why, or because no address of its upstream is
  * allowed.  *why becomes audit_refusal if that cannot be written. */

@@ -79,9 +79,9 @@ decide(const struct exchange *x, const char *rule, const struct failure *why)
 }
 
 int
-exchange_allow(const struct exchange *x)
+exchange_allow(const struct exchange *x, const char *rule)
 {
-	return decide(x, "route", NULL);
+	return decide(x, rule, NULL);
 }
 
 void

@@ -148,7 +148,7 @@ set_context(struct judging *j, const struct rpc *m)
 	if (s != NULL) {
 		audit_digest(bytes_cstr(s->id), j->session);
 		str_format(j->host, sizeof j->host, "%s", s->host);
-		str_format(j->agent, sizeof j->agent, "%s", s->agent);
+		str_format(j->agent, sizeof j->agent, "%s", s->agent.name);
 	}
 	if (c != NULL && c->visit != NULL) {
 		who = exchange_who(c->visit->exchange);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/mcp-proxy/admit.h"
 #include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/headers.h"
 #include "cmd/mcp-proxy/policy.h"
@@ -14,6 +15,7 @@ service_free(struct service *s)
 {
 	policy_drop_program(s->proxy, s->program);
 	kept_drop(s->proxy, s->roster);
+	kept_drop(s->proxy, s->keys);
 	kept_drop(s->proxy, s->headers);
 	config_drop_route(s->route);
 	free(s);
@@ -54,6 +56,8 @@ equip(struct service *s, bool moves, struct error *e)
 	}
 	if (hold(s, &roster_kept, agents == NULL ? NULL : agents->file,
 	    &s->roster, e) != 0 ||
+	    hold(s, &admit_keys_kept, agents == NULL ? NULL :
+	    agents->keys_file, &s->keys, e) != 0 ||
 	    hold(s, &headers_kept, s->route->headers_file, &s->headers, e) != 0)
 		return -1;
 	if (s->route->kind != CONFIG_STDIO || moves)

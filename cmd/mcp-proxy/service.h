@@ -27,6 +27,7 @@ struct service {
 	struct bridge *bridge;    /* NULL: not stdio, or retired */
 	struct program *program;  /* of its policy, or NULL */
 	struct kept *roster;      /* of its agents, or NULL */
+	struct kept *keys;        /* of its agents' issuer, or NULL */
 	struct kept *headers;     /* that requests get, or NULL */
 };
 

@@ -248,7 +248,7 @@ need_session(struct visit *v)
 	struct session *s = session_find(v->bridge, v->session_id);
 
 	session_leave(v); /* it may have waited for a process */
-	if (s != NULL && !str_eq(s->agent, v->exchange->agent.name))
+	if (s != NULL && !admit_is_same(&s->agent, &v->exchange->agent))
 		s = NULL; /* to one agent there are no sessions of others */
 	if (s == NULL && v->session_id[0] == '\0') {
 		visit_refuse(v, 400, bytes_of(NULL, 0), RPC_SERVER_ERROR,
@@ -458,7 +458,7 @@ refuse_session(struct visit *v)
 static void
 tell_asker(struct session *s, const struct visit *v)
 {
-	memcpy(s->agent, v->exchange->agent.name, sizeof s->agent);
+	s->agent = v->exchange->agent;
 	if (v->hearing != NULL)
 		str_format(s->host, sizeof s->host, "%s", v->hearing->host);
 }

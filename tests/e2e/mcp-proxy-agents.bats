@@ -272,6 +272,170 @@ policy: {program: $T/p.jq}"
 	eq "$BODY" "$(denied 'Not for bob.')"
 }
 
+# ---- tokens that an issuer has signed
+
+# issue [CLAIMS [OPTION...]]: JWT is a token of the issuer, with these claims
+# besides; openssl signs it with $T/issuer.key.
+issue()
+{
+	local now claims head signed
+
+	now=$(date +%s)
+	claims=$(jq -cn --argjson now "$now" --argjson more "${1:-{\}}" '{
+		iss: "https://login.example", aud: "https://docs.example/mcp",
+		sub: "alice", exp: ($now + 600), iat: $now} + $more')
+	head=$(printf '{"alg":"RS256","typ":"at+jwt","kid":"%s"}' "${2:-one}" |
+		base64url)
+	signed=$head.$(printf %s "$claims" | base64url)
+	JWT=$signed.$(printf %s "$signed" |
+		openssl dgst -sha256 -sign "${3:-$T/issuer.key}" | base64url)
+}
+
+base64url()
+{
+	base64 -w 0 | tr '/+' '_-' | tr -d =
+}
+
+# make_keys makes the issuer's key, and $T/keys with what is public of it.
+make_keys()
+{
+	openssl genrsa -out "$T/issuer.key" 2048 2>"$T/openssl.err"
+	write_keys one "$T/issuer.key"
+}
+
+# write_keys KID KEY
+write_keys()
+{
+	local hex n
+
+	hex=$(openssl rsa -in "$2" -noout -modulus | sed 's/^Modulus=//')
+	n=$(printf '%b' "$(sed 's/../\\x&/g' <<<"$hex")" | base64url)
+	jq -n --arg kid "$1" --arg n "$n" '{keys: [{kty: "RSA", kid: $kid,
+		alg: "RS256", use: "sig", n: $n, e: "AQAB"}]}' >"$T/keys"
+}
+
+# trust [KEY...] starts the echoing server, and a proxy that trusts the issuer.
+trust()
+{
+	start_echo
+	write_config <<<"$allow_loopback
+audit: $T/audit
+agents: {issuer: 'https://login.example', audience: 'https://docs.example/mcp', keys_file: $T/keys${1:+, $1}}"
+	run_proxy
+}
+
+@test "an agent is let in by a token that the issuer has signed" {
+	make_keys
+	trust
+	issue
+	bearer "$JWT"
+	eq "$CODE$BODY" "200$PONG"
+	run -1 grep -i authorization "$T/got/1.head"
+	eq "$(agent_events)" '["allow","route","alice",null,null]'
+	run -1 grep -rF "${JWT##*.}" "$T/audit" "$T/proxy.err"
+}
+
+@test "a client is told where to get a token, and for what" {
+	local well=/.well-known/oauth-protected-resource
+
+	make_keys
+	trust 'scope: "mcp:call"'
+	ping
+	eq "$CODE" 401
+	eq "$(field WWW-Authenticate)" "Bearer realm=\"mcp-proxy\", resource_metadata=\"https://$NAME:$PROXY$well/mcp\", scope=\"mcp:call\""
+	run -0 agent_curl -D "$T/head" "$well/mcp"
+	eq "$output" "{\"resource\":\"https://$NAME:$PROXY/mcp\",\"authorization_servers\":[\"https://login.example\"],\"scopes_supported\":[\"mcp:call\"],\"bearer_methods_supported\":[\"header\"]}"
+	HEAD=$T/head
+	eq "$(field Content-Type)" application/json
+	run -0 agent_curl "$well?x=y"
+	eq "$(jq -r .resource <<<"$output")" "https://$NAME:$PROXY"
+	run -0 agent_curl -I -o /dev/null -w '%{http_code}' "$well"
+	eq "$output" 200
+	run -0 agent_curl -o /dev/null -w '%{http_code}' "${well}x"
+	eq "$output" 401
+	run -0 agent_curl -X POST -o /dev/null -w '%{http_code}' "$well"
+	eq "$output" 401
+	eq "$(agent_events | sort -u)" "$(printf '%s\n' \
+		'["allow","metadata",null,null,null]' \
+		'["deny","agents",null,"unauthorized","client"]')"
+	eq "$(count_got)" 0
+}
+
+@test "a token without the scope is refused as such" {
+	make_keys
+	trust 'scope: "mcp:call"'
+	issue '{"scope": "mcp:list other"}'
+	bearer "$JWT"
+	eq "$CODE" 403
+	[[ $(field WWW-Authenticate) == *', error="insufficient_scope", '*', scope="mcp:call"' ]]
+	issue '{"scope": "other mcp:call"}'
+	bearer "$JWT"
+	eq "$CODE" 200
+}
+
+@test "a token that the issuer has not signed for this is refused" {
+	local why
+
+	make_keys
+	openssl genrsa -out "$T/other.key" 2048 2>"$T/openssl.err"
+	trust
+	while IFS='|' read -r claims kid key why; do
+		issue "$claims" "$kid" "${key:+$T/$key}"
+		bearer "$JWT"
+		eq "$claims $CODE" "$claims 401"
+		eq "$(field WWW-Authenticate | grep -c 'error="invalid_token"')" 1
+		eq "$(jq -r .error.message <<<"$BODY")" \
+			"the bearer token is not good: $why"
+	done <<-'END'
+	{"iss": "https://evil.example"}|||another issuer
+	{"aud": "https://other.example"}|||another audience
+	{"exp": 1000000000}|||expired
+	{}|two||signed with a key that is not known
+	{}||other.key|signature does not verify
+	END
+	eq "$(count_got)" 0
+}
+
+@test "keys of the issuer are taken up when their file changes" {
+	make_keys
+	trust
+	openssl genrsa -out "$T/next.key" 2048 2>"$T/openssl.err"
+	issue '{}' two "$T/next.key"
+	bearer "$JWT"
+	eq "$CODE" 401
+	write_keys two "$T/next.key"
+	wait_line proxy "keys loaded: $T/keys"
+	bearer "$JWT"
+	eq "$CODE" 200
+	echo '{"keys": []}' >"$T/keys"
+	wait_line proxy 'keeping the keys in use'
+	bearer "$JWT"
+	eq "$CODE" 200
+}
+
+@test "an issuer's agent has no session of a file's, of the same name" {
+	make_keys
+	add alice
+	bridge_config <<<"docs: {command: [node, $FAKE], agents: {file: $T/agents, issuer: 'https://login.example', audience: 'https://docs.example/mcp', keys_file: $T/keys}}"
+	run_proxy
+	ask "$(initialize)" -H "Authorization: Bearer $TOKEN"
+	eq "$CODE" 200
+	SID=$(field mcp-session-id)
+	issue
+	ask "$(tool 1 echo '{"message":"m"}')" -H "Authorization: Bearer $JWT"
+	eq "$CODE" 404
+	ask "$(tool 1 echo '{"message":"m"}')" -H "Authorization: Bearer $TOKEN"
+	eq "$CODE" 200
+}
+
+@test "keys that are none are told at the start" {
+	write_config <<<"agents: {issuer: 'https://login.example', audience: a, keys_file: $T/keys}"
+	refuses "$T/keys: No such file or directory"
+	echo '{"keys": [{"kty": "oct", "k": "s3cret"}]}' >"$T/keys"
+	refuses "$T/keys: "
+	[[ $stderr != *s3cret* ]]
+}
+
 # ---- changes
 
 @test "who is added can call soon, and who is removed is out at once" {
