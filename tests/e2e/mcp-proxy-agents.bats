@@ -10,6 +10,7 @@ load mcp-proxy.bash
 load bridge.bash
 load policy.bash
 
+PEERS=${PEERS:-$ROOT/build/peers}
 PING='{"jsonrpc":"2.0","id":7,"method":"ping"}'
 PONG='{"jsonrpc":"2.0","id":7,"result":{"got":"ping"}}'
 
@@ -411,6 +412,27 @@ agents: {issuer: 'https://login.example', audience: 'https://docs.example/mcp', 
 	wait_line proxy 'keeping the keys in use'
 	bearer "$JWT"
 	eq "$CODE" 200
+}
+
+# sdk_client VERSION: the official client, which knows the URL and who it is.
+sdk_client()
+{
+	NODE_EXTRA_CA_CERTS=$T/certs/ca.crt run_tool 0 \
+		"$ROOT/tests/peers/run" "$PEERS" oauth-client.mjs --sdk "$1" \
+		--url "https://$NAME:$PROXY/mcp" --key "$T/issuer.key" \
+		--connect "127.0.0.1:$PROXY" --scope mcp:call
+}
+
+@test "the SDKs' clients find out where to get a token, and are let in" {
+	"$ROOT/tests/peers/install.sh" "$PEERS"
+	make_keys
+	bridge_config <<<"docs: {command: [node, $FAKE], agents: {issuer: 'https://login.example', audience: 'https://docs.example/mcp', keys_file: $T/keys, scope: 'mcp:call'}}"
+	run_proxy
+	sdk_client v1
+	[[ $output == *'let in'* ]]
+	sdk_client v2
+	[[ $output == *'let in'* ]]
+	wait_line proxy "agent='sdk-client' method=POST path='/mcp' status=200"
 }
 
 @test "an issuer's agent has no session of a file's, of the same name" {
