@@ -10,9 +10,21 @@ digit_of(uint8_t c, enum base64_kind kind)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	if (c == '+' || (c == '-' && kind == BASE64_ANY))
-		return 62;
-	return c == '/' || (c == '_' && kind == BASE64_ANY) ? 63 : -1;
+	if ((c == '+' || c == '/') && kind != BASE64_URL)
+		return c == '+' ? 62 : 63;
+	if ((c == '-' || c == '_') && kind != BASE64_PADDED)
+		return c == '-' ? 62 : 63;
+	return -1;
+}
+
+/* Whether bits of the last digit say nothing and are not 0, so that the same
+ * bytes could be written in another way. */
+static bool
+has_rest(uint32_t bits, size_t digits)
+{
+	static const uint32_t unused[4] = {[2] = 0x0f, [3] = 0x03};
+
+	return (bits & unused[digits % 4]) != 0;
 }
 
 int
@@ -23,7 +35,8 @@ base64_decode(struct bytes in, enum base64_kind kind, struct buf *out)
 
 	if (kind == BASE64_PADDED && in.len % 4 != 0)
 		return -1;
-	while (pad < 2 && in.len != 0 && in.ptr[in.len - 1] == '=') {
+	while (kind != BASE64_URL && pad < 2 && in.len != 0 &&
+	    in.ptr[in.len - 1] == '=') {
 		in.len--;
 		pad++;
 	}
@@ -42,5 +55,5 @@ base64_decode(struct bytes in, enum base64_kind kind, struct buf *out)
 		if (buf_add(out, bytes_of(&byte, 1)) != 0)
 			return -1;
 	}
-	return 0;
+	return kind == BASE64_URL && has_rest(bits, in.len) ? -1 : 0;
 }

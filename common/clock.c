@@ -36,6 +36,12 @@ clock_wall_ns(void)
 	return clock_ns(CLOCK_REALTIME);
 }
 
+int64_t
+clock_wall_s(void)
+{
+	return clock_wall_ns() / 1000000000;
+}
+
 const char *
 clock_stamp(char out[static CLOCK_STAMP_CAP])
 {
@@ -98,4 +104,28 @@ void
 backoff_reset(struct backoff *b)
 {
 	b->ceiling_ms = 0;
+}
+
+const char *
+clock_format_time(int64_t seconds, char out[static CLOCK_TIME_CAP])
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(out, CLOCK_TIME_CAP, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		out[0] = '\0';
+	return out;
+}
+
+int
+clock_parse_time(const char *text, int64_t *ret)
+{
+	struct tm tm = {.tm_sec = 0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	if (end == NULL || *end != '\0' || strlen(text) != CLOCK_TIME_CAP - 1)
+		return -1;
+	*ret = timegm(&tm);
+	return 0;
 }

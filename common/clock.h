@@ -12,10 +12,21 @@ int64_t clock_us(void);
 /* CLOCK_REALTIME in nanoseconds, for people and captures. */
 int64_t clock_wall_ns(void);
 
-enum { CLOCK_STAMP_CAP = 40 };
+/* The same in whole seconds. */
+int64_t clock_wall_s(void);
+
+enum {
+	CLOCK_STAMP_CAP = 40,
+	CLOCK_TIME_CAP = 21, /* "2026-11-23T15:00:00Z" and a NUL */
+};
 
 /* The time of day, as 2026-01-31T12:00:00.000Z.  Returns out. */
 const char *clock_stamp(char out[static CLOCK_STAMP_CAP]);
+
+/* A time in seconds since 1970, in UTC.  Returns out; parse 0, or -1. */
+const char *clock_format_time(int64_t seconds,
+    char out[static CLOCK_TIME_CAP]);
+int clock_parse_time(const char *text, int64_t *ret);
 
 /* Exponential back-off with full jitter. */
 struct backoff {

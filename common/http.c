@@ -652,6 +652,12 @@ http_write_response(struct buf *out, const struct http_head *h,
 }
 
 bool
+http_is_plain(struct bytes name)
+{
+	return find_role(name) == HTTP_PLAIN;
+}
+
+bool
 http_is_idempotent(struct bytes method)
 {
 	static const char *const names[] = {

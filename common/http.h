@@ -17,6 +17,7 @@
 
 enum {
 	HTTP_FIELDS_MAX = 100,
+	HTTP_ADDED_MAX = 16,  /* by who passes a head on */
 	HTTP_METHOD_MAX = 24,
 };
 
@@ -50,7 +51,7 @@ struct http_head {
 	enum body_framing framing;
 	uint64_t length;          /* for BODY_LENGTH */
 	size_t field_count;
-	struct http_field fields[HTTP_FIELDS_MAX];
+	struct http_field fields[HTTP_FIELDS_MAX + HTTP_ADDED_MAX];
 };
 
 /* How far a head was searched for its end; zeroed at its first byte. */
@@ -86,6 +87,9 @@ int http_parse_response(struct bytes head, bool to_head,
 int http_write_request(struct buf *out, const struct http_head *h);
 int http_write_response(struct buf *out, const struct http_head *h,
     enum body_framing framing, bool close);
+
+/* Whether a field of that name is HTTP_PLAIN unless Connection names it. */
+bool http_is_plain(struct bytes name);
 
 /* Whether a method is idempotent (RFC 9110 section 9.2.2). */
 bool http_is_idempotent(struct bytes method);

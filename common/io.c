@@ -267,22 +267,31 @@ is_private(int fd, const struct stat *st)
 }
 
 int
-io_read_secret_file(const char *path, char out[static 4096], struct error *e)
+io_open_private(const char *path, struct error *e)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int r;
 
 	if (fd == -1)
 		return error_errno(e, "%s", path);
 	if (fstat(fd, &st) != 0)
-		r = error_errno(e, "%s", path);
+		error_errno(e, "%s", path);
 	else if (!is_private(fd, &st))
-		r = error_set(e, "%s: mode %04o: others can read it, "
+		error_set(e, "%s: mode %04o: others can read it, "
 		    "chmod it to 0600", path, st.st_mode & 07777U);
 	else
-		r = take_secret(fd, path, out, e);
-	close(fd);
+		return fd;
+	io_close(&fd);
+	return -1;
+}
+
+int
+io_read_secret_file(const char *path, char out[static 4096], struct error *e)
+{
+	int fd = io_open_private(path, e);
+	int r = fd == -1 ? -1 : take_secret(fd, path, out, e);
+
+	io_close(&fd);
 	return r;
 }
 

@@ -50,6 +50,10 @@ int io_replace_file(int dir_fd, const char *name, struct bytes in, mode_t mode,
 int io_create_file(const char *path, struct bytes in, mode_t mode,
     struct error *e);
 
+/* Opens a file that nobody but its owner, root and the caller's user can use,
+ * for reading.  Returns the descriptor, or -1 with a text. */
+int io_open_private(const char *path, struct error *e);
+
 /* Reads a secret, one line without white space and at most 4095 bytes, from
  * a file that nobody but its owner, root and the caller's user can use, or from
  * a descriptor.

@@ -491,12 +491,13 @@ split_number(struct cursor *c, uint8_t digits[static DIGITS_MAX],
 	return 0;
 }
 
-int
-jsonr_int(struct jsonr v, int64_t min, int64_t max, int64_t *ret)
+/* The whole part of a number. */
+static int
+get_whole(struct jsonr v, bool *ret_exact, int64_t *ret)
 {
 	struct cursor c = {v.text.ptr, 0, v.text.len};
 	uint8_t digits[DIGITS_MAX];
-	bool negative;
+	bool negative, exact = true;
 	size_t count;
 	int64_t power, n = 0;
 
@@ -506,10 +507,8 @@ jsonr_int(struct jsonr v, int64_t min, int64_t max, int64_t *ret)
 	c.at += negative;
 	if (split_number(&c, digits, &count, &power) != 0)
 		return -1;
-	for (; power < 0 && count != 0; power++) {
-		if (digits[--count] != 0)
-			return -1;
-	}
+	for (; power < 0 && count != 0; power++)
+		exact = digits[--count] == 0 && exact;
 	for (size_t i = 0; i < count; i++) {
 		if (__builtin_mul_overflow(n, 10, &n) ||
 		    __builtin_sub_overflow(n, digits[i], &n))
@@ -521,7 +520,30 @@ jsonr_int(struct jsonr v, int64_t min, int64_t max, int64_t *ret)
 	}
 	if (!negative && __builtin_sub_overflow(0, n, &n))
 		return -1;
-	if (n < min || n > max)
+	*ret_exact = exact;
+	*ret = n;
+	return 0;
+}
+
+int
+jsonr_int(struct jsonr v, int64_t min, int64_t max, int64_t *ret)
+{
+	bool exact;
+	int64_t n;
+
+	if (get_whole(v, &exact, &n) != 0 || !exact || n < min || n > max)
+		return -1;
+	*ret = n;
+	return 0;
+}
+
+int
+jsonr_trunc(struct jsonr v, int64_t min, int64_t max, int64_t *ret)
+{
+	bool exact;
+	int64_t n;
+
+	if (get_whole(v, &exact, &n) != 0 || n < min || n > max)
 		return -1;
 	*ret = n;
 	return 0;

@@ -68,6 +68,9 @@ int jsonr_add_str(struct jsonr v, struct buf *out);
  * none or not in min to max. */
 int jsonr_int(struct jsonr v, int64_t min, int64_t max, int64_t *ret);
 
+/* The same of any number, without what is behind its point. */
+int jsonr_trunc(struct jsonr v, int64_t min, int64_t max, int64_t *ret);
+
 /* Members of known types.  Each returns 1; 0 if it is absent or null (out is
  * then "", *ret left alone); -1 with a text that names the key. */
 int jsonr_get_str(struct jsonr object, const char *key, char *out, size_t cap,

@@ -233,6 +233,7 @@ ask(struct answer *a, struct policy_question *q)
 	q->route = c->route;
 	q->host = c->host;
 	q->session = c->session;
+	q->agent = c->who.agent;
 	if (policy_judge(c->proxy, q, &v, on_verdict, a, &a->asked) == 1)
 		take_verdict(a, &v);
 }

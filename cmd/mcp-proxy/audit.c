@@ -128,6 +128,7 @@ put_who(struct jsonw *w, const struct audit_who *who)
 		jsonw_key_int(w, "request", (int64_t)who->request);
 	put_str(w, "peer", who->peer);
 	put_str(w, "route", who->route);
+	put_str(w, "agent", who->agent);
 }
 
 static void

@@ -35,6 +35,7 @@ struct audit_who {
 	const char *trace, *peer; /* of the connection; NULL: none */
 	uint64_t request;  /* which one on the connection, from 1; 0: none */
 	const char *route; /* its name; NULL: none */
+	const char *agent; /* its name, or NULL */
 };
 
 /* All that is zero is left out. */

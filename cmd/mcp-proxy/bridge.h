@@ -8,6 +8,7 @@
 #ifndef ADIT_MCP_PROXY_BRIDGE_H
 #define ADIT_MCP_PROXY_BRIDGE_H
 
+#include "cmd/mcp-proxy/admit.h"
 #include "cmd/mcp-proxy/child.h"
 #include "cmd/mcp-proxy/reply.h"
 #include "common/clock.h"
@@ -112,6 +113,7 @@ struct session {
 	char version[MESSAGE_VERSION_LEN + 1];
 	char host[SOCK_HOST_MAX];    /* that was asked for it, if there is
 	                              * a policy */
+	struct admitted agent;       /* whose it is */
 	struct bridge *bridge;
 	struct session *next, *prev; /* of the bucket */
 	struct process *owned;       /* NULL when shared */

@@ -19,7 +19,6 @@
 enum { DAY_S = 86400, WILDCARD_LEN = 260 };
 
 #define DAY_MS (DAY_S * INT64_C(1000))
-#define NS_PER_S INT64_C(1000000000)
 
 struct settings {
 	const char *dir, *domain, *key_kind;
@@ -224,7 +223,7 @@ run_make(const struct settings *s)
 static int64_t
 seconds_left(int64_t expiry)
 {
-	return expiry - clock_wall_ns() / NS_PER_S;
+	return expiry - clock_wall_s();
 }
 
 static int

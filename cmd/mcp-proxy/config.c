@@ -41,6 +41,8 @@ static const struct loader_key tls_keys[] = {
 static const struct loader_key upstream_tls_keys[] = {
 	VALUE("ca_file", value_text, ca_file, 0, 0),
 	VALUE("include_system_cas", value_bool, system_cas, 0, 0),
+	VALUE("cert_file", value_text, client_cert_file, 0, 0),
+	VALUE("key_file", value_text, client_key_file, 0, 0),
 	END,
 };
 
@@ -73,6 +75,8 @@ static const struct loader_key top_keys[] = {
 	MAP("limits", limits_keys),
 	{"policy", loader_take_policy, NULL, offsetof(struct config, policy),
 	    {0, 0}, loader_policy_keys},
+	{"agents", loader_take_agents, NULL, offsetof(struct config, agents),
+	    {0, 0}, loader_agents_keys},
 	VALUE("audit", value_text, audit_file, 0, 0),
 	END,
 };
@@ -315,6 +319,19 @@ check_required(struct loader *l, const struct yamldoc_node *root)
 		loader_complain(l, routes->at, "routes: empty");
 }
 
+/* A certificate to show to upstreams needs its key. */
+static void
+check_client_cert(struct loader *l, const struct yamldoc_node *root)
+{
+	const struct yamldoc_node *tls = find_child(find_child(root,
+	    "upstream"), "tls");
+	bool cert = find_child(tls, "cert_file") != NULL;
+
+	if (cert != (find_child(tls, "key_file") != NULL))
+		loader_complain(l, tls->key_at, "upstream.tls: cert_file and "
+		    "key_file belong together");
+}
+
 static void
 check_guard(struct loader *l)
 {
@@ -360,6 +377,7 @@ take_document(struct loader *l, struct bytes text)
 	loader_take_map(l, "", &top, root);
 	if (root->kind == YAMLDOC_MAP || root->kind == YAMLDOC_NULL)
 		check_required(l, root);
+	check_client_cert(l, root);
 	loader_check_routes(l);
 	check_guard(l);
 	yamldoc_free(root);
@@ -415,8 +433,11 @@ config_done(struct config *c)
 	free(c->key_file);
 	free(c->audit_file);
 	free(c->ca_file);
+	free(c->client_cert_file);
+	free(c->client_key_file);
 	free(c->resolver);
 	loader_drop_policy(c->policy);
+	loader_drop_agents(c->agents);
 	memset(c, 0, sizeof *c);
 }
 

@@ -57,6 +57,15 @@ struct config_policy {
 	int64_t message_max; /* bytes of a message that is judged */
 };
 
+/* Who may call, mcp-proxy.yaml(5), Agents.  What is not given is NULL. */
+struct config_agents {
+	size_t refs;     /* who holds it */
+	bool anybody;    /* and nothing else is given */
+	char *file;      /* of agents, roster.h */
+	char *issuer, *audience, *keys_file; /* of JSON Web Tokens */
+	char *scope;     /* that such a token must have, or NULL */
+};
+
 struct service;
 
 /* Where the requests of one host go. */
@@ -76,9 +85,11 @@ struct config_route {
 	char *socket;  /* of CONFIG_UNIX */
 	char *as_host; /* what Host becomes, or NULL: it stays */
 	char *prefix;  /* put before the path, or NULL */
+	char *headers_file; /* what is added to requests, or NULL */
 	struct config_stdio *stdio; /* of CONFIG_STDIO, else NULL */
 	struct config_policy *policy; /* its own, or the general one; NULL:
 	                       * nothing is judged */
+	struct config_agents *agents; /* the same; NULL: anybody */
 	unsigned line, column; /* of the upstream in the file */
 };
 
@@ -96,6 +107,8 @@ struct config {
 	char *audit_file;     /* or NULL */
 	char *ca_file;        /* trust for https upstreams, or NULL */
 	bool system_cas;
+	char *client_cert_file, *client_key_file; /* shown to https
+	                       * upstreams; or NULL */
 	char *resolver;       /* "10.0.0.53:53", or NULL: the system's */
 	int64_t connect_ms;   /* name and connection, TLS included */
 	int64_t response_ms;  /* request sent to the head of the response;
@@ -105,6 +118,8 @@ struct config {
 	int64_t header_max;   /* bytes of a request's or response's head */
 	int64_t streams_max;  /* connections of agents at once */
 	struct config_policy *policy; /* of routes without, or NULL */
+	struct config_agents *agents; /* the same */
+	bool asks_certs;      /* of agents, since a route may know some */
 };
 
 /* What is wrong with a file: one line each, "proxy.yaml:7:3: text", or

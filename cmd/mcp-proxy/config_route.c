@@ -21,10 +21,11 @@ enum {
 
 /* A route whose keys are being read. */
 struct draft {
-	char *upstream, *as_host, *prefix;
+	char *upstream, *as_host, *prefix, *headers_file;
 	struct config_stdio stdio;
 	char **sandbox;         /* options, NULL: none */
 	struct config_policy *policy;
+	struct config_agents *agents;
 	bool has_mode;
 };
 
@@ -41,6 +42,7 @@ static const struct loader_key keys[] = {
 	VALUE("upstream", value_text, upstream, 0, 0),
 	VALUE("host", value_host, as_host, 0, 0),
 	VALUE("prefix", value_prefix, prefix, 0, 0),
+	VALUE("headers_file", value_text, headers_file, 0, 0),
 	TAKEN("command", take_words, stdio.argv),
 	TAKEN("env", take_env, stdio.envp),
 	TAKEN("sandbox", take_words, sandbox),
@@ -58,6 +60,8 @@ static const struct loader_key keys[] = {
 	VALUE("restarts", value_number, stdio.restarts_max, 1, 1000),
 	{"policy", loader_take_policy, NULL, offsetof(struct draft, policy),
 	    {0, 0}, loader_policy_keys},
+	{"agents", loader_take_agents, NULL, offsetof(struct draft, agents),
+	    {0, 0}, loader_agents_keys},
 	{NULL, NULL, NULL, 0, {0, 0}, NULL},
 };
 
@@ -349,8 +353,9 @@ check_draft(struct loader *l, const char *path, const struct draft *d,
 	else if (s->argv == NULL && (s->envp != NULL || s->dir != NULL ||
 	    d->sandbox != NULL || s->path != NULL || s->pool != 0))
 		wrong = "has keys that only a command can have";
-	else if (s->argv != NULL && (d->as_host != NULL || d->prefix != NULL))
-		wrong = "host and prefix are not for a command";
+	else if (s->argv != NULL && (d->as_host != NULL ||
+	    d->prefix != NULL || d->headers_file != NULL))
+		wrong = "host, prefix and headers_file are not for a command";
 	else if (s->argv != NULL &&
 	    (s->argv[0] == NULL || s->argv[0][0] == '\0'))
 		wrong = "command: empty";
@@ -367,12 +372,14 @@ draft_done(struct draft *d)
 	free(d->upstream);
 	free(d->as_host);
 	free(d->prefix);
+	free(d->headers_file);
 	free_words(d->stdio.argv);
 	free_words(d->stdio.envp);
 	free_words(d->sandbox);
 	free(d->stdio.dir);
 	free(d->stdio.path);
 	loader_drop_policy(d->policy);
+	loader_drop_agents(d->agents);
 }
 
 static bool
@@ -405,9 +412,12 @@ take_long(struct loader *l, const char *path, struct config_route *r,
 	if (check_draft(l, path, &d, n) && l->problems->count == problems) {
 		r->as_host = d.as_host;
 		r->prefix = d.prefix;
+		r->headers_file = d.headers_file;
 		r->policy = d.policy;
-		d.as_host = d.prefix = NULL;
+		r->agents = d.agents;
+		d.as_host = d.prefix = d.headers_file = NULL;
 		d.policy = NULL;
+		d.agents = NULL;
 		if (d.upstream != NULL)
 			set_upstream(l, path, r, d.upstream);
 		else if (set_stdio(r, &d) != 0)
@@ -462,7 +472,9 @@ loader_free_route(struct config_route *r)
 	free(r->socket);
 	free(r->as_host);
 	free(r->prefix);
+	free(r->headers_file);
 	loader_drop_policy(r->policy);
+	loader_drop_agents(r->agents);
 	if (r->stdio != NULL) {
 		free_words(r->stdio->argv);
 		free_words(r->stdio->envp);
@@ -520,6 +532,26 @@ route_at(const struct config_route *r)
 	return (struct yamldoc_at){r->line, r->column};
 }
 
+/* Gives r what is the same for all routes that have none of their own. */
+static void
+inherit(struct config *c, struct config_route *r)
+{
+	if (r->policy == NULL) {
+		r->policy = c->policy;
+		loader_hold_policy(r->policy);
+	}
+	if (r->agents == NULL) {
+		r->agents = c->agents;
+		loader_hold_agents(r->agents);
+	}
+	if (r->agents != NULL && r->agents->anybody) {
+		loader_drop_agents(r->agents);
+		r->agents = NULL;
+	}
+	c->asks_certs = c->asks_certs ||
+	    (r->agents != NULL && r->agents->file != NULL);
+}
+
 void
 loader_check_routes(struct loader *l)
 {
@@ -532,10 +564,7 @@ loader_check_routes(struct loader *l)
 	for (size_t i = 0; i < c->route_count; i++) {
 		struct config_route *r = c->routes[i];
 
-		if (r->policy == NULL) {
-			r->policy = c->policy;
-			loader_hold_policy(r->policy);
-		}
+		inherit(c, r);
 		if (r->https && !trust)
 			loader_complain(l, route_at(r), "routes.%s: an https "
 			    "upstream needs upstream.tls.ca_file or "

@@ -37,6 +37,18 @@ is_same_policy(const struct config_policy *a, const struct config_policy *b)
 	    a->message_max == b->message_max;
 }
 
+static bool
+is_same_agents(const struct config_agents *a, const struct config_agents *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return is_same_text(a->file, b->file) &&
+	    is_same_text(a->issuer, b->issuer) &&
+	    is_same_text(a->audience, b->audience) &&
+	    is_same_text(a->keys_file, b->keys_file) &&
+	    is_same_text(a->scope, b->scope);
+}
+
 /* Whether processes of one can serve the other. */
 static bool
 is_same_command(const struct config_stdio *a, const struct config_stdio *b)
@@ -64,7 +76,9 @@ config_is_same(const struct config_route *a, const struct config_route *b)
 	return a == b || (str_eq(a->origin, b->origin) &&
 	    is_same_text(a->as_host, b->as_host) &&
 	    is_same_text(a->prefix, b->prefix) &&
-	    is_same_policy(a->policy, b->policy));
+	    is_same_text(a->headers_file, b->headers_file) &&
+	    is_same_policy(a->policy, b->policy) &&
+	    is_same_agents(a->agents, b->agents));
 }
 
 bool

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd/mcp-proxy/metadata.h"
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/str.h"
@@ -241,6 +242,18 @@ downstream_leave_routes(struct proxy *p)
 	}
 }
 
+void
+downstream_leave_agents(struct proxy *p)
+{
+	struct downstream *next;
+
+	for (struct downstream *d = p->downstreams; d != NULL; d = next) {
+		next = d->next;
+		if (d->state == DOWNSTREAM_EXCHANGE)
+			exchange_leave_agent(&d->exchange);
+	}
+}
+
 /* ---- for the exchange ---- */
 
 void
@@ -418,18 +431,25 @@ start_request(struct downstream *d, const struct body *body)
 {
 	const struct config_route *route;
 	struct exchange *x = &d->exchange;
+	struct http_head *h = &d->proxy->head;
+	struct admitted agent;
 	struct failure why;
 
 	d->request_count++;
-	route = find_route(d, &d->proxy->head, &why);
-	if (route != NULL && !d->proxy->draining) {
-		d->state = DOWNSTREAM_EXCHANGE;
-		exchange_start(x, route, body);
-		return;
-	}
-	if (route != NULL)
+	route = find_route(d, h, &why);
+	if (route != NULL && d->proxy->draining) {
 		failure_set(&why, 503, FRAME_DRAINING, BLAME_PROXY,
 		    "shutting down");
+	} else if (route != NULL && metadata_is_asked(route, h)) {
+		d->state = DOWNSTREAM_EXCHANGE;
+		exchange_tell_metadata(x, route, body);
+		return;
+	} else if (route != NULL && admit(route, d->has_cert ? &d->cert : NULL,
+	    h, &agent, &why) == 0) {
+		d->state = DOWNSTREAM_EXCHANGE;
+		exchange_start(x, route, &agent, body);
+		return;
+	}
 	exchange_refuse(x, body, &why);
 }
 
@@ -557,6 +577,7 @@ shake(struct downstream *d)
 		return;
 	}
 	take_server_name(d);
+	d->has_cert = tls_peer_fingerprint(d->wire.tls, d->cert.digest);
 	next_request(d);
 }
 

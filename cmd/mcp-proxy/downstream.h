@@ -37,6 +37,8 @@ struct downstream {
 	char trace[DOWNSTREAM_TRACE_LEN + 1];
 	char peer[SOCK_TEXT_MAX];
 	bool named;            /* by the server name of TLS */
+	bool has_cert;         /* the agent has shown one in TLS */
+	struct credential cert;
 	uint64_t request_count;
 };
 
@@ -56,6 +58,9 @@ void downstream_drain_all(struct proxy *p);
 
 /* Ends streams that would go on for ever under routes that are no more. */
 void downstream_leave_routes(struct proxy *p);
+
+/* Ends what goes on for agents that may call no more. */
+void downstream_leave_agents(struct proxy *p);
 
 /* Resets every connection. */
 void downstream_abort_all(struct proxy *p);

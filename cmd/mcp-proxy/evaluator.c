@@ -49,7 +49,7 @@ struct judge {
 struct evaluator {
 	struct ev_loop *ev;
 	const char *file;
-	struct stamp loaded, seen;
+	struct stamp_watch watch;
 	ev_timer look, retry;
 	struct buf program;     /* the one in use, as a message */
 	struct judge *current;  /* NULL: it failed */
@@ -534,7 +534,6 @@ reload(struct evaluator *v)
 	struct buf program;
 	struct error e;
 
-	v->loaded = v->seen;
 	judge_free(v->fresh);
 	v->fresh = NULL;
 	buf_init(&program, JUDGE_LENGTH_LEN + JUDGE_PROGRAM_MAX);
@@ -566,15 +565,10 @@ static void
 on_look(struct ev_loop *ev, ev_timer *t, int revents)
 {
 	struct evaluator *v = t->data;
-	struct stamp now;
-	bool settled;
 
 	(void)ev;
 	(void)revents;
-	stamp_take(v->file, &now);
-	settled = stamp_eq(&now, &v->seen);
-	v->seen = now;
-	if (settled && !stamp_eq(&now, &v->loaded))
+	if (stamp_watch_look(&v->watch, v->file))
 		reload(v);
 	drop_late(v);
 }
@@ -629,8 +623,7 @@ evaluator_new(struct ev_loop *ev, const char *file,
 	ev_timer_init(&v->retry, on_retry, 0, 0);
 	v->look.data = v->retry.data = v;
 	buf_init(&v->program, JUDGE_LENGTH_LEN + JUDGE_PROGRAM_MAX);
-	stamp_take(file, &v->loaded);
-	v->seen = v->loaded;
+	stamp_watch_init(&v->watch, file);
 	v->starting = true;
 	if (read_program(v, &v->program, e) != 0)
 		goto failed;

@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "cmd/mcp-proxy/downstream.h"
+#include "cmd/mcp-proxy/headers.h"
 #include "cmd/mcp-proxy/hearing.h"
+#include "cmd/mcp-proxy/metadata.h"
 #include "cmd/mcp-proxy/service.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "cmd/mcp-proxy/visit.h"
@@ -54,6 +56,7 @@ static void
 log_end(const struct exchange *x, const struct failure *why)
 {
 	char request[LOG_TARGET_MAX + 40], end[64] = "clean";
+	char agent[LOG_TARGET_MAX] = "";
 
 	if (!diag_shows(DIAG_INFO))
 		return;
@@ -63,9 +66,12 @@ log_end(const struct exchange *x, const struct failure *why)
 	else if (why != NULL)
 		str_format(end, sizeof end, "%s/%s",
 		    frame_code_name(why->code), frame_blame_name(why->blame));
-	diag_info("request: trace=%s route=%s%s status=%d bytes_in=%" PRIu64
-	    " bytes_out=%" PRIu64 " ms=%lld end=%s", x->downstream->trace,
-	    x->route == NULL ? "-" : x->route->name, request, x->status,
+	if (x->agent.name[0] != '\0')
+		diag_quote(agent, sizeof agent, bytes_cstr(x->agent.name));
+	diag_info("request: trace=%s route=%s%s%s%s status=%d bytes_in=%"
+	    PRIu64 " bytes_out=%" PRIu64 " ms=%lld end=%s",
+	    x->downstream->trace, x->route == NULL ? "-" : x->route->name,
+	    agent[0] == '\0' ? "" : " agent=", agent, request, x->status,
 	    x->bytes_in, x->bytes_out,
 	    (long long)(clock_ms() - x->started_ms), end);
 }
@@ -199,6 +205,19 @@ exchange_leave_route(struct exchange *x)
 	return true;
 }
 
+bool
+exchange_leave_agent(struct exchange *x)
+{
+	struct failure why;
+
+	if (x->route == NULL || admit_holds(x->route, &x->agent))
+		return false;
+	failure_set(&why, 401, FRAME_REVOKED, BLAME_CLIENT,
+	    "the agent's credential was taken back or is over");
+	exchange_fail(x, &why);
+	return true;
+}
+
 /* ---- beginning ---- */
 
 void
@@ -266,8 +285,8 @@ begin(struct exchange *x, const struct body *body)
 	    body->state == BODY_DONE;
 }
 
-/* Gives the request in the proxy's head the host and the path that the route
- * asks for.  Returns 0, or -1 with ENOBUFS or ENOMEM. */
+/* Gives the request in the proxy's head the host, the path and the fields that
+ * the route asks for.  Returns 0, or -1 with ENOBUFS or ENOMEM. */
 static int
 rewrite(struct proxy *p, const struct config_route *route)
 {
@@ -277,6 +296,8 @@ rewrite(struct proxy *p, const struct config_route *route)
 		if (h->fields[i].role == HTTP_HOST)
 			h->fields[i].value = bytes_cstr(route->as_host);
 	}
+	if (route->service->headers != NULL)
+		headers_put(kept_value(route->service->headers), h);
 	if (route->prefix == NULL || bytes_eq(h->target, bytes_cstr("*")))
 		return 0;
 	buf_clear(&p->out);
@@ -289,13 +310,14 @@ rewrite(struct proxy *p, const struct config_route *route)
 
 void
 exchange_start(struct exchange *x, const struct config_route *route,
-    const struct body *body)
+    const struct admitted *agent, const struct body *body)
 {
 	begin(x, body);
 	service_hold(route);
 	x->route = route;
+	x->agent = *agent;
 	exchange_answers_expect(x);
-	if (exchange_allow(x) != 0) {
+	if (exchange_allow(x, "route") != 0) {
 		fail_audit(x);
 		return;
 	}
@@ -314,6 +336,33 @@ exchange_start(struct exchange *x, const struct config_route *route,
 		exchange_judge_start(x);
 	else
 		open_upstream(x, false);
+}
+
+void
+exchange_tell_metadata(struct exchange *x, const struct config_route *route,
+    const struct body *body)
+{
+	const struct http_head *h = &exchange_proxy(x)->head;
+	struct buf text;
+
+	begin(x, body);
+	service_hold(route);
+	x->route = route;
+	/* What follows may be its body. */
+	x->client_closes = x->client_closes || body->state != BODY_DONE;
+	buf_init(&text, METADATA_MAX);
+	if (exchange_allow(x, "metadata") != 0) {
+		fail_audit(x);
+	} else if (metadata_write(&text, route, h) != 0 ||
+	    http_write_request(&x->head, h) != 0) {
+		exchange_fail_internal(x);
+	} else {
+		exchange_begin(x, 200, "Content-Type: application/json\r\n"
+		    "Access-Control-Allow-Origin: *\r\n",
+		    (int64_t)buf_len(&text));
+		exchange_payload(x, buf_bytes(&text), true);
+	}
+	buf_reset(&text);
 }
 
 void

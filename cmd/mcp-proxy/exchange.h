@@ -5,6 +5,7 @@
 #ifndef ADIT_MCP_PROXY_EXCHANGE_H
 #define ADIT_MCP_PROXY_EXCHANGE_H
 
+#include "cmd/mcp-proxy/admit.h"
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/reply.h"
 
@@ -35,6 +36,7 @@ struct exchange {
 	bool asks_events;     /* GET that accepts text/event-stream */
 	bool listens;         /* for what belongs to no request */
 	const struct config_route *route;
+	struct admitted agent;
 	struct buf head;      /* of the request, as the upstream gets it */
 	bool head_sent;
 	bool retried;
@@ -61,10 +63,15 @@ struct exchange {
 void exchange_init(struct exchange *x, struct downstream *d);
 void exchange_done(struct exchange *x);
 
-/* Begins with the request that is parsed in the proxy's head; body follows
- * through exchange_request.  May fail at once (downstream_failed). */
+/* Begins with the request that is parsed in the proxy's head, of an agent that
+ * was let in; body follows through exchange_request.  May fail at once
+ * (downstream_failed). */
 void exchange_start(struct exchange *x, const struct config_route *route,
-    const struct body *body);
+    const struct admitted *agent, const struct body *body);
+
+/* Answers that request with the metadata of its route, which it asks for. */
+void exchange_tell_metadata(struct exchange *x,
+    const struct config_route *route, const struct body *body);
 
 /* Answers that request with *why, or that it cannot be written to the
  * audit. */
@@ -92,6 +99,9 @@ void exchange_cancel(struct exchange *x);
  * one of the configuration in use; not that of a visit.  Returns whether x is
  * over. */
 bool exchange_leave_route(struct exchange *x);
+
+/* Ends it if its agent may call no more.  Returns whether x is over. */
+bool exchange_leave_agent(struct exchange *x);
 
 /* ---- for the visit ---- */
 
@@ -223,9 +233,9 @@ void exchange_send_rest(struct exchange *x);
 
 struct audit_who exchange_who(const struct exchange *x);
 
-/* Writes to the audit that the request in the proxy's head goes to its route.
- * Returns 0, or -1: it must not. */
-int exchange_allow(const struct exchange *x);
+/* Writes to the audit that the request in the proxy's head is answered by its
+ * route, or by what rule names instead.  Returns 0, or -1: it must not. */
+int exchange_allow(const struct exchange *x, const char *rule);
 
 /* That it does not, because of why, or because no address of its upstream is
  * allowed.  *why becomes audit_refusal if that cannot be written. */

@@ -16,6 +16,7 @@ exchange_who(const struct exchange *x)
 		.trace = d->trace, .peer = d->peer,
 		.request = d->request_count,
 		.route = x->route == NULL ? NULL : x->route->name,
+		.agent = x->agent.name[0] == '\0' ? NULL : x->agent.name,
 	};
 }
 
@@ -78,16 +79,16 @@ decide(const struct exchange *x, const char *rule, const struct failure *why)
 }
 
 int
-exchange_allow(const struct exchange *x)
+exchange_allow(const struct exchange *x, const char *rule)
 {
-	return decide(x, "route", NULL);
+	return decide(x, rule, NULL);
 }
 
 void
 exchange_deny(const struct exchange *x, struct failure *why)
 {
-	if (decide(x, why->code == FRAME_DRAINING ? "shutdown" : "route",
-	    why) != 0)
+	if (decide(x, why->code == FRAME_DRAINING ? "shutdown"
+	    : why->code == FRAME_UNAUTHORIZED ? "agents" : "route", why) != 0)
 		audit_refusal(why);
 }
 

@@ -470,7 +470,8 @@ judge(struct hearing *h)
 		return false;
 	h->question = (struct policy_question){.direction = POLICY_REQUEST,
 	    .route = h->route, .host = bytes_cstr(h->host),
-	    .session = h->session, .message = h->message.text};
+	    .session = h->session, .agent = h->who.agent,
+	    .message = h->message.text};
 	buf_clear(&h->text);
 	if (policy_look(&h->message, &h->text, &h->question, &e) != 0) {
 		refuse(h, 400, h->message.id.text, &e, NULL);

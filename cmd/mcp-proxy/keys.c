@@ -26,6 +26,7 @@ keys_load(struct keys_pair *pair, const struct config *c, struct error *e)
 	struct tls_server_settings s = {
 		.cert_file = c->cert_file, .key_file = c->key_file,
 		.alpn = "http/1.1", .allow_tls12 = c->allow_tls12,
+		.ask_client_cert = c->asks_certs,
 	};
 
 	take_stamps(c, pair->stamps);

@@ -50,6 +50,12 @@ extern const struct loader_key loader_policy_keys[];
 void loader_hold_policy(struct config_policy *p);
 void loader_drop_policy(struct config_policy *p); /* NULL is nothing */
 
+/* The same of agents. */
+loader_take loader_take_agents;
+extern const struct loader_key loader_agents_keys[];
+void loader_hold_agents(struct config_agents *a);
+void loader_drop_agents(struct config_agents *a); /* NULL is nothing */
+
 /* Adds a problem at a place in the file; line 0: nowhere. */
 void loader_complain(struct loader *l, struct yamldoc_at at,
     const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/mcp-proxy/agentcmd.h"
 #include "cmd/mcp-proxy/auditcmd.h"
 #include "cmd/mcp-proxy/certcmd.h"
 #include "cmd/mcp-proxy/judge.h"
@@ -49,6 +50,7 @@ static const struct opt_command command = {
 	.program = "mcp-proxy",
 	.operands = "",
 	.purpose = "End agents' TLS and route their requests to MCP servers.\n"
+	    "See also 'mcp-proxy agent --help'.\n"
 	    "See also 'mcp-proxy cert --help'.\n"
 	    "See also 'mcp-proxy audit --help'.",
 	.opts = options,
@@ -193,6 +195,8 @@ main(int argc, char **argv)
 	int operand;
 
 	diag_init(command.program);
+	if (argc > 1 && str_eq(argv[1], "agent"))
+		return agentcmd_run(argc, argv);
 	if (argc > 1 && str_eq(argv[1], "cert"))
 		return certcmd_run(argc, argv);
 	if (argc > 1 && str_eq(argv[1], "audit"))

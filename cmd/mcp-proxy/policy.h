@@ -46,6 +46,7 @@ struct policy_question {
 	struct bytes name;     /* decoded, a URI for POLICY_RESOURCE;
 	                        * ptr NULL: there is none */
 	const char *session;   /* audit_digest of its id, or "" */
+	const char *agent;     /* its name; NULL: not known */
 	struct bytes message;  /* JSON, one value that was checked */
 	struct bytes entry;    /* the same, of POLICY_LIST, else len 0 */
 };

@@ -23,6 +23,7 @@ struct judging {
 	char session[AUDIT_DIGEST_CAP];
 	char trace[DOWNSTREAM_TRACE_LEN + 1];
 	char peer[SOCK_TEXT_MAX];
+	char agent[ADMIT_NAME_CAP];
 	struct hearing_call *asked; /* what is answered in the line */
 	struct buf line;            /* that is judged */
 	struct buf queue;           /* those that wait, each with its end */
@@ -143,10 +144,11 @@ set_context(struct judging *j, const struct rpc *m)
 
 	/* The route may have been changed since the last message. */
 	j->context.route = p->bridge->route;
-	j->session[0] = j->host[0] = '\0';
+	j->session[0] = j->host[0] = j->agent[0] = '\0';
 	if (s != NULL) {
 		audit_digest(bytes_cstr(s->id), j->session);
 		str_format(j->host, sizeof j->host, "%s", s->host);
+		str_format(j->agent, sizeof j->agent, "%s", s->agent.name);
 	}
 	if (c != NULL && c->visit != NULL) {
 		who = exchange_who(c->visit->exchange);
@@ -156,10 +158,13 @@ set_context(struct judging *j, const struct rpc *m)
 		str_format(j->peer, sizeof j->peer, "%s", who.peer);
 		who.trace = j->trace;
 		who.peer = j->peer;
+		if (who.agent != NULL)
+			str_format(j->agent, sizeof j->agent, "%s", who.agent);
 		if (c->visit->hearing != NULL)
 			str_format(j->host, sizeof j->host, "%s",
 			    c->visit->hearing->host);
 	}
+	who.agent = j->agent[0] == '\0' ? NULL : j->agent;
 	j->context.who = who;
 	j->context.host = bytes_cstr(j->host);
 }

@@ -27,6 +27,7 @@ struct corpse {
 
 struct bridge;
 struct downstream;
+struct kept;
 struct policy;
 
 struct proxy {
@@ -44,6 +45,8 @@ struct proxy {
 	struct stray_rules strays;
 	uint64_t last_serial;           /* of a process */
 	struct policy *policy;
+	struct kept *kept;              /* files of routes */
+	ev_timer kept_look;
 	struct downstream *downstreams;
 	size_t downstream_count;
 	size_t downstream_peak;         /* since memory was given back */

@@ -17,6 +17,7 @@ failure_set(struct failure *ret, int status, enum frame_code code,
 	ret->status = status;
 	ret->code = (uint16_t)code;
 	ret->blame = (uint8_t)blame;
+	ret->challenge[0] = '\0';
 	va_start(ap, format);
 	vsnprintf(ret->text, sizeof ret->text, format, ap);
 	va_end(ap);
@@ -55,11 +56,14 @@ reply_write(struct buf *out, const struct failure *why, const char *trace,
 	    "Content-Type: application/json\r\n"
 	    "Content-Length: %zu\r\n"
 	    "Cache-Control: no-store\r\n"
-	    "Adit-Error: %s; blame=%s\r\n%s\r\n",
+	    "Adit-Error: %s; blame=%s\r\n",
 	    why->status, http_status_str((enum http_status)why->status),
 	    buf_len(&body), frame_code_name(why->code),
-	    frame_blame_name(why->blame),
-	    close ? "Connection: close\r\n" : "") != 0)
+	    frame_blame_name(why->blame)) != 0 ||
+	    (why->challenge[0] != '\0' && buf_format(out,
+	    "WWW-Authenticate: %s\r\n", why->challenge) != 0) ||
+	    buf_add_str(out, close ? "Connection: close\r\n\r\n"
+	    : "\r\n") != 0)
 		goto out;
 	r = to_head ? 0 : buf_add(out, buf_bytes(&body));
 out:

@@ -7,12 +7,15 @@
 #include "common/buf.h"
 #include "common/frame.h"
 
+enum { REPLY_CHALLENGE_MAX = 512 };
+
 /* Why a request failed. */
 struct failure {
 	int status;              /* of HTTP */
 	uint16_t code;           /* enum frame_code */
 	uint8_t blame;           /* enum frame_blame */
 	char text[256];          /* for people */
+	char challenge[REPLY_CHALLENGE_MAX]; /* WWW-Authenticate; "": none */
 };
 
 /* Fills *ret; text is cut. */

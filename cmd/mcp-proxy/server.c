@@ -558,6 +558,7 @@ server_start(struct server *s, struct ev_loop *ev, struct config *c,
 		return -1;
 	}
 	keys_start(&s->keys, &s->proxy, &setup.keys);
+	kept_start(&s->proxy);
 	setup_use(&setup, &s->proxy);
 	reload_init(s);
 	reload_level(s);
@@ -594,8 +595,10 @@ server_done(struct server *s)
 		free(h);
 	}
 	listeners_stop(s);
-	if (s->keys.proxy != NULL)
+	if (s->keys.proxy != NULL) {
 		keys_stop(&s->keys);
+		kept_stop(p);
+	}
 	setup_end(p);
 	bridge_free_all(p);
 	policy_end_all(p);

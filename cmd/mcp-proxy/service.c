@@ -3,14 +3,20 @@
 
 #include <stdlib.h>
 
+#include "cmd/mcp-proxy/admit.h"
 #include "cmd/mcp-proxy/bridge.h"
+#include "cmd/mcp-proxy/headers.h"
 #include "cmd/mcp-proxy/policy.h"
+#include "cmd/mcp-proxy/roster.h"
 #include "cmd/mcp-proxy/upstream.h"
 
 static void
 service_free(struct service *s)
 {
 	policy_drop_program(s->proxy, s->program);
+	kept_drop(s->proxy, s->roster);
+	kept_drop(s->proxy, s->keys);
+	kept_drop(s->proxy, s->headers);
 	config_drop_route(s->route);
 	free(s);
 }
@@ -26,17 +32,34 @@ service_reap(struct proxy *p)
 	}
 }
 
+/* Holds a file, if there is one. */
+static int
+hold(struct service *s, const struct kept_kind *kind, const char *path,
+    struct kept **ret, struct error *e)
+{
+	if (path != NULL)
+		*ret = kept_hold(s->proxy, kind, path, e);
+	return path == NULL || *ret != NULL ? 0 : -1;
+}
+
 /* Makes what it needs.  Returns 0, or -1 with a text. */
 static int
 equip(struct service *s, bool moves, struct error *e)
 {
 	const struct config_policy *policy = s->route->policy;
+	const struct config_agents *agents = s->route->agents;
 
 	if (policy != NULL && policy->program != NULL) {
 		s->program = policy_hold_program(s->proxy, policy->program, e);
 		if (s->program == NULL)
 			return -1;
 	}
+	if (hold(s, &roster_kept, agents == NULL ? NULL : agents->file,
+	    &s->roster, e) != 0 ||
+	    hold(s, &admit_keys_kept, agents == NULL ? NULL :
+	    agents->keys_file, &s->keys, e) != 0 ||
+	    hold(s, &headers_kept, s->route->headers_file, &s->headers, e) != 0)
+		return -1;
 	if (s->route->kind != CONFIG_STDIO || moves)
 		return 0;
 	s->bridge = bridge_new(s->proxy, s->route);

@@ -8,6 +8,7 @@
 
 #include "cmd/mcp-proxy/proxy.h"
 
+struct kept;
 struct program;
 
 /* Connections to the route's upstream that wait for a request. */
@@ -25,6 +26,9 @@ struct service {
 	struct idle_pool pool;
 	struct bridge *bridge;    /* NULL: not stdio, or retired */
 	struct program *program;  /* of its policy, or NULL */
+	struct kept *roster;      /* of its agents, or NULL */
+	struct kept *keys;        /* of its agents' issuer, or NULL */
+	struct kept *headers;     /* that requests get, or NULL */
 };
 
 /* Makes what runs for r, which has none, and holds it for the configuration.

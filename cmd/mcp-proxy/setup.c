@@ -18,6 +18,8 @@ client_tls_load(struct setup *u, struct error *e)
 	const struct config *c = u->config;
 	struct tls_client_settings s = {
 		.ca_file = c->ca_file, .system_cas = c->system_cas,
+		.cert_file = c->client_cert_file,
+		.key_file = c->client_key_file,
 		.alpn = "http/1.1", .allow_tls12 = true,
 	};
 	bool needed = false;

@@ -31,3 +31,25 @@ stamp_eq(const struct stamp *a, const struct stamp *b)
 	    is_same_time(a->modified, b->modified) &&
 	    is_same_time(a->changed, b->changed);
 }
+
+void
+stamp_watch_init(struct stamp_watch *w, const char *path)
+{
+	stamp_take(path, &w->loaded);
+	w->seen = w->loaded;
+}
+
+bool
+stamp_watch_look(struct stamp_watch *w, const char *path)
+{
+	struct stamp now;
+	bool settled;
+
+	stamp_take(path, &now);
+	settled = stamp_eq(&now, &w->seen);
+	w->seen = now;
+	if (!settled || stamp_eq(&now, &w->loaded))
+		return false;
+	w->loaded = now;
+	return true;
+}

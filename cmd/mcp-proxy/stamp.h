@@ -20,4 +20,16 @@ void stamp_take(const char *path, struct stamp *ret);
 
 bool stamp_eq(const struct stamp *a, const struct stamp *b);
 
+/* A file that was loaded, and is looked at now and then. */
+struct stamp_watch {
+	struct stamp loaded, seen; /* seen: at the last look */
+};
+
+/* It is to be loaded next. */
+void stamp_watch_init(struct stamp_watch *w, const char *path);
+
+/* Whether it is to be loaded again.  A change counts when it has been there
+ * for one look: the file may be written in parts. */
+bool stamp_watch_look(struct stamp_watch *w, const char *path);
+
 #endif

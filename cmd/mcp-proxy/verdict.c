@@ -43,6 +43,8 @@ verdict_ask(struct buf *out, const struct policy_question *q, size_t *ret_at)
 	write_text(&w, q->kind == POLICY_RESOURCE ? "uri" : "name", q->name);
 	write_text(&w, "session", q->session[0] == '\0' ? bytes_of(NULL, 0)
 	    : bytes_cstr(q->session));
+	write_text(&w, "agent", q->agent == NULL ? bytes_of(NULL, 0)
+	    : bytes_cstr(q->agent));
 	if (q->entry.len != 0) {
 		jsonw_key(&w, "entry");
 		w.failed = w.failed || buf_add(out, q->entry) != 0;

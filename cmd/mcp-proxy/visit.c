@@ -248,6 +248,8 @@ need_session(struct visit *v)
 	struct session *s = session_find(v->bridge, v->session_id);
 
 	session_leave(v); /* it may have waited for a process */
+	if (s != NULL && !admit_is_same(&s->agent, &v->exchange->agent))
+		s = NULL; /* to one agent there are no sessions of others */
 	if (s == NULL && v->session_id[0] == '\0') {
 		visit_refuse(v, 400, bytes_of(NULL, 0), RPC_SERVER_ERROR,
 		    "Mcp-Session-Id: missing", NULL);
@@ -451,10 +453,12 @@ refuse_session(struct visit *v)
 	visit_fail(v, &why);
 }
 
-/* For messages that are judged when no request is there. */
+/* For those who come to it later, and for messages that are judged when no
+ * request is there. */
 static void
-tell_host(struct session *s, const struct visit *v)
+tell_asker(struct session *s, const struct visit *v)
 {
+	s->agent = v->exchange->agent;
 	if (v->hearing != NULL)
 		str_format(s->host, sizeof s->host, "%s", v->hearing->host);
 }
@@ -477,7 +481,7 @@ initialize_owned(struct visit *v, const struct rpc *m)
 		return;
 	}
 	s->owned->session = s;
-	tell_host(s, v);
+	tell_asker(s, v);
 	session_join(s, v);
 	call(v, s->owned, m, CALL_INITIALIZE);
 }
@@ -516,7 +520,7 @@ initialize_shared(struct visit *v, const struct rpc *m)
 	s->slot = slot;
 	process_spoken(p, spoken);
 	choose_version(s, m, spoken);
-	tell_host(s, v);
+	tell_asker(s, v);
 	buf_init(&body, v->body.max + VISIT_SLACK);
 	if (process_welcome(p, m->id.text, s->version, &body) == 0)
 		visit_welcome(v, s, buf_bytes(&body));

@@ -23,12 +23,6 @@ enum {
 /* Of expiries: a hundred years. */
 #define LIFE_MAX_MS (100LL * 365 * DAY_MS)
 
-static int64_t
-now_seconds(void)
-{
-	return clock_wall_ns() / 1000000000;
-}
-
 static enum opt_result
 usage(const struct opt_command *c, const char *text, int *ret_status)
 {
@@ -219,7 +213,7 @@ static int
 new_token(struct state_tunnel *t, int64_t life_ms,
     char text[static CREDENTIAL_TOKEN_LEN + 1], struct error *e)
 {
-	struct state_token token = {.created = now_seconds()};
+	struct state_token token = {.created = clock_wall_s()};
 
 	credential_new_token(text);
 	token.credential = credential_of_token(bytes_cstr(text));
@@ -378,7 +372,7 @@ take_name(const struct opt_command *c, const struct command_operands *from,
 	if (from->count != 1)
 		return usage(c, from->count == 0 ? "a tunnel's NAME is "
 		    "required" : "more than one NAME", ret_status);
-	if (!state_is_name(from->at[0]))
+	if (!credential_is_name(from->at[0]))
 		return usage(c, "NAME: not 1 to 63 of a-z, 0-9, - and _",
 		    ret_status);
 	*ret = from->at[0];
@@ -519,7 +513,7 @@ const struct opt_command rotate_options = {
 static void
 expire_tokens(struct state_tunnel *t, int64_t overlap_ms)
 {
-	int64_t now = now_seconds(), end = now + overlap_ms / 1000;
+	int64_t now = clock_wall_s(), end = now + overlap_ms / 1000;
 	size_t i = 0;
 
 	while (i < t->token_count) {

@@ -29,12 +29,6 @@ static const struct pacer_shape strangers_shape = {
 	STRANGERS_BURST, STRANGERS_EVERY_MS,
 };
 
-static int64_t
-now_seconds(void)
-{
-	return clock_wall_ns() / 1000000000;
-}
-
 static bool
 is_up(const struct link *l)
 {
@@ -274,7 +268,7 @@ arm_expiry(struct link *l, int64_t expires, int64_t now)
 static void
 check_credential(struct link *l)
 {
-	int64_t now = now_seconds(), expires = 0;
+	int64_t now = clock_wall_s(), expires = 0;
 
 	switch (table_check(l->tunnel, &l->credential, now, &expires)) {
 	case TABLE_VALID:
@@ -334,7 +328,7 @@ let_in(struct link *l, struct tunnel *t, int64_t expires)
 		    t->conf->domains[0]);
 	l->state = LINK_UP;
 	l->edge->greeting_count--;
-	l->since = now_seconds();
+	l->since = clock_wall_s();
 	l->came_late = expires != 0 &&
 	    expires - l->since <= EXPIRY_NOTICE_S;
 	tunnel_add(t, l);
@@ -388,7 +382,7 @@ try_credential(struct link *l, enum table_verdict *ret)
 	int64_t expires = 0;
 
 	*ret = table_authenticate(&l->edge->table, &l->credential,
-	    now_seconds(), &t, &expires);
+	    clock_wall_s(), &t, &expires);
 	if (*ret != TABLE_VALID)
 		return false;
 	give_back(l);

@@ -101,7 +101,7 @@ count_streams(jv links)
 static void
 put_tokens(struct jsonw *w, const struct state_tunnel *t)
 {
-	char id[CREDENTIAL_ID_LEN + 1], text[STATE_TIME_TEXT];
+	char id[CREDENTIAL_ID_LEN + 1], text[CLOCK_TIME_CAP];
 
 	jsonw_key(w, "tokens");
 	jsonw_open(w, '[');
@@ -111,12 +111,12 @@ put_tokens(struct jsonw *w, const struct state_tunnel *t)
 		jsonw_open(w, '{');
 		jsonw_key_str(w, "id", credential_id(&token->credential, id));
 		jsonw_key_str(w, "created",
-		    state_format_time(token->created, text));
+		    clock_format_time(token->created, text));
 		jsonw_key(w, "expires");
 		if (token->expires == 0)
 			jsonw_null(w);
 		else
-			jsonw_str(w, state_format_time(token->expires, text));
+			jsonw_str(w, clock_format_time(token->expires, text));
 		jsonw_close(w, '}');
 	}
 	jsonw_close(w, ']');
@@ -198,9 +198,9 @@ put_json(struct listing *l, const struct state_tunnel *t)
 
 /* When the last of the credentials ends: "never", "expired" or a time. */
 static const char *
-format_expiry(const struct state_tunnel *t, char out[static STATE_TIME_TEXT])
+format_expiry(const struct state_tunnel *t, char out[static CLOCK_TIME_CAP])
 {
-	int64_t last = 0, now = clock_wall_ns() / 1000000000;
+	int64_t last = 0, now = clock_wall_s();
 
 	if (t->cert_count != 0)
 		return "never";
@@ -210,13 +210,13 @@ format_expiry(const struct state_tunnel *t, char out[static STATE_TIME_TEXT])
 		if (t->tokens[i].expires > last)
 			last = t->tokens[i].expires;
 	}
-	return last <= now ? "expired" : state_format_time(last, out);
+	return last <= now ? "expired" : clock_format_time(last, out);
 }
 
 static int
 put_text(struct listing *l, const struct state_tunnel *t)
 {
-	char expiry[STATE_TIME_TEXT], links[24] = "-", streams[24] = "-";
+	char expiry[CLOCK_TIME_CAP], links[24] = "-", streams[24] = "-";
 	jv live = live_links(l, t->name);
 	int r;
 
@@ -263,7 +263,7 @@ list_named(struct listing *l, const struct command_operands *names)
 	for (int i = 0; i < names->count; i++) {
 		const char *name = names->at[i];
 
-		if (!state_is_name(name))
+		if (!credential_is_name(name))
 			return error_set(&l->error, "tunnel %.64s: not a "
 			    "tunnel's name", name);
 		l->error.code = 0;

@@ -83,8 +83,8 @@ find_file(const struct edge_settings *s, const char *given, const char *name,
 static void
 warn_expiry(const char *path)
 {
-	int64_t end, now = clock_wall_ns() / 1000000000;
-	char text[STATE_TIME_TEXT];
+	int64_t end, now = clock_wall_s();
+	char text[CLOCK_TIME_CAP];
 	struct error ignored;
 	struct buf b;
 
@@ -94,7 +94,7 @@ warn_expiry(const char *path)
 	    cert_expiry((const char *)buf_bytes(&b).ptr, &end,
 	    &ignored) == 0 && end < now + (int64_t)WARN_DAYS * DAY_S)
 		diag_warning("%s: the certificate ends at %s", path,
-		    state_format_time(end, text));
+		    clock_format_time(end, text));
 	buf_reset(&b);
 }
 

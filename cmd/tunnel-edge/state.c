@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/io.h"
@@ -85,17 +84,6 @@ state_lock(struct state *s, struct error *e)
 
 /* ---- names of tunnels and of their files ---- */
 
-bool
-state_is_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	if (len == 0 || len >= STATE_NAME_MAX || name[0] == '-' ||
-	    name[0] == '_')
-		return false;
-	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == len;
-}
-
 int
 state_parse_file_name(const char *file, char ret[static STATE_NAME_MAX])
 {
@@ -106,7 +94,7 @@ state_parse_file_name(const char *file, char ret[static STATE_NAME_MAX])
 	if (str_from_bytes(ret, STATE_NAME_MAX,
 	    bytes_of(file, len - (sizeof file_suffix - 1))) != 0)
 		return -1;
-	return state_is_name(ret) ? 0 : -1;
+	return credential_is_name(ret) ? 0 : -1;
 }
 
 static int
@@ -267,31 +255,4 @@ state_revoke_cert(struct state_tunnel *t, size_t i)
 	t->cert_count--;
 	memmove(&t->certs[i], &t->certs[i + 1],
 	    (t->cert_count - i) * sizeof t->certs[0]);
-}
-
-/* ---- time ---- */
-
-const char *
-state_format_time(int64_t seconds, char out[static STATE_TIME_TEXT])
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(out, STATE_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		out[0] = '\0';
-	return out;
-}
-
-int
-state_parse_time(const char *text, int64_t *ret)
-{
-	struct tm tm = {.tm_sec = 0};
-	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-
-	if (end == NULL || *end != '\0' ||
-	    strlen(text) != STATE_TIME_TEXT - 1)
-		return -1;
-	*ret = timegm(&tm);
-	return 0;
 }

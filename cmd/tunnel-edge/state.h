@@ -5,11 +5,11 @@
 #ifndef ADIT_STATE_H
 #define ADIT_STATE_H
 
-#include "cmd/tunnel-edge/credential.h"
+#include "common/credential.h"
 #include "common/error.h"
 
 enum {
-	STATE_NAME_MAX = 64,      /* with the NUL */
+	STATE_NAME_MAX = CREDENTIAL_NAME_CAP,
 	STATE_DOMAINS_MAX = 64,   /* of one tunnel, as are those below */
 	STATE_TOKENS_MAX = 16,
 	STATE_CERTS_MAX = 16,
@@ -22,7 +22,6 @@ enum {
 	STATE_BURST_MIN = 64 << 10,
 	STATE_BURST_PER_S = 100, /* at least so much of what a second gives */
 	STATE_TUNNELS_MAX = 65536,
-	STATE_TIME_TEXT = 21,     /* "2026-11-23T15:00:00Z" and a NUL */
 };
 
 #define STATE_RATE_MAX (64LL << 30) /* and of the burst */
@@ -63,10 +62,6 @@ void state_close(struct state *s);
 /* Waits until no other process writes; state_close lets the next one in.
  * Returns 0, or -1 with a text. */
 int state_lock(struct state *s, struct error *e);
-
-/* Whether name can name a tunnel: 1 to 63 of a-z, 0-9, "-" and "_", the first
- * of them a letter or digit. */
-bool state_is_name(const char *name);
 
 /* The tunnel that a name in tunnels/ is the file of.  Returns 0, or -1 if it
  * is none. */
@@ -109,10 +104,5 @@ int state_set_rate(struct state_tunnel *t, int64_t rate, int64_t burst,
 /* Takes the i-th token, or certificate, out and remembers it as revoked. */
 void state_revoke_token(struct state_tunnel *t, size_t i);
 void state_revoke_cert(struct state_tunnel *t, size_t i);
-
-/* "2026-11-23T15:00:00Z".  Returns out; parse 0, or -1. */
-const char *state_format_time(int64_t seconds,
-    char out[static STATE_TIME_TEXT]);
-int state_parse_time(const char *text, int64_t *ret);
 
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cmd/tunnel-edge/state.h"
+#include "common/clock.h"
 #include "common/io.h"
 #include "common/json.h"
 #include "common/jsonw.h"
@@ -97,10 +98,10 @@ get_digest(jv object, struct credential *ret, struct error *e)
 static int
 get_time(jv object, const char *key, int64_t *ret, struct error *e)
 {
-	char text[STATE_TIME_TEXT];
+	char text[CLOCK_TIME_CAP];
 	int r = json_get_str(object, key, text, sizeof text, e);
 
-	if (r > 0 && state_parse_time(text, ret) != 0)
+	if (r > 0 && clock_parse_time(text, ret) != 0)
 		return error_set(e, "%s: not a time such as "
 		    "2026-11-23T15:00:00Z", key);
 	return r < 0 ? -1 : 0;
@@ -262,14 +263,14 @@ put_credential(struct jsonw *w, const struct credential *c)
 static void
 put_token(struct jsonw *w, const struct state_token *token)
 {
-	char text[STATE_TIME_TEXT];
+	char text[CLOCK_TIME_CAP];
 
 	jsonw_open(w, '{');
 	put_credential(w, &token->credential);
-	jsonw_key_str(w, "created", state_format_time(token->created, text));
+	jsonw_key_str(w, "created", clock_format_time(token->created, text));
 	if (token->expires != 0)
 		jsonw_key_str(w, "expires",
-		    state_format_time(token->expires, text));
+		    clock_format_time(token->expires, text));
 	jsonw_close(w, '}');
 }
 

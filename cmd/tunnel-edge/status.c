@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/tunnel-edge/link.h"
+#include "common/clock.h"
 #include "common/io.h"
 #include "common/jsonw.h"
 
@@ -37,7 +38,7 @@ static void
 put_link(struct jsonw *w, const struct link *l)
 {
 	const struct chan *c = &l->hop.chan;
-	char text[STATE_TIME_TEXT], id[CREDENTIAL_ID_LEN + 1];
+	char text[CLOCK_TIME_CAP], id[CREDENTIAL_ID_LEN + 1];
 
 	jsonw_open(w, '{');
 	jsonw_key_int(w, "id", (int64_t)l->id);
@@ -46,7 +47,7 @@ put_link(struct jsonw *w, const struct link *l)
 	jsonw_key_int(w, "generation", l->peer.generation);
 	jsonw_key_str(w, "version", l->peer.version);
 	jsonw_key_str(w, "credential", credential_id(&l->credential, id));
-	jsonw_key_str(w, "since", state_format_time(l->since, text));
+	jsonw_key_str(w, "since", clock_format_time(l->since, text));
 	jsonw_key(w, "draining");
 	jsonw_bool(w, l->state == LINK_DRAINING);
 	jsonw_key_int(w, "streams", (int64_t)chan_count(c));

@@ -112,6 +112,11 @@ variables()
 		on && inside {print >(dir "/" n ".yaml")}
 		on && /^\.Bd/ {inside = 1; n++}' "$ROOT/man/mcp-proxy.yaml.5"
 	mv "$T/5.yaml" "$T/c/wiki.jq"
+	"$BIN/mcp-proxy" agent add -f "$T/c/agents" ci >"$T/token"
+	(umask 077 && echo 'Authorization: Bearer x' >"$T/c/wiki.headers")
+	echo '{"keys": [{"kty": "OKP", "crv": "Ed25519",
+		"x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}' \
+		>"$T/c/login-keys.json"
 	sed -i "s,/etc/adit/internal-ca,$T/c/ca,; s,/etc/adit/,$T/c/,
 		s,_file: tls,_file: $T/c/tls," "$T"/[1-9].yaml
 	[[ -f $T/4.yaml ]]

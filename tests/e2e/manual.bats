@@ -24,9 +24,10 @@ readme_tunnel()
 	sed -n '/^## A tunnel/,/^## A sandbox/s/^    //p' "$ROOT/README.md" |
 		sed -E '/^tunnel-edge run/s/$/ \&/; /-- mcp-proxy/s/$/ \&/'
 	cat <<-'END'
+	sed 's/^/Authorization: Bearer /' claude.token >claude.header
 	curl --silent --fail --retry 20 --retry-delay 1 --retry-all-errors \
 	    --cacert certs/ca.crt https://docs.acme.tunnel.example/mcp \
-	    -H 'Content-Type: application/json' \
+	    -H @claude.header -H 'Content-Type: application/json' \
 	    -d '{"jsonrpc":"2.0","id":1,"method":"initialize"}'
 	END
 }

@@ -115,6 +115,14 @@ got()
 	cat "$T/got/$1"
 }
 
+# make_client_cert makes $T/client.crt and .key.
+make_client_cert()
+{
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout "$T/client.key" -out "$T/client.crt" -days 2 \
+		-subj /CN=agent 2>"$T/openssl.err"
+}
+
 # few_descriptors COUNT: the proxy has no more than these.
 few_descriptors()
 {

@@ -48,6 +48,23 @@ test_any(void)
 }
 
 static void
+test_url(void)
+{
+	static const char *const none[] = {"Zg==", "Zm8=", "Zm9v=", "=",
+	    "+/+/", "Zh", "Zj", "Zo", "Zv", "Zm9", "Zm-", "Z", "Zm9vY",
+	    " Zg", "Zg\n", "Z g"};
+
+	check("", BASE64_URL, "");
+	check("Zg", BASE64_URL, "f");
+	check("Zm8", BASE64_URL, "fo");
+	check("Zm9v", BASE64_URL, "foo");
+	check("-_-_", BASE64_URL, "\xfb\xff\xbf");
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		check(none[i], BASE64_URL, NULL);
+	check("Zh", BASE64_ANY, "f");
+}
+
+static void
 test_room(void)
 {
 	struct buf out;
@@ -67,6 +84,7 @@ main(void)
 {
 	test_both();
 	test_any();
+	test_url();
 	test_room();
 	return test_done();
 }

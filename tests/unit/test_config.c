@@ -237,7 +237,7 @@ test_unknown(void)
 	expect(TLS ROUTES "upstream: {tls: {cafile: x}}\n",
 	    "f:3:18: upstream.tls.cafile: unknown key, did you mean "
 	    "upstream.tls.ca_file?\n");
-	expect(TLS ROUTES "policy: {file: x}\n", "f:3:10: policy.file: "
+	expect(TLS ROUTES "policy: {rego: x}\n", "f:3:10: policy.rego: "
 	    "unknown key\n");
 	expect(TLS ROUTES "zzzzzzzz: 1\n", "f:3:1: zzzzzzzz: unknown key\n");
 	expect(TLS ROUTES "\"x\\e[2Jy\": 1\n",
@@ -542,7 +542,8 @@ test_routes_long_wrong(void)
 	expect(LONG("upstream: 'unix:x', env: {A: b}"), "f:3:14: "
 	    "routes.a.example: has keys that only a command can have\n");
 	expect(LONG("command: [a], prefix: /x"), "f:3:14: "
-	    "routes.a.example: host and prefix are not for a command\n");
+	    "routes.a.example: host, prefix and headers_file are not "
+	    "for a command\n");
 	expect(LONG("command: []"), "f:3:14: routes.a.example: command: "
 	    "empty\n");
 	expect(LONG("command: [a], pool: 2, mode: session"), "f:3:14: "
@@ -648,6 +649,90 @@ test_bad_policy(void)
 	    "f:3:1: polcy: unknown key, did you mean policy?\n");
 }
 
+static void
+test_agents(void)
+{
+	const struct config_agents *a;
+	struct config c;
+
+	if (!ok(parse(TLS "agents: {file: f}\nroutes:\n"
+	    "  a.example: http://10.0.0.1:80\n"
+	    "  b.example: {upstream: http://10.0.0.1:80, agents: {issuer: "
+	    "https://i.example/x, audience: 'https://a.example/mcp', keys_file: k, "
+	    "scope: mcp}}\n"
+	    "  c.example: {command: [x], agents: {anybody: true}}\n", &c),
+	    "agents"))
+		return;
+	a = config_route(&c, bytes_cstr("a.example"))->agents;
+	ok(a != NULL && a == c.agents && c.asks_certs, "the general ones");
+	eq_str(a->file, "f", "their file");
+	a = config_route(&c, bytes_cstr("b.example"))->agents;
+	if (ok(a != NULL && a != c.agents && a->file == NULL, "others")) {
+		eq_str(a->issuer, "https://i.example/x", "their issuer");
+		eq_str(a->audience, "https://a.example/mcp", "the audience");
+		eq_str(a->keys_file, "k", "the issuer's keys");
+		eq_str(a->scope, "mcp", "the scope");
+	}
+	ok(config_route(&c, bytes_cstr("c.example"))->agents == NULL,
+	    "anybody");
+	config_done(&c);
+	if (ok(parse(TLS ROUTES, &c), "without"))
+		ok(c.routes[0]->agents == NULL && !c.asks_certs, "anybody");
+	config_done(&c);
+}
+
+static void
+test_bad_agents(void)
+{
+	expect(TLS ROUTES "agents: f\n",
+	    "f:3:9: agents: one value, must be a map of keys\n");
+	expect(TLS ROUTES "agents: {}\n", "f:3:9: agents: needs file, issuer, "
+	    "or anybody: true\n");
+	expect(TLS ROUTES "agents: {anybody: false}\n",
+	    "f:3:9: agents: needs file, issuer, or anybody: true\n");
+	expect(TLS ROUTES "agents: {anybody: true, file: f}\n",
+	    "f:3:9: agents: anybody excludes the other keys\n");
+	expect(TLS ROUTES "agents: {issuer: https://i.example}\n", "f:3:9: "
+	    "agents: issuer, audience and keys_file belong together\n");
+	expect(TLS ROUTES "agents: {file: f, audience: a}\n", "f:3:9: "
+	    "agents: issuer, audience and keys_file belong together\n");
+	expect(TLS ROUTES "agents: {file: f, scope: s}\n",
+	    "f:3:9: agents: scope needs issuer\n");
+	expect(TLS ROUTES "agents: {issuer: 'http://i.example'}\n", "f:3:18: "
+	    "agents.issuer: 'http://i.example': must be a URL such as "
+	    "https://login.example\n");
+	expect(TLS ROUTES "agents: {issuer: 'https://i.example?x'}\n",
+	    "f:3:18: agents.issuer: 'https://i.example?x': must be a URL such "
+	    "as https://login.example\n");
+	expect(TLS ROUTES "agents: {scope: 'a b'}\n",
+	    "f:3:17: agents.scope: 'a b': must be one word\n");
+	expect(TLS "routes: {a.example: {upstream: http://10.0.0.1:80, "
+	    "agents: {fil: f}}}\n", "f:2:61: routes.a.example.agents.fil: "
+	    "unknown key, did you mean routes.a.example.agents.file?\n");
+}
+
+static void
+test_upstream_credentials(void)
+{
+	struct config c;
+
+	if (ok(parse(TLS "routes: {a.example: {upstream: http://10.0.0.1:80, "
+	    "headers_file: h}}\nupstream: {tls: {cert_file: c, key_file: k}}\n",
+	    &c), "credentials for upstreams")) {
+		eq_str(c.routes[0]->headers_file, "h", "headers");
+		eq_str(c.client_cert_file, "c", "a certificate");
+		eq_str(c.client_key_file, "k", "and its key");
+		config_done(&c);
+	}
+	expect(TLS ROUTES "upstream: {tls: {cert_file: c}}\n", "f:3:12: "
+	    "upstream.tls: cert_file and key_file belong together\n");
+	expect(TLS ROUTES "upstream: {tls: {key_file: c}}\n", "f:3:12: "
+	    "upstream.tls: cert_file and key_file belong together\n");
+	expect(TLS "routes: {a.example: {command: [x], headers_file: h}}\n",
+	    "f:2:21: routes.a.example: host, prefix and headers_file are not "
+	    "for a command\n");
+}
+
 /* ---- two configurations ---- */
 
 /* A file with these routes. */
@@ -693,6 +778,8 @@ test_share_http(void)
 		{"  a.b: {upstream: http://10.0.0.1:80, prefix: /p}\n", ""},
 		{"  a.b: {upstream: http://10.0.0.1:80, policy: {}}\n", ""},
 		{"  a.b: http://10.0.0.1:80\n", "policy: {tools: []}\n"},
+		{"  a.b: {upstream: http://10.0.0.1:80, headers_file: h}\n", ""},
+		{"  a.b: http://10.0.0.1:80\n", "agents: {file: f}\n"},
 		{"  a.b: {command: [x]}\n", ""},
 	};
 	char text[512];
@@ -736,6 +823,29 @@ test_share_policy(void)
 	eq_str(compare(old, SHARED("  a.b: {upstream: 'unix:/s', policy: "
 	    "{tools: [a, b]}}\n", "")), "shared", "a policy of its own that "
 	    "says the same");
+}
+
+static void
+test_share_agents(void)
+{
+	static const char *const others[] = {
+		"{anybody: true}", "{file: g}",
+		"{file: f, issuer: 'https://i', audience: a, keys_file: k}",
+		"{issuer: 'https://i', audience: a, keys_file: k}",
+	};
+	char text[512];
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		str_format(text, sizeof text, SHARED("  a.b: unix:/s\n",
+		    "agents: %s\n"), others[i]);
+		eq_str(compare(SHARED("  a.b: unix:/s\n",
+		    "agents: {file: f}\n"), text), "new", "agents %s",
+		    others[i]);
+		eq_str(compare(text, text), "shared", "with themselves");
+	}
+	eq_str(compare(SHARED("  a.b: {command: [x]}\n", ""), SHARED(
+	    "  a.b: {command: [x]}\n", "agents: {file: f}\n")), "kept",
+	    "processes do not mind");
 }
 
 static void
@@ -817,8 +927,12 @@ main(void)
 	test_prefixes();
 	test_policy();
 	test_bad_policy();
+	test_agents();
+	test_bad_agents();
+	test_upstream_credentials();
 	test_share_http();
 	test_share_policy();
+	test_share_agents();
 	test_share_command();
 	test_digest();
 	return test_done();

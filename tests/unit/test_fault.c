@@ -9,7 +9,9 @@
 #include "cmd/sandbox-exec/tailtext.h"
 #include "common/clock.h"
 #include "common/hop.h"
+#include "common/jwt.h"
 #include "common/runs.h"
+#include "tests/signer.h"
 #include "tests/unit/test.h"
 
 enum {
@@ -523,6 +525,42 @@ tailtext_work(void)
 	return truncated ? REFUSED : BROKEN;
 }
 
+/* ---- tokens ---- */
+
+static struct buf key_set, token;
+
+static void
+sign_token(void)
+{
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+
+	buf_init(&key_set, SIGNER_TEXT_MAX);
+	buf_add_str(&key_set, "{\"keys\":[");
+	signer_add_jwk(key, "", &key_set);
+	buf_add_str(&key_set, "]}");
+	buf_init(&token, SIGNER_TEXT_MAX);
+	signer_add_token(key, "ES256", bytes_cstr("{\"alg\":\"ES256\"}"),
+	    bytes_cstr("{\"iss\":\"i\",\"aud\":\"a\",\"exp\":10,\"sub\":"
+	    "\"s\",\"scope\":[\"x\",\"y\"]}"), &token);
+	EVP_PKEY_free(key);
+}
+
+static enum outcome
+jwt_work(void)
+{
+	static const struct jwt_expect want = {"i", "a", 1, 0};
+	struct error e = {.text = ""};
+	struct jwks *keys = jwks_parse(buf_bytes(&key_set), &e);
+	struct jwt_claims c;
+	int r = keys == NULL ? -1 :
+	    jwt_verify(keys, buf_bytes(&token), &want, &c, &e);
+
+	jwks_free(keys);
+	if (r != 0)
+		return e.text[0] != '\0' ? REFUSED : BROKEN;
+	return str_eq(c.scope, "x y") ? DONE : BROKEN;
+}
+
 int
 main(void)
 {
@@ -532,6 +570,10 @@ main(void)
 	ok(sweep("runs", runs_work) >= 2, "runs: they grew");
 	ok(sweep("tailtext", tailtext_work) >= 2, "tailtext: it grew");
 	ok(sweep("chan", chan_work) > STREAMS, "chan: each stream has memory");
+	sign_token();
+	ok(sweep("jwt", jwt_work) >= 10, "jwt: a set and a token");
+	buf_reset(&key_set);
+	buf_reset(&token);
 	hop_loop_init(&loop, EV_DEFAULT);
 	ok(sweep("hop", hop_work) >= 6, "hop: two ends");
 	ev_loop_destroy(loop.ev);

@@ -151,8 +151,8 @@ test_numbers(void)
 		{"9223372036854775807", INT64_MAX},
 		{"-9223372036854775808", INT64_MIN},
 	};
-	static const char *const none[] = {"1.5", "1e-1", "1e19", "1e999999999",
-	    "9223372036854775808", "-9223372036854775809", "\"1\"", "null"};
+	static const char *const none[] = {"1.5", "1.05", "1e-1", "1e19",
+	    "1e999999999", "9223372036854775808", "-9223372036854775809", "\"1\"", "null"};
 	struct error e;
 	struct jsonr v;
 	int64_t n;
@@ -169,6 +169,37 @@ test_numbers(void)
 		jsonr_parse(bytes_cstr(none[i]), &v, &e);
 		eq_int(jsonr_int(v, INT64_MIN, INT64_MAX, &n), -1, "%s is not",
 		    none[i]);
+		eq_int(n, 77, "and nothing is written");
+	}
+}
+
+static void
+test_trunc(void)
+{
+	static const struct {
+		const char *text;
+		int64_t value;
+	} rows[] = {{"1.5", 1}, {"-1.5", -1}, {"-0.5", 0}, {"0.999", 0},
+	    {"15e-1", 1}, {"1e-500", 0}, {"2", 2}, {"1.25e1", 12},
+	    {"9223372036854775807.9", INT64_MAX}};
+	static const char *const none[] = {"9223372036854775808.5", "1e400",
+	    "1e19", "\"1\"", "null", "-11", "-10e0"};
+	struct jsonr v;
+	struct error e;
+	int64_t n;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		n = 77;
+		jsonr_parse(bytes_cstr(rows[i].text), &v, &e);
+		eq_int(jsonr_trunc(v, -9, INT64_MAX, &n), 0, "%s is a number",
+		    rows[i].text);
+		eq_int(n, rows[i].value, "of which the whole part is read");
+	}
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		n = 77;
+		jsonr_parse(bytes_cstr(none[i]), &v, &e);
+		eq_int(jsonr_trunc(v, -9, INT64_MAX, &n), -1,
+		    "%s is none in the range", none[i]);
 		eq_int(n, 77, "and nothing is written");
 	}
 }
@@ -223,6 +254,7 @@ main(void)
 	test_iterate();
 	test_strings();
 	test_numbers();
+	test_trunc();
 	test_get();
 	return test_done();
 }

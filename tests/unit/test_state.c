@@ -6,6 +6,7 @@
 
 #include "cmd/tunnel-edge/state.h"
 #include "cmd/tunnel-edge/table.h"
+#include "common/clock.h"
 #include "common/io.h"
 #include "common/str.h"
 #include "tests/unit/test.h"
@@ -33,9 +34,9 @@ test_names(void)
 	char name[STATE_NAME_MAX];
 
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		ok(state_is_name(good[i]), "'%s' is a name", good[i]);
+		ok(credential_is_name(good[i]), "'%s' is a name", good[i]);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		ok(!state_is_name(bad[i]), "'%s' is no name", bad[i]);
+		ok(!credential_is_name(bad[i]), "'%s' is no name", bad[i]);
 	ok(state_parse_file_name("docs.json", name) == 0 &&
 	    str_eq(name, "docs"), "docs.json is of docs");
 	ok(state_parse_file_name(".docs.json.42", name) != 0,
@@ -46,17 +47,17 @@ test_names(void)
 static void
 test_time(void)
 {
-	char text[STATE_TIME_TEXT];
+	char text[CLOCK_TIME_CAP];
 	int64_t t;
 
-	eq_str(state_format_time(951782400, text), "2000-02-29T00:00:00Z",
+	eq_str(clock_format_time(951782400, text), "2000-02-29T00:00:00Z",
 	    "a time as text");
-	ok(state_parse_time("2000-02-29T00:00:00Z", &t) == 0 && t == 951782400,
+	ok(clock_parse_time("2000-02-29T00:00:00Z", &t) == 0 && t == 951782400,
 	    "and back");
-	ok(state_parse_time("2000-02-29", &t) != 0, "a date is no time");
-	ok(state_parse_time("2000-02-29T00:00:00Zx", &t) != 0,
+	ok(clock_parse_time("2000-02-29", &t) != 0, "a date is no time");
+	ok(clock_parse_time("2000-02-29T00:00:00Zx", &t) != 0,
 	    "nothing may follow");
-	ok(state_parse_time("2000-2-29T00:00:00Z", &t) != 0,
+	ok(clock_parse_time("2000-2-29T00:00:00Z", &t) != 0,
 	    "a digit is missing");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cmd/tunnel-edge/credential.h"
+#include "common/credential.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -121,4 +121,15 @@ credential_parse(const char *text, struct credential *ret)
 	}
 	*ret = c;
 	return 0;
+}
+
+bool
+credential_is_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= CREDENTIAL_NAME_CAP || name[0] == '-' ||
+	    name[0] == '_')
+		return false;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == len;
 }

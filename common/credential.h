@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What a connector shows to be let in: a token or a client certificate.  The
- * edge knows either by its SHA-256 digest only. */
+/* What a connector or an agent shows to be let in: a token or a client
+ * certificate.  Who lets it in knows either by its SHA-256 digest only. */
 #ifndef ADIT_CREDENTIAL_H
 #define ADIT_CREDENTIAL_H
 
@@ -11,6 +11,7 @@ enum {
 	CREDENTIAL_DIGEST_LEN = 32,
 	CREDENTIAL_ID_LEN = 8,  /* the digest's first four bytes */
 	CREDENTIAL_TOKEN_LEN = 48, /* "adit_" and 32 bytes in base64url */
+	CREDENTIAL_NAME_CAP = 64,
 };
 
 struct credential {
@@ -38,5 +39,9 @@ const char *credential_id(const struct credential *c,
 void credential_format(const struct credential *c,
     char out[static 2 * CREDENTIAL_DIGEST_LEN + 1]);
 int credential_parse(const char *text, struct credential *ret);
+
+/* Whether name can name who has credentials, a tunnel or an agent: 1 to 63 of
+ * a-z, 0-9, "-" and "_", the first of them a letter or digit. */
+bool credential_is_name(const char *name);
 
 #endif
