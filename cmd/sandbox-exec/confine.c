@@ -466,7 +466,7 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 		return -1;
 	if ((a->policy->require & REQUIRE_LIMITS) != 0 &&
 	    (!limits_all_enforced(&c->limits) ||
-	    (!full && a->policy->limits.tmpfs != POLICY_TMPFS_SIZE)))
+	    (!full && a->policy->limits.has_tmpfs)))
 		return error_set(e, "limits are required, and one of them "
 		    "cannot be enforced here");
 	a->open_in_init = !a->owner.map;

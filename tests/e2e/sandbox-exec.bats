@@ -760,6 +760,9 @@ ignores_childs_end()
 
 runs_in_lower_tier()
 {
+	local short='sandbox-exec: limits are required, and one of them cannot be enforced here'
+	local size
+
 	AS+=("$SX_DIR/refuse")
 	sx 0 -- sh -c 'echo x >"$TMPDIR/f" && cat "$TMPDIR/f" && echo "$TMPDIR"'
 	[[ $output == x$'\n'/tmp/sandbox-exec.* && ! -e ${output#*$'\n'} ]]
@@ -775,8 +778,14 @@ runs_in_lower_tier()
 	[[ $output == *'isolation: lsm'* && $output != *'NOT REFUSED'* ]]
 	[[ $output == *'processes: seeing other processes: allowed'* ]]
 	[[ $output == *'degraded: tmp-size: '* ]]
-	sx 125 --require limits --tmp-size 8m -- true
-	eq "${stderr_lines[-1]}" 'sandbox-exec: limits are required, and one of them cannot be enforced here'
+	# What is given counts, be it the default or not.
+	for size in 8m 1g; do
+		sx 125 --require limits --tmp-size "$size" -- true
+		eq "${stderr_lines[-1]}" "$short"
+	done
+	echo 'tmp-size: 1g' >"$SX_DIR/size"
+	sx 125 --policy "$SX_DIR/size" --require limits -- true
+	eq "${stderr_lines[-1]}" "$short"
 	mkdir "$W/part"
 	sx 0 --without masks --without protection --rw "$W" --ro "$W/part" -- true
 	[[ $stderr == *'warning: masks: '*' read-only parts of what is writable'* ]]
