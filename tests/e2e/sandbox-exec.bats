@@ -201,6 +201,65 @@ warns_of_sockets()
 	each warns_of_sockets
 }
 
+# with_unix KIND COMMAND...: with such a socket as descriptor 4.
+with_unix()
+{
+	"${AS[@]}" perl -MSocket -MPOSIX -e 'my $kind = shift;
+		my $type = $kind =~ /datagram/ ? SOCK_DGRAM : SOCK_STREAM;
+		$kind =~ /^pair/ ? socketpair(S, T, AF_UNIX, $type, 0) :
+			socket(S, AF_UNIX, $type, 0) or die;
+		if ($kind =~ /listener/) {
+			bind(S, pack "S", AF_UNIX) and listen(S, 1) or die;
+		}
+		POSIX::dup2(fileno S, 4) or die; exec @ARGV' "$@"
+}
+
+tells_of_unix()
+{
+	local warning='sandbox-exec: warning: net: a descriptor that the command gets is a Unix socket of datagrams, or not connected: it reaches other sockets of the host'
+	local kind
+
+	for kind in 'pair of datagrams' 'datagrams' 'stream'; do
+		run_tool 0 with_unix "$kind" "${SANDBOX[@]}" --fd 4 -- true
+		has_line <(echo "$stderr") "^$warning\$"
+		run_tool 125 with_unix "$kind" "${SANDBOX[@]}" --fd 4 \
+			--require net -- true
+		eq "${stderr_lines[-1]}" 'sandbox-exec: the network is required to be closed: a descriptor that the command gets is a Unix socket of datagrams, or not connected'
+		run_tool 0 with_unix "$kind" "${SANDBOX[@]}" --fd 4 \
+			--net host -- true
+		[[ $stderr != *'warning: net: '* ]]
+	done
+	for kind in 'pair of streams' 'listener'; do
+		run_tool 0 with_unix "$kind" "${SANDBOX[@]}" --fd 4 \
+			--require net -- true
+		[[ $stderr != *'warning: net: '* ]]
+	done
+}
+
+# Abstract sockets where Landlock does not know them, and any where there is no
+# tree of files.
+warns_of_unix_sockets()
+{
+	SANDBOX=("$SX_DIR/refuse" --some=landlock "$SX")
+	tells_of_unix
+	SANDBOX=("$SX_DIR/refuse" "$SX")
+	tells_of_unix
+	SANDBOX=("$SX")
+	[[ $("${AS[@]}" "$SX" --explain) =~ 'landlock ABI: '([0-9]+) ]]
+	if ((BASH_REMATCH[1] < 6)); then
+		tells_of_unix
+		return
+	fi
+	run_tool 0 with_unix 'pair of datagrams' "$SX" --fd 4 --require full -- \
+		true
+	eq "$stderr" ''
+}
+
+@test "a Unix socket that can be turned to another is told of" {
+	each warns_of_unix_sockets
+}
+
+
 # Such as a shell's caller may give it; a rule for it cannot be made.
 writes_to_memory()
 {
