@@ -658,6 +658,31 @@ explains_itself()
 	each explains_itself
 }
 
+# explains_watches WORD
+explains_watches()
+{
+	sx 0 --explain
+	has_line <(echo "$output") \
+		"^kernel: taking most of the caller's inotify instances: $1\$"
+}
+
+# Where a container engine has /proc/sys read-only.
+explains_no_limit()
+{
+	local own=("${AS[@]}")
+
+	explains_watches refused
+	AS=(unshare -m sh -c 'mount --bind /proc/sys /proc/sys &&
+		mount -o remount,bind,ro /proc/sys && exec "$@"' - "${own[@]}")
+	explains_watches allowed
+	sx 0 --require limits --explain
+}
+
+@test "--explain tells whether inotify instances are limited" {
+	requires root
+	each explains_no_limit
+}
+
 explains_nothing()
 {
 	local box=("${AS[@]}" "$SX_DIR/refuse" "$SX_DIR/refuse"
