@@ -10,6 +10,7 @@
 
 #include "cmd/sandbox-exec/masks_git.h"
 #include "cmd/sandbox-exec/protect.h"
+#include "cmd/sandbox-exec/setting.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -40,9 +41,9 @@ pin_ancestors(struct finder *f, size_t root_len)
 	}
 }
 
-/* The path that decides about a place, itself apart; or NULL. */
+/* The path that decides about a place, or would, itself apart; or NULL. */
 static const struct policy_path *
-find_parent(const struct policy *p, const char *inside)
+find_parent(const struct policy *p, const char *inside, bool apart)
 {
 	const struct policy_path *best = NULL;
 
@@ -50,7 +51,7 @@ find_parent(const struct policy *p, const char *inside)
 		const struct policy_path *other = &p->paths[i];
 
 		if (other->access != POLICY_MASK &&
-		    !str_eq(other->inside, inside) &&
+		    !(apart && str_eq(other->inside, inside)) &&
 		    path_is_below(inside, other->inside) &&
 		    (best == NULL || path_is_below(other->inside,
 		    best->inside)))
@@ -64,7 +65,7 @@ find_parent(const struct policy *p, const char *inside)
 static bool
 pin_above(struct finder *f)
 {
-	const struct policy_path *parent = find_parent(f->policy, f->path);
+	const struct policy_path *parent = find_parent(f->policy, f->path, true);
 	struct finder_place place;
 	size_t root_len;
 
@@ -122,7 +123,7 @@ is_known(const struct finder *f, enum protect_list list)
 	size_t len = f->granted[1] == '\0' ? 0 : strlen(f->granted);
 	const char *rest = f->path + len;
 
-	return f->len >= len && memcmp(f->path, f->granted, len) == 0 &&
+	return list <= PROTECT_REPOSITORY && f->len >= len && memcmp(f->path, f->granted, len) == 0 &&
 	    (rest[0] == '\0' || (list == PROTECT_GIT &&
 	    str_eq(rest, "/.git")));
 }
@@ -166,8 +167,7 @@ watch_names(struct finder *f, int fd, enum protect_list list)
 	struct protect_state s;
 	struct masks_watched *w;
 
-	if (list == PROTECT_DIRECTORY || f->on_paper || is_known(f, list) ||
-	    is_watched(f->watches, f->path, list))
+	if (f->on_paper || is_known(f, list) || is_watched(f->watches, f->path, list))
 		return;
 	protect_note(&s, fd, list);
 	if ((s.missing | s.links) == 0)
@@ -188,15 +188,16 @@ masks_watches_done(struct masks_watches *w)
 	*w = (struct masks_watches){0};
 }
 
-/* Of git's names, on paper those that are not there as well. */
+/* all: on paper also what is not there; else that is to be told by its name
+ * (protect_is_name). */
 static void
-keep_name(struct finder *f, int fd, const char *name, bool is_git)
+keep_name(struct finder *f, int fd, const char *name, bool all)
 {
 	struct stat st = {.st_mode = 0};
 	size_t old;
 
 	if ((fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 &&
-	    !(is_git && f->on_paper)) || !finder_enter(f, name, &old))
+	    !(all && f->on_paper)) || !finder_enter(f, name, &old))
 		return;
 	if (S_ISLNK(st.st_mode))
 		keep_target(f, fd, name);
@@ -212,9 +213,11 @@ keep_names(struct finder *f, int fd, enum protect_list list, uint64_t missing)
 
 	for (size_t i = 0; names[i] != NULL; i++) {
 		if ((missing & UINT64_C(1) << i) == 0)
-			keep_name(f, fd, names[i], list == PROTECT_GIT);
+			keep_name(f, fd, names[i],
+			    list != PROTECT_DIRECTORY);
 	}
-	watch_names(f, fd, list);
+	if (list != PROTECT_DIRECTORY)
+		watch_names(f, fd, list);
 }
 
 void
@@ -276,6 +279,21 @@ has_below(int fd, const char *dir, const char *name)
 	    has(fd, path);
 }
 
+/* Mercurial's directory, which is called name, in the directory fd. */
+static void
+keep_mercurial(struct finder *f, int fd, const char *name, size_t root_len)
+{
+	int child = finder_open_child(fd, name);
+	size_t old;
+
+	if (child != -1 && finder_enter(f, name, &old)) {
+		pin_ancestors(f, root_len);
+		keep_names(f, child, PROTECT_MERCURIAL, 0);
+		finder_leave(f, old);
+	}
+	io_close(&child);
+}
+
 static void
 search_one(struct finder *f, int fd, const char *name, void *arg)
 {
@@ -284,7 +302,10 @@ search_one(struct finder *f, int fd, const char *name, void *arg)
 	size_t old;
 	int child;
 
-	if (str_eq(name, ".git") || str_eq(name, "node_modules"))
+	if (str_eq(name, ".hg"))
+		keep_mercurial(f, fd, name, search.root_len);
+	if (name[0] == '.' ? str_eq(name, ".git") || str_eq(name, ".hg") :
+	    str_eq(name, "node_modules"))
 		return;
 	/* Most are here, and most are nothing: they need not be opened. */
 	if (is_last && !has_below(fd, name, ".git") &&
@@ -332,6 +353,97 @@ masks_keep_path(struct finder *f, const struct policy_path *path)
 	}
 	finder_leave(f, 0);
 	close(fd);
+}
+
+/* The writable path that shows the finder's, unless the command's home directory
+ * is on top of it; or NULL. */
+static const struct policy_path *
+find_writable(const struct finder *f)
+{
+	const struct policy_path *decides = find_parent(f->policy, f->path,
+	    false);
+	const char *home = setting_home(f->policy);
+
+	if (decides == NULL || decides->access != POLICY_RW ||
+	    (path_is_below(f->path, home) &&
+	    !path_is_below(decides->inside, home)))
+		return NULL;
+	return decides;
+}
+
+/* A list's names in a directory of a home directory, home itself if dir is
+ * "": where others, who see the host, find it. */
+static void
+keep_in_home(struct finder *f, const char *home, const char *dir,
+    enum protect_list list)
+{
+	const struct policy_path *decides;
+	char path[PATH_LEN];
+	bool on_paper = f->on_paper;
+	int fd;
+
+	if (str_format(path, sizeof path, "%s%s", home, dir) != 0 ||
+	    !policy_shows(f->policy, path, true))
+		return;
+	finder_leave(f, 0);
+	/* On paper, too, what leads there can be made. */
+	f->on_paper = false;
+	fd = finder_walk(f, path);
+	f->on_paper = on_paper;
+	if (fd == -1 && on_paper) {
+		finder_leave(f, 0);
+		finder_enter(f, path + 1, &(size_t){0});
+	}
+	decides = fd == -1 && !on_paper ? NULL : find_writable(f);
+	if (decides != NULL) {
+		bool is_granted = str_eq(decides->inside, f->path);
+
+		if (!is_granted)
+			masks_pin_here(f);
+		keep_names(f, fd, list, 0);
+		if (list == PROTECT_DIRECTORY && !is_granted)
+			watch_names(f, fd, list);
+	}
+	io_close(&fd);
+}
+
+/* Whether a path that is writable is in a directory of the host, or that in
+ * it. */
+static bool
+is_near(const struct policy *p, const char *host)
+{
+	for (size_t i = 0; i < p->path_count; i++) {
+		if (p->paths[i].access == POLICY_RW &&
+		    (path_is_below(p->paths[i].host, host) ||
+		    path_is_below(host, p->paths[i].host)))
+			return true;
+	}
+	return false;
+}
+
+static void
+keep_home(struct finder *f, const char *home)
+{
+	keep_in_home(f, home, "", PROTECT_DIRECTORY);
+	keep_in_home(f, home, "", PROTECT_HOME);
+	keep_in_home(f, home, "/.config", PROTECT_CONFIG);
+	keep_in_home(f, home, "/.local/share", PROTECT_SHARE);
+	finder_leave(f, 0);
+}
+
+void
+masks_keep_homes(struct finder *f)
+{
+	char *const *homes = f->policy->home_of;
+
+	for (size_t i = 0; i < POLICY_OTHERS && !f->failed; i++) {
+		bool again = homes[i] == NULL || homes[i][1] == '\0';
+
+		for (size_t j = 0; j < i && !again; j++)
+			again = homes[j] != NULL && str_eq(homes[j], homes[i]);
+		if (!again && is_near(f->policy, homes[i]))
+			keep_home(f, homes[i]);
+	}
 }
 
 static void
