@@ -376,6 +376,24 @@ listed_names()
 	each listed_names
 }
 
+granted_within()
+{
+	local dir
+
+	as mkdir -p .vscode/{rw,overlay,tmp,rw/ro}
+	run_tool 0 "${AS[@]}" "$SX" --rw "$W" --rw "$W/.vscode/rw" \
+		--overlay "$W/.vscode/overlay" --tmpfs "$W/.vscode/tmp" \
+		--ro "$W/.vscode/rw/ro" --workdir "$W/.vscode" -- sh -c '
+			for dir in rw overlay tmp . rw/ro; do
+				touch $dir/x && echo "$dir" || :
+			done 2>/dev/null'
+	eq "$output" $'rw\noverlay\ntmp'
+}
+
+@test "what is given below a protected name is as it was given" {
+	each granted_within
+}
+
 # home_list FROM TO DIR: adds to NAMES what the manual lists between the lines,
 # in that directory.
 home_list()
