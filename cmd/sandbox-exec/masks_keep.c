@@ -65,7 +65,8 @@ find_parent(const struct policy *p, const char *inside, bool apart)
 static bool
 pin_above(struct finder *f)
 {
-	const struct policy_path *parent = find_parent(f->policy, f->path, true);
+	const struct policy_path *parent = find_parent(f->policy, f->path,
+	    true);
 	struct finder_place place;
 	size_t root_len;
 
@@ -123,7 +124,8 @@ is_known(const struct finder *f, enum protect_list list)
 	size_t len = f->granted[1] == '\0' ? 0 : strlen(f->granted);
 	const char *rest = f->path + len;
 
-	return list <= PROTECT_REPOSITORY && f->len >= len && memcmp(f->path, f->granted, len) == 0 &&
+	return list <= PROTECT_REPOSITORY && f->len >= len &&
+	    memcmp(f->path, f->granted, len) == 0 &&
 	    (rest[0] == '\0' || (list == PROTECT_GIT &&
 	    str_eq(rest, "/.git")));
 }
@@ -167,7 +169,8 @@ watch_names(struct finder *f, int fd, enum protect_list list)
 	struct protect_state s;
 	struct masks_watched *w;
 
-	if (f->on_paper || is_known(f, list) || is_watched(f->watches, f->path, list))
+	if (f->on_paper || is_known(f, list) ||
+	    is_watched(f->watches, f->path, list))
 		return;
 	protect_note(&s, fd, list);
 	if ((s.missing | s.links) == 0)
@@ -302,11 +305,12 @@ search_one(struct finder *f, int fd, const char *name, void *arg)
 	size_t old;
 	int child;
 
-	if (str_eq(name, ".hg"))
-		keep_mercurial(f, fd, name, search.root_len);
-	if (name[0] == '.' ? str_eq(name, ".git") || str_eq(name, ".hg") :
-	    str_eq(name, "node_modules"))
+	if (str_eq(name, ".git") || str_eq(name, "node_modules"))
 		return;
+	if (str_eq(name, ".hg")) {
+		keep_mercurial(f, fd, name, search.root_len);
+		return;
+	}
 	/* Most are here, and most are nothing: they need not be opened. */
 	if (is_last && !has_below(fd, name, ".git") &&
 	    !has_below(fd, name, "HEAD"))
@@ -355,94 +359,108 @@ masks_keep_path(struct finder *f, const struct policy_path *path)
 	close(fd);
 }
 
-/* The writable path that shows the finder's, unless the command's home directory
- * is on top of it; or NULL. */
-static const struct policy_path *
-find_writable(const struct finder *f)
+/* Whether what is where the finder is can be changed, and is not in the home
+ * directory of the command's own that is on top of it. */
+static bool
+is_writable(const struct finder *f)
 {
 	const struct policy_path *decides = find_parent(f->policy, f->path,
 	    false);
 	const char *home = setting_home(f->policy);
 
-	if (decides == NULL || decides->access != POLICY_RW ||
-	    (path_is_below(f->path, home) &&
-	    !path_is_below(decides->inside, home)))
-		return NULL;
-	return decides;
+	return decides != NULL && decides->access == POLICY_RW &&
+	    (f->on_paper || !path_is_below(f->path, home) ||
+	    path_is_below(decides->inside, home));
 }
 
-/* A list's names in a directory of a home directory, home itself if dir is
- * "": where others, who see the host, find it. */
-static void
-keep_in_home(struct finder *f, const char *home, const char *dir,
-    enum protect_list list)
+/* Moves the finder to where a path of the host is by the granted one, following
+ * links, or on paper there even if it is nothing.  Returns a descriptor, or
+ * -1. */
+static int
+walk_granted(struct finder *f, const struct policy_path *grant,
+    const char *host)
 {
-	const struct policy_path *decides;
-	char path[PATH_LEN];
+	const char *rest = host + (grant->host[1] == '\0' ? 0 :
+	    strlen(grant->host));
 	bool on_paper = f->on_paper;
 	int fd;
 
-	if (str_format(path, sizeof path, "%s%s", home, dir) != 0 ||
-	    !policy_shows(f->policy, path, true))
-		return;
 	finder_leave(f, 0);
-	/* On paper, too, what leads there can be made. */
+	if (grant->inside[1] != '\0')
+		finder_enter(f, grant->inside + 1, &(size_t){0});
+	/* What leads there can be made. */
 	f->on_paper = false;
-	fd = finder_walk(f, path);
+	fd = finder_walk(f, rest[0] == '/' ? rest + 1 : ".");
 	f->on_paper = on_paper;
 	if (fd == -1 && on_paper) {
 		finder_leave(f, 0);
-		finder_enter(f, path + 1, &(size_t){0});
+		finder_enter(f, host + 1, &(size_t){0});
 	}
-	decides = fd == -1 && !on_paper ? NULL : find_writable(f);
-	if (decides != NULL) {
-		bool is_granted = str_eq(decides->inside, f->path);
+	return fd;
+}
 
-		if (!is_granted)
-			masks_pin_here(f);
+/* A list's names in a directory of a home directory, home itself if dir is
+ * "". */
+static void
+keep_in_home(struct finder *f, const struct policy_path *grant,
+    const char *home, const char *dir, enum protect_list list)
+{
+	char path[PATH_LEN];
+	int fd;
+
+	if (str_format(path, sizeof path, "%s%s", home, dir) != 0 ||
+	    !path_is_below(path, grant->host) ||
+	    !policy_shows(f->policy, path, true))
+		return;
+	fd = walk_granted(f, grant, path);
+	if ((fd != -1 || f->on_paper) && is_writable(f)) {
+		masks_pin_here(f);
 		keep_names(f, fd, list, 0);
-		if (list == PROTECT_DIRECTORY && !is_granted)
+		if (list == PROTECT_DIRECTORY)
 			watch_names(f, fd, list);
 	}
 	io_close(&fd);
 }
 
-/* Whether a path that is writable is in a directory of the host, or that in
- * it. */
-static bool
-is_near(const struct policy *p, const char *host)
+static void
+keep_home(struct finder *f, const struct policy_path *grant, const char *home)
 {
-	for (size_t i = 0; i < p->path_count; i++) {
-		if (p->paths[i].access == POLICY_RW &&
-		    (path_is_below(p->paths[i].host, host) ||
-		    path_is_below(host, p->paths[i].host)))
-			return true;
-	}
-	return false;
+	/* Of what is granted itself that is done. */
+	if (!str_eq(home, grant->host))
+		keep_in_home(f, grant, home, "", PROTECT_DIRECTORY);
+	keep_in_home(f, grant, home, "", PROTECT_HOME);
+	keep_in_home(f, grant, home, "/.config", PROTECT_CONFIG);
+	keep_in_home(f, grant, home, "/.local/share", PROTECT_SHARE);
+	finder_leave(f, 0);
 }
 
-static void
-keep_home(struct finder *f, const char *home)
+/* Whether it is in the path, or the path in it, and not said before. */
+static bool
+is_home_of(const struct policy *p, size_t which, const struct policy_path *path)
 {
-	keep_in_home(f, home, "", PROTECT_DIRECTORY);
-	keep_in_home(f, home, "", PROTECT_HOME);
-	keep_in_home(f, home, "/.config", PROTECT_CONFIG);
-	keep_in_home(f, home, "/.local/share", PROTECT_SHARE);
-	finder_leave(f, 0);
+	const char *home = p->home_of[which];
+
+	if (home == NULL || home[1] == '\0' || path->access != POLICY_RW ||
+	    !(path_is_below(home, path->host) ||
+	    path_is_below(path->host, home)))
+		return false;
+	for (size_t i = 0; i < which; i++) {
+		if (p->home_of[i] != NULL && str_eq(p->home_of[i], home))
+			return false;
+	}
+	return true;
 }
 
 void
 masks_keep_homes(struct finder *f)
 {
-	char *const *homes = f->policy->home_of;
+	const struct policy *p = f->policy;
 
-	for (size_t i = 0; i < POLICY_OTHERS && !f->failed; i++) {
-		bool again = homes[i] == NULL || homes[i][1] == '\0';
-
-		for (size_t j = 0; j < i && !again; j++)
-			again = homes[j] != NULL && str_eq(homes[j], homes[i]);
-		if (!again && is_near(f->policy, homes[i]))
-			keep_home(f, homes[i]);
+	for (size_t i = 0; i < p->path_count; i++) {
+		for (size_t j = 0; j < POLICY_OTHERS && !f->failed; j++) {
+			if (is_home_of(p, j, &p->paths[i]))
+				keep_home(f, &p->paths[i], p->home_of[j]);
+		}
 	}
 }
 

@@ -445,6 +445,9 @@ home_names()
 			eq "$way $name: $(<"home/$name")" "$way $name: old"
 		done
 	done
+	SCRIPT='echo new >"$name"; echo new >"/inside/${name#*/}"'
+	box_home "$W/home" --rw "$W/home" --rw "$W/home/.config:/inside"
+	eq "$(<home/.config/git/x)" old
 	SCRIPT=': >.config/other/x; : >.config/y; : >sub/z'
 	box_home "$W/home" --rw "$W/home"
 	[[ -e home/.config/other/x && -e home/.config/y && -e home/sub/z ]]
@@ -465,8 +468,8 @@ home_names()
 		"$W:/inside /inside/home"; do
 		box_home "${way#* }" --rw "${way% *}"
 		[[ $stderr == *"$W/home/.config/git: a protected name: renamed to git.sandbox-exec"* ]]
-		eq "$(as find home/.config home/.local -maxdepth 3 \
-			! -path '*.sandbox-exec*' -printf '%P ' | xargs)" share
+		eq "$(as find home/.config home/.local -maxdepth 3 -printf '%P\n' |
+			grep -v sandbox-exec | xargs)" share
 		as rm -r home
 		as mkdir -p home/.config home/.local/share
 	done
