@@ -410,38 +410,87 @@ adopt(struct confine *c)
 	    0) == 0;
 }
 
-/* A socket belongs to the network that it was made in, and can be connected
- * again. */
-static bool
-is_network_socket(int fd)
+/* 0 without Landlock. */
+static int
+find_landlock_abi(void)
 {
-	int domain;
-	socklen_t len = sizeof domain;
+	struct landlock l;
+	int abi = landlock_open(&l, false) == 0 ? l.abi : 0;
 
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-	    domain != AF_UNIX;
+	landlock_close(&l);
+	return abi;
 }
 
-static bool
-has_network_socket(const struct policy *p, const struct confine_io *io)
-{
-	bool has = is_network_socket(io->in) || is_network_socket(io->out) ||
-	    is_network_socket(io->err);
+/* Where a descriptor may lead: bits. */
+enum { WAY_NETWORK = 1, WAY_UNIX = 2 };
 
-	for (size_t i = 0; i < p->fd_count && !has; i++)
-		has = is_network_socket(p->fds[i]);
-	return has;
+/* -1 if it has none. */
+static int
+socket_option(int fd, int name)
+{
+	int value;
+	socklen_t len = sizeof value;
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value :
+	    -1;
+}
+
+/* Whether a Unix socket can be turned to another one than it is connected to:
+ * by abstract names to any of the network that it was made in. */
+static bool
+is_turnable(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof peer;
+
+	return socket_option(fd, SO_TYPE) == SOCK_DGRAM ||
+	    (getpeername(fd, (struct sockaddr *)&peer, &len) != 0 &&
+	    socket_option(fd, SO_ACCEPTCONN) == 0);
+}
+
+/* A socket belongs to the network that it was made in, and can be connected
+ * again. */
+static unsigned
+find_ways(int fd)
+{
+	int domain = socket_option(fd, SO_DOMAIN);
+
+	if (domain == AF_UNIX)
+		return is_turnable(fd) ? WAY_UNIX : 0;
+	return domain == -1 ? 0 : WAY_NETWORK;
+}
+
+static unsigned
+find_all_ways(const struct policy *p, const struct confine_io *io)
+{
+	unsigned ways = find_ways(io->in) | find_ways(io->out) |
+	    find_ways(io->err);
+
+	for (size_t i = 0; i < p->fd_count; i++)
+		ways |= find_ways(p->fds[i]);
+	return ways;
 }
 
 /* Returns 0, or -1 with a text if that is required not to be. */
 static int
 check_sockets(const struct init_args *a, struct confine *c, struct error *e)
 {
-	if (a->policy->net == POLICY_NET_HOST ||
-	    !has_network_socket(a->policy, a->io))
+	unsigned ways = a->policy->net == POLICY_NET_HOST ? 0 :
+	    find_all_ways(a->policy, a->io);
+
+	/* By their paths only what is shown is reached, in a tree. */
+	if (ways == WAY_UNIX && a->tier == CONFINE_FULL &&
+	    find_landlock_abi() >= ABI_SCOPES)
+		ways = 0;
+	if (ways == 0)
 		return 0;
-	degrade(c, "net", "a descriptor that the command gets is a network "
-	    "socket", "it can be connected to other hosts");
+	if ((ways & WAY_NETWORK) != 0)
+		degrade(c, "net", "a descriptor that the command gets is a "
+		    "network socket", "it can be connected to other hosts");
+	else
+		degrade(c, "net", "a descriptor that the command gets is a "
+		    "Unix socket of datagrams, or not connected",
+		    "it reaches other sockets of the host");
 	return (a->policy->require & REQUIRE_NET) == 0 ? 0 :
 	    error_set(e, "the network is required to be closed: %s",
 	    c->degraded[c->degraded_count - 1].reason);
@@ -466,7 +515,7 @@ open_tier(struct init_args *a, struct confine *c, struct error *e)
 		return -1;
 	if ((a->policy->require & REQUIRE_LIMITS) != 0 &&
 	    (!limits_all_enforced(&c->limits) ||
-	    (!full && a->policy->limits.tmpfs != POLICY_TMPFS_SIZE)))
+	    (!full && a->policy->limits.has_tmpfs)))
 		return error_set(e, "limits are required, and one of them "
 		    "cannot be enforced here");
 	a->open_in_init = !a->owner.map;
@@ -520,16 +569,6 @@ choose_lower_tier(struct init_args *a, struct confine *c, struct error *e)
 	return true;
 }
 
-static bool
-has_landlock(void)
-{
-	struct landlock l;
-	bool has = landlock_open(&l, false) == 0 && l.abi != 0;
-
-	landlock_close(&l);
-	return has;
-}
-
 /* What the lower tier would have had less of does not count where that cannot
  * be either. */
 static void
@@ -570,7 +609,7 @@ confine_start(const struct policy *policy, const struct confine_io *io,
 		return 0;
 	}
 	confine_stop(ret);
-	if (ret->tier == CONFINE_LSM && !has_landlock())
+	if (ret->tier == CONFINE_LSM && find_landlock_abi() == 0)
 		degrade_to_nothing(ret);
 	return -1;
 }

@@ -344,7 +344,8 @@ walk(struct finder *f, int at, char rest[static PATH_LEN])
 	struct stat st;
 	int links = 0;
 
-	while (at != -1 && finder_pay(f, MASKS_STEP) && fstat(at, &st) == 0) {
+	while (at != -1 && finder_pay(f, MASKS_STEP +
+	    f->len / MASKS_STEP_BYTES) && fstat(at, &st) == 0) {
 		if (S_ISLNK(st.st_mode)) {
 			if (f->on_paper)
 				finder_add(f, MASKS_KEEP, st.st_mode);

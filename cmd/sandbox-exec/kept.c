@@ -58,6 +58,7 @@ search(struct policy *p, char *dir, struct masks *ret, struct finder *f)
 	finder_init(f);
 	f->on_paper = true;
 	masks_keep_path(f, &p->paths[0]);
+	masks_keep_homes(f);
 	finder_done(f);
 	f->watches = NULL;
 }

@@ -161,6 +161,15 @@ finish(struct masks *m)
 	m->count = kept;
 }
 
+/* What is searched next may take so much, and be cut short. */
+static void
+begin_soft(struct finder *f)
+{
+	f->soft = true;
+	f->visits = MASKS_PROTECT_VISITS;
+	f->entries_max = f->masks->count + MASKS_MAX;
+}
+
 int
 masks_find(int root_fd, const struct policy *p, struct masks *ret,
     struct masks_watches *watches, struct error *e)
@@ -184,11 +193,13 @@ masks_find(int root_fd, const struct policy *p, struct masks *ret,
 	masks_pin_grants(&f);
 	for (size_t i = 0; p->protect && i < p->path_count && !f.failed;
 	    i++) {
-		f.soft = true;
-		f.visits = MASKS_PROTECT_VISITS;
-		f.entries_max = ret->count + MASKS_MAX;
+		begin_soft(&f);
 		if (p->paths[i].access == POLICY_RW)
 			masks_keep_path(&f, &p->paths[i]);
+	}
+	if (p->protect && !f.failed) {
+		begin_soft(&f);
+		masks_keep_homes(&f);
 	}
 	finder_done(&f);
 	if (f.failed) {

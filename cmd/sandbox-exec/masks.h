@@ -14,7 +14,8 @@ enum {
 				   * each path in search of repositories */
 	MASKS_VISITS_MAX = 200000, /* directory entries for the policy's */
 	MASKS_DIRECTORY = 16, /* what one costs in search of repositories, */
-	MASKS_STEP = 4,       /* one to where a link or a setting leads, */
+	MASKS_STEP = 4,       /* one to where a link or a setting leads, and */
+	MASKS_STEP_BYTES = 16, /* 1 for so many of the path that it is at, */
 	MASKS_BYTES = 1024,   /* so many of a file that is read as much as 1, */
 	MASKS_PROTECT_VISITS = 4096 * MASKS_DIRECTORY, /* a file 1, of these */
 	MASKS_PROTECT_DEPTH = 3,

@@ -10,6 +10,7 @@
 
 #include "cmd/sandbox-exec/masks_git.h"
 #include "cmd/sandbox-exec/protect.h"
+#include "cmd/sandbox-exec/setting.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -40,9 +41,9 @@ pin_ancestors(struct finder *f, size_t root_len)
 	}
 }
 
-/* The path that decides about a place, itself apart; or NULL. */
+/* The path that decides about a place, or would, itself apart; or NULL. */
 static const struct policy_path *
-find_parent(const struct policy *p, const char *inside)
+find_parent(const struct policy *p, const char *inside, bool apart)
 {
 	const struct policy_path *best = NULL;
 
@@ -50,7 +51,7 @@ find_parent(const struct policy *p, const char *inside)
 		const struct policy_path *other = &p->paths[i];
 
 		if (other->access != POLICY_MASK &&
-		    !str_eq(other->inside, inside) &&
+		    !(apart && str_eq(other->inside, inside)) &&
 		    path_is_below(inside, other->inside) &&
 		    (best == NULL || path_is_below(other->inside,
 		    best->inside)))
@@ -64,7 +65,8 @@ find_parent(const struct policy *p, const char *inside)
 static bool
 pin_above(struct finder *f)
 {
-	const struct policy_path *parent = find_parent(f->policy, f->path);
+	const struct policy_path *parent = find_parent(f->policy, f->path,
+	    true);
 	struct finder_place place;
 	size_t root_len;
 
@@ -122,7 +124,8 @@ is_known(const struct finder *f, enum protect_list list)
 	size_t len = f->granted[1] == '\0' ? 0 : strlen(f->granted);
 	const char *rest = f->path + len;
 
-	return f->len >= len && memcmp(f->path, f->granted, len) == 0 &&
+	return list <= PROTECT_REPOSITORY && f->len >= len &&
+	    memcmp(f->path, f->granted, len) == 0 &&
 	    (rest[0] == '\0' || (list == PROTECT_GIT &&
 	    str_eq(rest, "/.git")));
 }
@@ -166,7 +169,7 @@ watch_names(struct finder *f, int fd, enum protect_list list)
 	struct protect_state s;
 	struct masks_watched *w;
 
-	if (list == PROTECT_DIRECTORY || f->on_paper || is_known(f, list) ||
+	if (f->on_paper || is_known(f, list) ||
 	    is_watched(f->watches, f->path, list))
 		return;
 	protect_note(&s, fd, list);
@@ -188,15 +191,16 @@ masks_watches_done(struct masks_watches *w)
 	*w = (struct masks_watches){0};
 }
 
-/* Of git's names, on paper those that are not there as well. */
+/* all: on paper also what is not there; else that is to be told by its name
+ * (protect_is_name). */
 static void
-keep_name(struct finder *f, int fd, const char *name, bool is_git)
+keep_name(struct finder *f, int fd, const char *name, bool all)
 {
 	struct stat st = {.st_mode = 0};
 	size_t old;
 
 	if ((fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 &&
-	    !(is_git && f->on_paper)) || !finder_enter(f, name, &old))
+	    !(all && f->on_paper)) || !finder_enter(f, name, &old))
 		return;
 	if (S_ISLNK(st.st_mode))
 		keep_target(f, fd, name);
@@ -212,9 +216,11 @@ keep_names(struct finder *f, int fd, enum protect_list list, uint64_t missing)
 
 	for (size_t i = 0; names[i] != NULL; i++) {
 		if ((missing & UINT64_C(1) << i) == 0)
-			keep_name(f, fd, names[i], list == PROTECT_GIT);
+			keep_name(f, fd, names[i],
+			    list != PROTECT_DIRECTORY);
 	}
-	watch_names(f, fd, list);
+	if (list != PROTECT_DIRECTORY)
+		watch_names(f, fd, list);
 }
 
 void
@@ -276,6 +282,21 @@ has_below(int fd, const char *dir, const char *name)
 	    has(fd, path);
 }
 
+/* Mercurial's directory, which is called name, in the directory fd. */
+static void
+keep_mercurial(struct finder *f, int fd, const char *name, size_t root_len)
+{
+	int child = finder_open_child(fd, name);
+	size_t old;
+
+	if (child != -1 && finder_enter(f, name, &old)) {
+		pin_ancestors(f, root_len);
+		keep_names(f, child, PROTECT_MERCURIAL, 0);
+		finder_leave(f, old);
+	}
+	io_close(&child);
+}
+
 static void
 search_one(struct finder *f, int fd, const char *name, void *arg)
 {
@@ -286,6 +307,10 @@ search_one(struct finder *f, int fd, const char *name, void *arg)
 
 	if (str_eq(name, ".git") || str_eq(name, "node_modules"))
 		return;
+	if (str_eq(name, ".hg")) {
+		keep_mercurial(f, fd, name, search.root_len);
+		return;
+	}
 	/* Most are here, and most are nothing: they need not be opened. */
 	if (is_last && !has_below(fd, name, ".git") &&
 	    !has_below(fd, name, "HEAD"))
@@ -332,6 +357,111 @@ masks_keep_path(struct finder *f, const struct policy_path *path)
 	}
 	finder_leave(f, 0);
 	close(fd);
+}
+
+/* Whether what is where the finder is can be changed, and is not in the home
+ * directory of the command's own that is on top of it. */
+static bool
+is_writable(const struct finder *f)
+{
+	const struct policy_path *decides = find_parent(f->policy, f->path,
+	    false);
+	const char *home = setting_home(f->policy);
+
+	return decides != NULL && decides->access == POLICY_RW &&
+	    (f->on_paper || !path_is_below(f->path, home) ||
+	    path_is_below(decides->inside, home));
+}
+
+/* Moves the finder to where a path of the host is by the granted one, following
+ * links, or on paper there even if it is nothing.  Returns a descriptor, or
+ * -1. */
+static int
+walk_granted(struct finder *f, const struct policy_path *grant,
+    const char *host)
+{
+	const char *rest = host + (grant->host[1] == '\0' ? 0 :
+	    strlen(grant->host));
+	bool on_paper = f->on_paper;
+	int fd;
+
+	finder_leave(f, 0);
+	if (grant->inside[1] != '\0')
+		finder_enter(f, grant->inside + 1, &(size_t){0});
+	/* What leads there can be made. */
+	f->on_paper = false;
+	fd = finder_walk(f, rest[0] == '/' ? rest + 1 : ".");
+	f->on_paper = on_paper;
+	if (fd == -1 && on_paper) {
+		finder_leave(f, 0);
+		finder_enter(f, host + 1, &(size_t){0});
+	}
+	return fd;
+}
+
+/* A list's names in a directory of a home directory, home itself if dir is
+ * "". */
+static void
+keep_in_home(struct finder *f, const struct policy_path *grant,
+    const char *home, const char *dir, enum protect_list list)
+{
+	char path[PATH_LEN];
+	int fd;
+
+	if (str_format(path, sizeof path, "%s%s", home, dir) != 0 ||
+	    !path_is_below(path, grant->host) ||
+	    !policy_shows(f->policy, path, true))
+		return;
+	fd = walk_granted(f, grant, path);
+	if ((fd != -1 || f->on_paper) && is_writable(f)) {
+		masks_pin_here(f);
+		keep_names(f, fd, list, 0);
+		if (list == PROTECT_DIRECTORY)
+			watch_names(f, fd, list);
+	}
+	io_close(&fd);
+}
+
+static void
+keep_home(struct finder *f, const struct policy_path *grant, const char *home)
+{
+	/* Of what is granted itself that is done. */
+	if (!str_eq(home, grant->host))
+		keep_in_home(f, grant, home, "", PROTECT_DIRECTORY);
+	keep_in_home(f, grant, home, "", PROTECT_HOME);
+	keep_in_home(f, grant, home, "/.config", PROTECT_CONFIG);
+	keep_in_home(f, grant, home, "/.local/share", PROTECT_SHARE);
+	finder_leave(f, 0);
+}
+
+/* Whether it is in the path, or the path in it, and not said before. */
+static bool
+is_home_of(const struct policy *p, size_t which, const struct policy_path *path)
+{
+	const char *home = p->home_of[which];
+
+	if (home == NULL || home[1] == '\0' || path->access != POLICY_RW ||
+	    !(path_is_below(home, path->host) ||
+	    path_is_below(path->host, home)))
+		return false;
+	for (size_t i = 0; i < which; i++) {
+		if (p->home_of[i] != NULL && str_eq(p->home_of[i], home))
+			return false;
+	}
+	return true;
+}
+
+void
+masks_keep_homes(struct finder *f)
+{
+	const struct policy *p = f->policy;
+
+	for (size_t i = 0; i < p->path_count; i++) {
+		for (size_t j = 0; j < POLICY_OTHERS && !f->failed; j++) {
+			if (is_home_of(p, j, &p->paths[i]))
+				keep_home(f, &p->paths[i], p->home_of[j]);
+		}
+	}
 }
 
 static void

@@ -20,6 +20,10 @@ bool masks_pin_here(struct finder *f);
  * repositories below it. */
 void masks_keep_path(struct finder *f, const struct policy_path *path);
 
+/* Keeps what home directories run or read by themselves, as far as they are in
+ * what is writable or that is in them. */
+void masks_keep_homes(struct finder *f);
+
 /* Pins what leads to a path that is not writable inside of one that is: with
  * a directory between them that is renamed it would go elsewhere, and another
  * be in its place. */

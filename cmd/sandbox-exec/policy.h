@@ -72,6 +72,7 @@ struct policy_limits {
 	int64_t mem, cpu_milli, pids, time_ms, fsize, out; /* 0: none */
 	int64_t files;  /* open descriptors */
 	int64_t tmpfs;  /* bytes of each private directory */
+	bool has_tmpfs; /* they are no default; not in the digest */
 };
 
 /* What must be enforced for anything to run: bits. */

@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -19,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cmd/sandbox-exec/userns.h"
 #include "common/io.h"
 #include "common/sock.h"
 #include "common/str.h"
@@ -110,6 +112,24 @@ refuses_calls(const struct policy *p)
 			return false;
 	}
 	return true;
+}
+
+/* The host may not let that be limited (userns.h). */
+static bool
+refuses_watches(const struct policy *p)
+{
+	int fds[USERNS_INOTIFY_MAX + 1];
+	bool refused = false;
+	size_t n = 0;
+
+	(void)p;
+	while (!refused && n <= USERNS_INOTIFY_MAX) {
+		fds[n] = inotify_init1(IN_CLOEXEC);
+		refused = fds[n++] == -1;
+	}
+	while (n > 0)
+		io_close(&fds[--n]);
+	return refused;
 }
 
 static bool
@@ -213,6 +233,14 @@ has_no_network(const struct policy *p, bool full)
 }
 
 static bool
+is_not_promised(const struct policy *p, bool full)
+{
+	(void)p;
+	(void)full;
+	return false;
+}
+
+static bool
 has_namespaces(const struct policy *p, bool full)
 {
 	(void)p;
@@ -262,6 +290,8 @@ const struct probe probes[] = {
 	{"kernel", "mounting", refuses_mounts, NULL},
 	{"kernel", "calls that sandboxed code has no use for",
 	    refuses_calls, NULL},
+	{"kernel", "taking most of the caller's inotify instances",
+	    refuses_watches, is_not_promised},
 	{"processes", "seeing other processes", refuses_processes,
 	    has_namespaces},
 	{"processes", "tracing the init process", refuses_ptrace, NULL},

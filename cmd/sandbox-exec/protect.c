@@ -53,10 +53,38 @@ static const char *const git_names[] = {
  * what is in .git is none any more. */
 static const char *const repository_names[] = {".git", "HEAD", NULL};
 
+/* sharedpath moves a repository's configuration elsewhere. */
+static const char *const mercurial_names[] = {
+	"hgrc", "hgrc-not-shared", "sharedpath", NULL,
+};
+
+static const char *const home_names[] = {
+	".bash_completion", ".bashrc.d", ".emacs.d", ".forward", ".inputrc",
+	".lessfilter", ".oh-my-zsh", ".pam_environment", ".procmailrc",
+	".psqlrc", ".sqliterc", ".vim", ".xsession", NULL,
+};
+
+/* Directories, most of them. */
+static const char *const config_names[] = {
+	"alacritty", "autostart", "direnv", "emacs", "environment.d", "fish",
+	"foot", "ghostty", "git", "helix", "hg", "hypr", "i3", "kitty",
+	"mise", "nushell", "nvim", "opencode", "plasma-workspace",
+	"powershell", "starship.toml", "sway", "systemd", "tmux", "vim",
+	"wezterm", "xonsh", "zed", "zsh", NULL,
+};
+
+static const char *const share_names[] = {
+	"applications", "bash-completion", "dbus-1", "nvim", "systemd", NULL,
+};
+
 const char *const *const protect_names[PROTECT_LISTS] = {
 	[PROTECT_DIRECTORY] = directory_names,
 	[PROTECT_GIT] = git_names,
 	[PROTECT_REPOSITORY] = repository_names,
+	[PROTECT_MERCURIAL] = mercurial_names,
+	[PROTECT_HOME] = home_names,
+	[PROTECT_CONFIG] = config_names,
+	[PROTECT_SHARE] = share_names,
 };
 
 static bool

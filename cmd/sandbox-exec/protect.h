@@ -24,6 +24,10 @@ enum protect_list {
 	PROTECT_DIRECTORY,  /* what people work in */
 	PROTECT_GIT,        /* a git directory */
 	PROTECT_REPOSITORY, /* a directory with .git in it */
+	PROTECT_MERCURIAL,  /* .hg */
+	PROTECT_HOME,       /* a home directory, and in it */
+	PROTECT_CONFIG,     /* .config */
+	PROTECT_SHARE,      /* .local/share */
 	PROTECT_LISTS,
 };
 

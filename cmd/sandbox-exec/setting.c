@@ -37,7 +37,7 @@ struct setting {
 
 static set_value set_path, set_tmpfs, set_mask, set_without, set_home,
     set_proc, set_workdir, set_net, set_allow, set_env, set_fd, set_require, set_size,
-    set_number, set_time, set_cpu;
+    set_tmp_size, set_number, set_time, set_cpu;
 
 #define PATHS(name, set, access) \
 	{name, set, true, FIXED_FILES, access, 0, 0, 0}
@@ -67,7 +67,7 @@ static const struct setting settings[] = {
 	LIMIT("fsize", set_size, fsize, 1, SIZE_TOP),
 	LIMIT("out", set_size, out, 1, SIZE_TOP),
 	LIMIT("files", set_number, files, 8, 1 << 20),
-	LIMIT("tmp-size", set_size, tmpfs, 4 << 10, SIZE_TOP),
+	LIMIT("tmp-size", set_tmp_size, tmpfs, 4 << 10, SIZE_TOP),
 	WORD("require", set_require, true, 0),
 };
 
@@ -566,6 +566,14 @@ set_size(struct setting_target *t, const struct setting *s, const char *value,
 		return error_set(e, "not a size such as 64m, at least %lldb",
 		    (long long)s->min);
 	return set_limit(t, s, v, e);
+}
+
+static int
+set_tmp_size(struct setting_target *t, const struct setting *s,
+    const char *value, struct error *e)
+{
+	t->policy->limits.has_tmpfs = true;
+	return set_size(t, s, value, e);
 }
 
 static int

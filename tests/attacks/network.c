@@ -178,6 +178,16 @@ pair_elsewhere(char **a)
 	return sendto(fds[0], "x", 1, 0, (struct sockaddr *)&to, len);
 }
 
+/* FD ADDRESS: by a socket that was passed. */
+static long
+elsewhere(char **a)
+{
+	struct sockaddr_un to;
+	socklen_t len = unix_address(a[1], &to);
+
+	return sendto(atoi(a[0]), "x", 1, 0, (struct sockaddr *)&to, len);
+}
+
 static long
 interface_down(char **a)
 {
@@ -290,7 +300,7 @@ const struct attack network_attacks[] = {
 	{"fast-open", fast_open}, {"fast-open-message", fast_open_message},
 	{"fast-open-option", fast_open_option}, {"families", families},
 	{"netlinks", netlinks}, {"socketpair", pair}, {"unix", local},
-	{"pair-elsewhere", pair_elsewhere},
+	{"pair-elsewhere", pair_elsewhere}, {"elsewhere", elsewhere},
 	{"lo-down", interface_down}, {"interface-add", interface_add},
 	{"transparent", transparent}, {"ulp", upper_layer}, {"option", option},
 	{"hold-in-sockets", hold_in_sockets}, {NULL, NULL},

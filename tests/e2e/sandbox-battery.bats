@@ -943,6 +943,43 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 	END
 }
 
+# Where it gets through there is a warning: sandbox-exec.bats.
+@test "network: half a pair that is passed" {
+	local to=@passed-$BASHPID want=EPERM refuse=()
+	local pair=(perl -MSocket -MPOSIX -e 'socketpair(S, T, AF_UNIX,
+		SOCK_DGRAM, 0) && POSIX::dup2(fileno S, 4) or die; exec @ARGV')
+
+	requires socat
+	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
+		"$ROOT/tests/fakes/refuse-namespaces.c" -lseccomp
+	start_bg datagrams socat -u "ABSTRACT-RECV:${to#@}" \
+		"OPEN:$T/heard,creat,append"
+	start_bg by_path socat -u "UNIX-RECV:$T/datagrams,mode=777" \
+		"OPEN:$T/received,creat,append"
+	wait_file "$T/datagrams"
+	wait_until reached pair-elsewhere 2 "$to"
+	CONTRAST=0
+	OPTIONS=(--fd 4)
+	as_passed() { "${pair[@]}" "${refuse[@]}" "$@"; }
+	as_passed_user() { as_user "${pair[@]}" "${refuse[@]}" "$@"; }
+	USERS=("${USERS[@]/#user/passed_user}")
+	USERS=("${USERS[@]/#self/passed}")
+	[[ $("$BOX" --explain) == *'landlock ABI: '[6-9]* ]] || want=ok
+	attempts <<-END
+	an abstract socket: attack elsewhere 4 $to -> $want
+	one by its path: attack elsewhere 4 $T/datagrams -> ENOENT|EACCES
+	END
+	refuse=("$T/refuse" --some=landlock)
+	attempts <<-END
+	an abstract socket, without Landlock: attack elsewhere 4 $to -> ok
+	one by its path, without Landlock: attack elsewhere 4 $T/datagrams -> ENOENT|EACCES
+	END
+	refuse=("$T/refuse")
+	attempts <<-END
+	one by its path, in the lower tier: attack elsewhere 4 $T/datagrams -> ok
+	END
+}
+
 @test "lower tier: where user namespaces are refused" {
 	local own become=()
 

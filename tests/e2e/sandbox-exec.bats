@@ -201,6 +201,65 @@ warns_of_sockets()
 	each warns_of_sockets
 }
 
+# with_unix KIND COMMAND...: with such a socket as descriptor 4.
+with_unix()
+{
+	"${AS[@]}" perl -MSocket -MPOSIX -e 'my $kind = shift;
+		my $type = $kind =~ /datagram/ ? SOCK_DGRAM : SOCK_STREAM;
+		$kind =~ /^pair/ ? socketpair(S, T, AF_UNIX, $type, 0) :
+			socket(S, AF_UNIX, $type, 0) or die;
+		if ($kind =~ /listener/) {
+			bind(S, pack "S", AF_UNIX) and listen(S, 1) or die;
+		}
+		POSIX::dup2(fileno S, 4) or die; exec @ARGV' "$@"
+}
+
+tells_of_unix()
+{
+	local warning='sandbox-exec: warning: net: a descriptor that the command gets is a Unix socket of datagrams, or not connected: it reaches other sockets of the host'
+	local kind
+
+	for kind in 'pair of datagrams' 'datagrams' 'stream'; do
+		run_tool 0 with_unix "$kind" "${SANDBOX[@]}" --fd 4 -- true
+		has_line <(echo "$stderr") "^$warning\$"
+		run_tool 125 with_unix "$kind" "${SANDBOX[@]}" --fd 4 \
+			--require net -- true
+		eq "${stderr_lines[-1]}" 'sandbox-exec: the network is required to be closed: a descriptor that the command gets is a Unix socket of datagrams, or not connected'
+		run_tool 0 with_unix "$kind" "${SANDBOX[@]}" --fd 4 \
+			--net host -- true
+		[[ $stderr != *'warning: net: '* ]]
+	done
+	for kind in 'pair of streams' 'listener'; do
+		run_tool 0 with_unix "$kind" "${SANDBOX[@]}" --fd 4 \
+			--require net -- true
+		[[ $stderr != *'warning: net: '* ]]
+	done
+}
+
+# Abstract sockets where Landlock does not know them, and any where there is no
+# tree of files.
+warns_of_unix_sockets()
+{
+	SANDBOX=("$SX_DIR/refuse" --some=landlock "$SX")
+	tells_of_unix
+	SANDBOX=("$SX_DIR/refuse" "$SX")
+	tells_of_unix
+	SANDBOX=("$SX")
+	[[ $("${AS[@]}" "$SX" --explain) =~ 'landlock ABI: '([0-9]+) ]]
+	if ((BASH_REMATCH[1] < 6)); then
+		tells_of_unix
+		return
+	fi
+	run_tool 0 with_unix 'pair of datagrams' "$SX" --fd 4 --require full -- \
+		true
+	eq "$stderr" ''
+}
+
+@test "a Unix socket that can be turned to another is told of" {
+	each warns_of_unix_sockets
+}
+
+
 # Such as a shell's caller may give it; a rule for it cannot be made.
 writes_to_memory()
 {
@@ -599,6 +658,31 @@ explains_itself()
 	each explains_itself
 }
 
+# explains_watches WORD
+explains_watches()
+{
+	sx 0 --explain
+	has_line <(echo "$output") \
+		"^kernel: taking most of the caller's inotify instances: $1\$"
+}
+
+# Where a container engine has /proc/sys read-only.
+explains_no_limit()
+{
+	local own=("${AS[@]}")
+
+	explains_watches refused
+	AS=(unshare -m sh -c 'mount --bind /proc/sys /proc/sys &&
+		mount -o remount,bind,ro /proc/sys && exec "$@"' - "${own[@]}")
+	explains_watches allowed
+	sx 0 --require limits --explain
+}
+
+@test "--explain tells whether inotify instances are limited" {
+	requires root
+	each explains_no_limit
+}
+
 explains_nothing()
 {
 	local box=("${AS[@]}" "$SX_DIR/refuse" "$SX_DIR/refuse"
@@ -760,6 +844,9 @@ ignores_childs_end()
 
 runs_in_lower_tier()
 {
+	local short='sandbox-exec: limits are required, and one of them cannot be enforced here'
+	local size
+
 	AS+=("$SX_DIR/refuse")
 	sx 0 -- sh -c 'echo x >"$TMPDIR/f" && cat "$TMPDIR/f" && echo "$TMPDIR"'
 	[[ $output == x$'\n'/tmp/sandbox-exec.* && ! -e ${output#*$'\n'} ]]
@@ -775,8 +862,14 @@ runs_in_lower_tier()
 	[[ $output == *'isolation: lsm'* && $output != *'NOT REFUSED'* ]]
 	[[ $output == *'processes: seeing other processes: allowed'* ]]
 	[[ $output == *'degraded: tmp-size: '* ]]
-	sx 125 --require limits --tmp-size 8m -- true
-	eq "${stderr_lines[-1]}" 'sandbox-exec: limits are required, and one of them cannot be enforced here'
+	# What is given counts, be it the default or not.
+	for size in 8m 1g; do
+		sx 125 --require limits --tmp-size "$size" -- true
+		eq "${stderr_lines[-1]}" "$short"
+	done
+	echo 'tmp-size: 1g' >"$SX_DIR/size"
+	sx 125 --policy "$SX_DIR/size" --require limits -- true
+	eq "${stderr_lines[-1]}" "$short"
 	mkdir "$W/part"
 	sx 0 --without masks --without protection --rw "$W" --ro "$W/part" -- true
 	[[ $stderr == *'warning: masks: '*' read-only parts of what is writable'* ]]

@@ -376,6 +376,170 @@ listed_names()
 	each listed_names
 }
 
+granted_within()
+{
+	local dir
+
+	as mkdir -p .vscode/{rw,overlay,tmp,rw/ro}
+	run_tool 0 "${AS[@]}" "$SX" --rw "$W" --rw "$W/.vscode/rw" \
+		--overlay "$W/.vscode/overlay" --tmpfs "$W/.vscode/tmp" \
+		--ro "$W/.vscode/rw/ro" --workdir "$W/.vscode" -- sh -c '
+			for dir in rw overlay tmp . rw/ro; do
+				touch $dir/x && echo "$dir" || :
+			done 2>/dev/null'
+	eq "$output" $'rw\noverlay\ntmp'
+}
+
+@test "what is given below a protected name is as it was given" {
+	each granted_within
+}
+
+# home_list FROM TO DIR: adds to NAMES what the manual lists between the lines,
+# in that directory.
+home_list()
+{
+	local name
+
+	while read -r name; do
+		NAMES+=("$3$name/x")
+	done < <(sed -n "/$1/,/$2/s/^\\.Pa \\([^/ ]*\\)\\( .*\\)\\?$/\\1/p" \
+		"$ROOT/man/sandbox-exec.1" | grep -vx .config)
+}
+
+# box_home DIR OPTION...: runs $SCRIPT, in DIR, for each of NAMES, where
+# $W/home is the home directory.
+box_home()
+{
+	local dir=$1
+
+	shift
+	run_tool 0 "${AS[@]}" env HOME="$W/home" "$SX" "$@" --workdir "$dir" -- \
+		sh -c "for name; do $SCRIPT; done 2>/dev/null; true" \
+		sh "${NAMES[@]}"
+}
+
+home_names()
+{
+	local way name NAMES=()
+
+	home_list '^In home directories' '^in their' ''
+	home_list '^\.Pa .config ,' '^in their' .config/
+	home_list '^\.Pa .local.share' '^\.Pp' .local/share/
+	((${#NAMES[@]} > 40))
+	for name in "${NAMES[@]}"; do
+		as mkdir -p "$(dirname "home/$name")"
+		as sh -c 'echo old >"$0"' "home/$name"
+	done
+	as mkdir -p home/.config/other home/sub
+	as ln -s home link
+	# The directory, what it is in, what is in it, by other names; last where
+	# the command's own is on top of it.
+	SCRIPT='echo new >"$name"; rm "$name"; mv "$name" moved
+		mv "${name%/*}" moved; mv "${name%%/*}" moved'
+	for way in "$W/home $W/home" "$W/link $W/home" \
+		"$W/home:/inside /inside" "$W:/inside /inside/home" \
+		"$W/home/.config $W/home" "$W $W/home"; do
+		box_home "${way#* }" --rw "${way% *}"
+		eq "$stderr" ''
+		for name in "${NAMES[@]}"; do
+			eq "$way $name: $(<"home/$name")" "$way $name: old"
+		done
+	done
+	SCRIPT='echo new >"$name"; echo new >"/inside/${name#*/}"'
+	box_home "$W/home" --rw "$W/home" --rw "$W/home/.config:/inside"
+	eq "$(<home/.config/git/x)" old
+	SCRIPT=': >.config/other/x; : >.config/y; : >sub/z'
+	box_home "$W/home" --rw "$W/home"
+	[[ -e home/.config/other/x && -e home/.config/y && -e home/sub/z ]]
+	# What is given by its own path can be changed.
+	SCRIPT='echo new >"$name"'
+	box_home "$W/home" --rw "$W/home" --rw "$W/home/.config/nvim"
+	eq "$(<home/.config/nvim/x) $(<home/.config/git/x)" 'new old'
+	# It is somebody's home directory, or nobody's.
+	run_tool 0 "${AS[@]}" env HOME="$W/none" "$SX" --rw "$W/home" \
+		--workdir "$W/home" -- sh -c 'echo new >.config/git/x'
+	eq "$(<home/.config/git/x)" new
+	# What is not there is not left there either.
+	as rm -r home
+	as mkdir -p home/.config home/.local/share
+	NAMES=(.vim/vimrc .config/git/config .local/share/systemd/user/x)
+	SCRIPT='mkdir -p "${name%/*}"; echo new >"$name"'
+	for way in "$W/home $W/home" "$W/home/.config $W/home" \
+		"$W:/inside /inside/home"; do
+		box_home "${way#* }" --rw "${way% *}"
+		[[ $stderr == *"$W/home/.config/git: a protected name: renamed to git.sandbox-exec"* ]]
+		eq "$(as find home/.config home/.local -maxdepth 3 -printf '%P\n' |
+			grep -v sandbox-exec | xargs)" share
+		as rm -r home
+		as mkdir -p home/.config home/.local/share
+	done
+}
+
+@test "what a home directory runs or reads by itself is kept" {
+	each home_names
+}
+
+home_overlay()
+{
+	local name
+
+	as mkdir -p home/.config/fish
+	for name in .config/fish/config.fish .config/git/config .vim/vimrc \
+		.local/share/systemd/user/x.service; do
+		run_tool 1 "${AS[@]}" env HOME="$W/home" "$SX" \
+			--overlay "$W/home" --workdir "$W/home" --commit -- \
+			sh -c 'mkdir -p "${0%/*}" && echo new >"$0"' "$name"
+		[[ $stderr == *"$W/home/"*': a protected name'* ]]
+	done
+	run_tool 0 "${AS[@]}" env HOME="$W/home" "$SX" \
+		--overlay "$W/home" --workdir "$W/home" --commit -- \
+		sh -c 'mkdir .config/other .local; : >.config/other/x'
+	[[ -e home/.config/other/x && -e home/.local ]]
+	eq "$(as find home/.config/fish home/.vim 2>/dev/null)" home/.config/fish
+}
+
+@test "nor is it changed by an overlay" {
+	each home_overlay
+}
+
+mercurial()
+{
+	local dir
+
+	for dir in . r a/b; do
+		as mkdir -p "$dir/.hg"
+		as sh -c 'echo old >"$0"' "$dir/.hg/hgrc"
+	done
+	attack . '
+		for dir in . r a/b; do
+			echo new >$dir/.hg/hgrc
+			mv $dir/.hg/hgrc $dir/.hg/was
+			mv $dir/.hg $dir/was
+			mkdir -p $dir/.hg
+			echo new >$dir/.hg/hgrc
+			: >$dir/.hg/branch
+		done 2>/dev/null'
+	eq "$STDERR" ''
+	for dir in . r a/b; do
+		eq "$(<$dir/.hg/hgrc)" old
+		[[ -e $dir/.hg/branch ]]
+		as rm "$dir/.hg/hgrc"
+	done
+	attack . '
+		echo new >.hg/hgrc
+		echo new >r/.hg/sharedpath
+		mkdir -p own/.hg
+		echo new >own/.hg/hgrc'
+	eq "${#stderr_lines[@]}" 2
+	[[ $STDERR == *"$W/.hg/hgrc: a protected name: renamed to hgrc.sandbox-exec"* &&
+		$STDERR == *"$W/r/.hg/sharedpath: a protected name: renamed"* ]]
+	[[ ! -e .hg/hgrc && ! -e r/.hg/sharedpath && -e own/.hg/hgrc ]]
+}
+
+@test "settings of Mercurial's repositories are kept" {
+	each mercurial
+}
+
 # refused NAME SCRIPT: what the script changes in an overlay of r is not made.
 refused()
 {

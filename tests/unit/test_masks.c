@@ -429,6 +429,41 @@ test_budget(void)
 	ok(str_ends(found(), "too many matches"), "too many are an error");
 }
 
+/* Makes so many directories below each other, and a link for a protected name
+ * that leads there. */
+static void
+make_deep(const char *top, int depth)
+{
+	char path[4096], link[64];
+
+	must(mkdir(top, 0700) == 0, top);
+	str_format(path, sizeof path, "%s", top);
+	for (int i = 0; i < depth; i++) {
+		str_format(path + strlen(path), 3, "/d");
+		must(mkdir(path, 0700) == 0, path);
+	}
+	str_format(link, sizeof link, "%s/.envrc", top);
+	must(symlink(path + strlen(top) + 1, link) == 0, link);
+}
+
+/* Each step is a look-up from the root. */
+static void
+test_deep(void)
+{
+	enum { SOME = 40, TOO_MANY = 1500 };
+
+	make_deep("some", SOME);
+	make_deep("too_many", TOO_MANY);
+	begin();
+	set("rw", "some");
+	ok(found()[0] != '\0' && !masks.cut, "a deep link is followed");
+	eq_int(masks.count, SOME, "to its end");
+	begin();
+	set("rw", "too_many");
+	find();
+	ok(masks.cut && masks.count == 0, "a deeper one costs too much");
+}
+
 static void
 test_names(void)
 {
@@ -599,6 +634,7 @@ main(void)
 	test_taken_names();
 	test_while_it_runs();
 	test_budget();
+	test_deep();
 	masks_done(&masks);
 	policy_done(&policy);
 	close(root_fd);
