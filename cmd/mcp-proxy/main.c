@@ -137,7 +137,7 @@ serve(const struct settings *settings, struct config *c)
 		diag_error("%s", e.text);
 		status = e.code;
 	} else if (settings->check) {
-		status = EXIT_OK;
+		status = diag_has_warned() ? EXIT_FAILED : EXIT_OK;
 	} else {
 		announce(&server, settings->ready_fd);
 		status = server_run(&server);
