@@ -444,6 +444,8 @@ api_cancel(struct api_job *j)
 void
 api_pause(struct api_job *j, bool paused)
 {
+	if (j->paused == paused)
+		return;
 	j->paused = paused;
 	if (j->state == JOB_RUNNING)
 		curl_easy_pause(j->easy, paused ? CURLPAUSE_RECV
