@@ -25,6 +25,22 @@ load tunnel.bash
 	wait_line connector "^mcp-proxy: .*$trace"
 }
 
+@test "a request that its agent leaves has one end" {
+	requires jq
+	start_upstream
+	make_tunnel
+	start_edge
+	make_proxy "$UPSTREAM"
+	echo "audit: $T/audit" >>"$T/proxy.yaml"
+	start_connector connector -- "$BIN/mcp-proxy" -v --config "$T/proxy.yaml"
+	open_stream sse
+	stop sse
+	wait_line connector 'mcp-proxy: agent closed: '
+	eq "$(grep -c '^mcp-proxy: request: .*end=cancelled' \
+		"$T/connector.err")" 1
+	eq "$(jq -r 'select(.event == "end") | .code' "$T/audit")" cancelled
+}
+
 @test "SIGHUP to the connector has the proxy read its routes anew" {
 	local tap
 
