@@ -22,7 +22,7 @@
 enum { FD_MAX = 1 << 20 };
 
 struct settings {
-	const char *config, *listen, *listen_tls;
+	const char *config, *listen, *listen_tls, *metrics;
 	bool stdio, check;
 	int64_t ready_fd;
 };
@@ -38,6 +38,8 @@ static const struct opt options[] = {
 	    "take frames on this Unix socket"},
 	{0, "listen-tls", "ADDR:PORT", OPT_STRING, FIELD(listen_tls), 0, 0,
 	    NULL, "take agents' TLS here [listen_addr]"},
+	{0, "metrics", "FILE", OPT_STRING, FIELD(metrics), 0, 0, NULL,
+	    "keep metrics there, as Prometheus text"},
 	{0, "ready-fd", "N", OPT_NUMBER, FIELD(ready_fd), 0, FD_MAX, NULL,
 	    "write a line here when serving"},
 	{0, "stdio", NULL, OPT_FLAG, FIELD(stdio), 0, 0, NULL,
@@ -83,6 +85,7 @@ choose_sources(const struct settings *settings, const struct config *c,
 	*ret = (struct server_sources){
 		.stdio = settings->stdio, .listen_path = settings->listen,
 		.listen_tls = settings->listen_tls,
+		.metrics = settings->metrics,
 	};
 	if (ret->stdio || ret->listen_path != NULL || ret->listen_tls != NULL)
 		return 0;
