@@ -14,6 +14,7 @@ enum { LINE_MAX_LEN = 1024, HELD_MAX = 64 << 10 };
 
 static const char *diag_program = "adit";
 static enum diag_level diag_max = DIAG_NOTICE;
+static bool has_warned;
 
 /* What standard error has not taken. */
 static struct {
@@ -41,6 +42,12 @@ bool
 diag_shows(enum diag_level level)
 {
 	return level <= diag_max;
+}
+
+bool
+diag_has_warned(void)
+{
+	return has_warned;
 }
 
 static bool
@@ -131,6 +138,7 @@ diag_line(enum diag_level level, const char *format, va_list ap)
 	char text[LINE_MAX_LEN], line[LINE_MAX_LEN * 2];
 	size_t n;
 
+	has_warned = has_warned || level == DIAG_WARNING;
 	if (!diag_shows(level))
 		return;
 	vsnprintf(text, sizeof text, format, ap);

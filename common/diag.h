@@ -23,6 +23,9 @@ void diag_init(const char *program);
 void diag_set_level(enum diag_level max);
 bool diag_shows(enum diag_level level);
 
+/* Whether there was a warning, shown or not. */
+bool diag_has_warned(void);
+
 /* From now on nothing waits for standard error: what it does not take at once
  * comes with a later line or with diag_release, which does wait.  Lines
  * beyond 64 KiB are lost. */

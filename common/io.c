@@ -161,20 +161,21 @@ io_read_file(const char *path, struct buf *b, struct error *e)
 }
 
 static int
-write_and_sync(int fd, const char *name, struct bytes in, struct error *e)
+write_and_close(int fd, const char *name, struct bytes in, bool sync,
+    struct error *e)
 {
 	int r = 0;
 
-	if (io_write_all(fd, in) != 0 || fsync(fd) != 0)
+	if (io_write_all(fd, in) != 0 || (sync && fsync(fd) != 0))
 		r = error_errno(e, "%s", name);
 	if (close(fd) != 0 && r == 0)
 		r = error_errno(e, "%s", name);
 	return r;
 }
 
-int
-io_replace_file(int dir_fd, const char *name, struct bytes in, mode_t mode,
-    struct error *e)
+static int
+replace_file(int dir_fd, const char *name, struct bytes in, mode_t mode,
+    bool sync, struct error *e)
 {
 	char temporary[NAME_MAX + 1];
 	int fd;
@@ -186,7 +187,7 @@ io_replace_file(int dir_fd, const char *name, struct bytes in, mode_t mode,
 	    O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd == -1)
 		return error_errno(e, "%s", temporary);
-	if (write_and_sync(fd, temporary, in, e) != 0) {
+	if (write_and_close(fd, temporary, in, sync, e) != 0) {
 		unlinkat(dir_fd, temporary, 0);
 		return -1;
 	}
@@ -195,9 +196,23 @@ io_replace_file(int dir_fd, const char *name, struct bytes in, mode_t mode,
 		unlinkat(dir_fd, temporary, 0);
 		return -1;
 	}
-	if (fsync(dir_fd) != 0)
+	if (sync && fsync(dir_fd) != 0)
 		return error_errno(e, "%s", name);
 	return 0;
+}
+
+int
+io_replace_file(int dir_fd, const char *name, struct bytes in, mode_t mode,
+    struct error *e)
+{
+	return replace_file(dir_fd, name, in, mode, true, e);
+}
+
+int
+io_replace_unsynced(int dir_fd, const char *name, struct bytes in,
+    mode_t mode, struct error *e)
+{
+	return replace_file(dir_fd, name, in, mode, false, e);
 }
 
 int
@@ -207,7 +222,7 @@ io_create_file(const char *path, struct bytes in, mode_t mode, struct error *e)
 
 	if (fd == -1)
 		return error_errno(e, "%s", path);
-	if (write_and_sync(fd, path, in, e) == 0)
+	if (write_and_close(fd, path, in, true, e) == 0)
 		return 0;
 	unlink(path);
 	return -1;

@@ -46,6 +46,10 @@ int io_read_fd(int fd, const char *name, struct buf *b, struct error *e);
 int io_replace_file(int dir_fd, const char *name, struct bytes in, mode_t mode,
     struct error *e);
 
+/* The same without waiting for a disk: for what a crash may take. */
+int io_replace_unsynced(int dir_fd, const char *name, struct bytes in,
+    mode_t mode, struct error *e);
+
 /* Creates the file path, which may not exist, with these bytes. */
 int io_create_file(const char *path, struct bytes in, mode_t mode,
     struct error *e);

@@ -3,18 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/exit.h"
 #include "common/io.h"
+#include "common/str.h"
 
 enum {
 	PAIR_BUFFER_LEN = 512 << 10, /* frames in bulk, each way */
@@ -218,6 +221,62 @@ proc_spawn_pair(const struct proc_command *c, int *ret_fd, struct error *e)
 	};
 
 	return launch_pair(&l, nothing_dropped, ret_fd, e);
+}
+
+static bool
+is_executable(int dir_fd, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, path, &st, 0) != 0)
+		return false;
+	errno = EACCES;
+	return S_ISREG(st.st_mode) &&
+	    faccessat(dir_fd, path, X_OK, AT_EACCESS) == 0;
+}
+
+/* As execvp(3) does; relative directories of PATH begin in dir_fd.  Returns
+ * false with errno, that of one which is there but not executable before
+ * others. */
+static bool
+is_in_path(int dir_fd, const char *name)
+{
+	const char *at = getenv("PATH");
+	int why = ENOENT;
+	char path[PATH_MAX];
+
+	for (at = at == NULL ? "/bin:/usr/bin" : at;; at++) {
+		size_t len = strcspn(at, ":");
+
+		if (str_format(path, sizeof path, "%.*s%s%s", (int)len, at,
+		    len == 0 ? "" : "/", name) == 0 &&
+		    is_executable(dir_fd, path))
+			return true;
+		if (errno == EACCES)
+			why = EACCES;
+		at += len;
+		if (*at == '\0')
+			break;
+	}
+	errno = why;
+	return false;
+}
+
+int
+proc_find(const struct proc_command *c, struct error *e)
+{
+	const char *name = c->path != NULL ? c->path : c->argv[0];
+	int dir_fd = c->dir == NULL ? AT_FDCWD : open(c->dir, O_PATH |
+	    O_DIRECTORY | O_CLOEXEC), r = 0;
+
+	if (dir_fd == -1)
+		return error_errno(e, "%s", c->dir);
+	if (!(strchr(name, '/') != NULL ? is_executable(dir_fd, name)
+	    : is_in_path(dir_fd, name)))
+		r = error_errno(e, "%s", name);
+	if (dir_fd != AT_FDCWD)
+		close(dir_fd);
+	return r;
 }
 
 int

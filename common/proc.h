@@ -46,6 +46,10 @@ pid_t proc_spawn(const struct proc_command *c, struct error *e);
 pid_t proc_spawn_pair(const struct proc_command *c, int *ret_fd,
     struct error *e);
 
+/* Whether the command of c is there and executable, where proc_spawn would look
+ * for it.  Returns 0, or -1 with a text. */
+int proc_find(const struct proc_command *c, struct error *e);
+
 /* A descriptor that can be read once the child pid has ended, and before it
  * is collected (pidfd_open(2)).  Returns it, or -1 with errno. */
 int proc_open(pid_t pid);

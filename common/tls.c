@@ -644,6 +644,26 @@ tls_error(const struct tls *t)
 	return t->error;
 }
 
+static bool
+is_valid_now(const X509 *cert)
+{
+	return X509_cmp_current_time(X509_get0_notBefore(cert)) < 0 &&
+	    X509_cmp_current_time(X509_get0_notAfter(cert)) > 0;
+}
+
+bool
+tls_context_is_valid(const struct tls_context *c)
+{
+	return is_valid_now(SSL_CTX_get0_certificate(c->ctx));
+}
+
+bool
+tls_context_is_for(const struct tls_context *c, const char *host)
+{
+	return X509_check_host(SSL_CTX_get0_certificate(c->ctx), host, 0,
+	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
+}
+
 bool
 tls_peer_fingerprint(const struct tls *t,
     uint8_t out[static TLS_FINGERPRINT_LEN])
@@ -654,9 +674,7 @@ tls_peer_fingerprint(const struct tls *t,
 
 	if (cert == NULL)
 		return false;
-	ok = X509_cmp_current_time(X509_get0_notBefore(cert)) < 0 &&
-	    X509_cmp_current_time(X509_get0_notAfter(cert)) > 0 &&
-	    X509_digest(cert, EVP_sha256(), out, &len) == 1;
+	ok = is_valid_now(cert) && X509_digest(cert, EVP_sha256(), out, &len) == 1;
 	X509_free(cert);
 	return ok;
 }

@@ -39,6 +39,11 @@ struct tls_context *tls_context_server(const struct tls_server_settings *s,
 struct tls_context *tls_context_client(const struct tls_client_settings *s,
     struct error *e);
 
+/* Whether the certificate of c is valid at this time, and whether it is for
+ * that host. */
+bool tls_context_is_valid(const struct tls_context *c);
+bool tls_context_is_for(const struct tls_context *c, const char *host);
+
 /* Connections made from it go on. */
 void tls_context_free(struct tls_context *c);
 

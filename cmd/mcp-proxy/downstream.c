@@ -45,6 +45,7 @@ list_add(struct downstream *d)
 		d->next->prev = d;
 	p->downstreams = d;
 	p->downstream_count++;
+	p->counts.connections++;
 }
 
 static void
@@ -101,12 +102,22 @@ is_cut_short(const struct downstream *d)
 	    d->exchange.response_framing == BODY_TO_END);
 }
 
+/* Ends a request that runs.  Closing the wire may yet find it broken: then
+ * there is none left to end. */
+static void
+cancel(struct downstream *d)
+{
+	if (d->state != DOWNSTREAM_EXCHANGE)
+		return;
+	d->state = DOWNSTREAM_HEAD;
+	exchange_cancel(&d->exchange);
+}
+
 /* The agent reads no more; with it goes a request that runs. */
 static void
 give_up(struct downstream *d, const char *end)
 {
-	if (d->state == DOWNSTREAM_EXCHANGE)
-		exchange_cancel(&d->exchange);
+	cancel(d);
 	wire_abort(&d->wire, FRAME_CANCELLED, BLAME_CLIENT, "");
 	bury(d, end);
 }
@@ -119,8 +130,7 @@ close_by_agent(struct downstream *d, const char *end)
 		give_up(d, end);
 		return;
 	}
-	if (d->state == DOWNSTREAM_EXCHANGE)
-		exchange_cancel(&d->exchange);
+	cancel(d);
 	close_ended(d, end);
 }
 
@@ -222,8 +232,7 @@ downstream_abort_all(struct proxy *p)
 	while (p->downstreams != NULL) {
 		struct downstream *d = p->downstreams;
 
-		if (d->state == DOWNSTREAM_EXCHANGE)
-			exchange_cancel(&d->exchange);
+		cancel(d);
 		wire_abort(&d->wire, FRAME_DRAINING, BLAME_PROXY,
 		    "shutting down");
 		bury(d, "draining/proxy");
@@ -543,8 +552,7 @@ deliver(struct downstream *d, struct bytes in)
 		buf_reset(&d->rx);
 	return;
 full:
-	if (d->state == DOWNSTREAM_EXCHANGE)
-		exchange_cancel(&d->exchange);
+	cancel(d);
 	wire_abort(&d->wire, FRAME_LIMIT, BLAME_PROXY, "out of memory");
 	bury(d, "limit/proxy");
 }

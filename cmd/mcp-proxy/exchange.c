@@ -76,9 +76,22 @@ log_end(const struct exchange *x, const struct failure *why)
 	    (long long)(clock_ms() - x->started_ms), end);
 }
 
+static void
+count(const struct exchange *x, const struct failure *why)
+{
+	struct counts *c = &exchange_proxy(x)->counts;
+
+	c->requests++;
+	c->failures += why != NULL && why->blame != BLAME_CLIENT;
+	c->bytes_in += x->bytes_in;
+	c->bytes_out += x->bytes_out;
+	c->request_ms += clock_ms() - x->started_ms;
+}
+
 void
 exchange_ended(const struct exchange *x, const struct failure *why)
 {
+	count(x, why);
 	exchange_audit_end(x, why);
 	log_end(x, why);
 }

@@ -17,9 +17,6 @@ enum {
 	FIELD_NAME_LEN = 32, /* longer than those that matter */
 };
 
-/* The largest whole number that a double and all below it hold. */
-#define EXACT_MAX ((INT64_C(1) << 53) - 1)
-
 #define BATCHES "2025-03-26"
 #define NEWEST "2026-07-28"
 #define WITHOUT_SESSIONS "[\"" NEWEST "\"]"
@@ -408,37 +405,37 @@ check_message(struct hearing *h)
 	return true;
 }
 
-/* Whether a number is one that nobody rounds. */
 static bool
-is_exact(struct jsonr id, int64_t *ret)
+is_integer(struct jsonr id, int64_t *ret)
 {
-	return jsonr_int(id, -EXACT_MAX, EXACT_MAX, ret) == 0;
+	return jsonr_int(id, INT64_MIN, INT64_MAX, ret) == 0;
 }
 
 /* Appends an id as a text that is the same for all that a server could take for
- * one another: a string, and a number with these digits; all numbers that it
- * may round. */
+ * one another: a string, and a number with these digits, perhaps those of the
+ * double that is next to it; all numbers that are no integers. */
 static int
-add_id(struct jsonr id, struct buf *out)
+add_id(struct jsonr id, bool rounded, struct buf *out)
 {
 	int64_t n;
 
 	if (id.kind == JSONR_STRING)
 		return jsonr_add_str(id, out);
-	if (!is_exact(id, &n))
+	if (!is_integer(id, &n))
 		return buf_add_str(out, "?");
-	return buf_format(out, "%lld", (long long)n);
+	return rounded ? buf_format(out, "%.0f", (double)n)
+	    : buf_format(out, "%lld", (long long)n);
 }
 
 static bool
-is_like_id(struct jsonr a, struct jsonr b)
+is_like_id(struct jsonr a, struct jsonr b, bool rounded)
 {
 	struct buf x, y;
 	bool like;
 
 	buf_init(&x, RPC_ID_MAX);
 	buf_init(&y, RPC_ID_MAX);
-	like = add_id(a, &x) == 0 && add_id(b, &y) == 0 &&
+	like = add_id(a, rounded, &x) == 0 && add_id(b, rounded, &y) == 0 &&
 	    bytes_eq(buf_bytes(&x), buf_bytes(&y));
 	buf_reset(&x);
 	buf_reset(&y);
@@ -454,7 +451,7 @@ has_own_id(const struct hearing *h)
 
 	if (h->message.kind != RPC_REQUEST)
 		return true;
-	return (id.kind == JSONR_STRING || is_exact(id, &n)) &&
+	return (id.kind == JSONR_STRING || is_integer(id, &n)) &&
 	    hearing_find(h, id) == NULL;
 }
 
@@ -598,7 +595,7 @@ hearing_find(const struct hearing *h, struct jsonr id)
 	for (const struct hearing_call *c = h->calls; c != NULL; c = c->next) {
 		one.text = c->id;
 		one.kind = c->id.ptr[0] == '"' ? JSONR_STRING : JSONR_NUMBER;
-		if (rpc_id_eq(one, id) || is_like_id(one, id))
+		if (is_like_id(one, id, false) || is_like_id(one, id, true))
 			return c;
 	}
 	return NULL;

@@ -2,6 +2,8 @@
 #include "cmd/mcp-proxy/keys.h"
 
 #include "common/diag.h"
+#include "common/sock.h"
+#include "common/str.h"
 #include "common/tls.h"
 
 /* See stamp.h. */
@@ -20,6 +22,47 @@ same(const struct stamp a[static 2], const struct stamp b[static 2])
 	return stamp_eq(&a[0], &b[0]) && stamp_eq(&a[1], &b[1]);
 }
 
+/* Whether agents that verify the certificate find the host of r in it. */
+static bool
+is_covered(const struct tls_context *tls, const struct config *c,
+    const struct config_route *r)
+{
+	char host[2 * SOCK_HOST_MAX];
+	bool whole = c->tunnel_domain == NULL || strchr(r->name, '.') != NULL;
+
+	str_format(host, sizeof host, "%s%s%s", r->name, whole ? "" : ".",
+	    whole ? "" : c->tunnel_domain);
+	return tls_context_is_for(tls, host);
+}
+
+/* Tells what is served with all the same. */
+static void
+warn(const struct tls_context *tls, const struct config *c)
+{
+	const char *first = NULL;
+	struct stat st;
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->route_count; i++) {
+		if (is_covered(tls, c, c->routes[i]))
+			continue;
+		if (count++ == 0)
+			first = c->routes[i]->name;
+	}
+	if (count == 1)
+		diag_warning("%s: not for the host of the route %s",
+		    c->cert_file, first);
+	else if (count > 1)
+		diag_warning("%s: not for the hosts of the route %s and %zu "
+		    "more", c->cert_file, first, count - 1);
+	if (!tls_context_is_valid(tls))
+		diag_warning("%s: not valid at this time", c->cert_file);
+	if (stat(c->key_file, &st) == 0 &&
+	    (st.st_mode & (S_IROTH | S_IWOTH)) != 0)
+		diag_warning("%s: others than its owner and group can read "
+		    "or write it", c->key_file);
+}
+
 int
 keys_load(struct keys_pair *pair, const struct config *c, struct error *e)
 {
@@ -31,7 +74,10 @@ keys_load(struct keys_pair *pair, const struct config *c, struct error *e)
 
 	take_stamps(c, pair->stamps);
 	pair->tls = tls_context_server(&s, e);
-	return pair->tls == NULL ? -1 : 0;
+	if (pair->tls == NULL)
+		return -1;
+	warn(pair->tls, c);
+	return 0;
 }
 
 void

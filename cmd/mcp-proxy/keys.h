@@ -19,7 +19,8 @@ struct keys {
 	struct stamp seen[2];   /* at the last look */
 };
 
-/* Loads those that c names.  Returns 0, or -1 with a text. */
+/* Loads those that c names, and warns of what agents or the operator would
+ * better not find in them.  Returns 0, or -1 with a text. */
 int keys_load(struct keys_pair *pair, const struct config *c,
     struct error *e);
 void keys_pair_done(struct keys_pair *pair);

@@ -23,7 +23,7 @@
 enum { FD_MAX = 1 << 20 };
 
 struct settings {
-	const char *config, *listen, *listen_tls;
+	const char *config, *listen, *listen_tls, *metrics;
 	bool stdio, check;
 	int64_t ready_fd;
 };
@@ -39,6 +39,8 @@ static const struct opt options[] = {
 	    "take frames on this Unix socket"},
 	{0, "listen-tls", "ADDR:PORT", OPT_STRING, FIELD(listen_tls), 0, 0,
 	    NULL, "take agents' TLS here [listen_addr]"},
+	{0, "metrics", "FILE", OPT_STRING, FIELD(metrics), 0, 0, NULL,
+	    "keep metrics there, as Prometheus text"},
 	{0, "ready-fd", "N", OPT_NUMBER, FIELD(ready_fd), 0, FD_MAX, NULL,
 	    "write a line here when serving"},
 	{0, "stdio", NULL, OPT_FLAG, FIELD(stdio), 0, 0, NULL,
@@ -85,6 +87,7 @@ choose_sources(const struct settings *settings, const struct config *c,
 	*ret = (struct server_sources){
 		.stdio = settings->stdio, .listen_path = settings->listen,
 		.listen_tls = settings->listen_tls,
+		.metrics = settings->metrics,
 	};
 	if (ret->stdio || ret->listen_path != NULL || ret->listen_tls != NULL)
 		return 0;
@@ -139,7 +142,7 @@ serve(const struct settings *settings, struct config *c)
 		diag_error("%s", e.text);
 		status = e.code;
 	} else if (settings->check) {
-		status = EXIT_OK;
+		status = diag_has_warned() ? EXIT_FAILED : EXIT_OK;
 	} else {
 		announce(&server, settings->ready_fd);
 		status = server_run(&server);

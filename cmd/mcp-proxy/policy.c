@@ -201,8 +201,10 @@ on_answer(void *user, struct bytes question, struct bytes answer,
 	}
 	if (a->done != NULL && e != NULL)
 		deny_fault(a->proxy, a->route, e, &v);
-	if (a->done != NULL)
+	if (a->done != NULL) {
+		a->proxy->counts.denials += v.action == POLICY_DENY;
 		a->done(a->user, &v);
+	}
 	buf_reset(&mem);
 	service_drop(a->route);
 	free(a);
@@ -236,12 +238,17 @@ policy_judge(struct proxy *p, const struct policy_question *q,
 	struct policy_asked *a;
 
 	*ret = (struct policy_verdict){.action = POLICY_ALLOW};
-	if (!judge_by_lists(p->policy, q, ret) || program == NULL)
+	if (!judge_by_lists(p->policy, q, ret)) {
+		p->counts.denials++;
+		return 1;
+	}
+	if (program == NULL)
 		return 1;
 	a = malloc(sizeof *a);
 	if (a == NULL || ask(p, program->evaluator, q, a, &e) != 0) {
 		free(a);
 		deny_fault(p, q->route, &e, ret);
+		p->counts.denials++;
 		return 1;
 	}
 	service_hold(a->route);

@@ -25,6 +25,13 @@ struct corpse {
 	struct corpse *next;
 };
 
+/* What has been, for the metrics. */
+struct counts {
+	uint64_t connections, requests, failures, denials;
+	uint64_t bytes_in, bytes_out; /* of bodies */
+	int64_t request_ms;
+};
+
 struct bridge;
 struct downstream;
 struct kept;
@@ -36,6 +43,7 @@ struct proxy {
 	                                 * reload; NULL: none yet */
 	struct hop_loop hops;
 	struct quiet quiet;             /* failed requests, by code */
+	struct counts counts;
 	struct audit audit;
 	struct leaving leaving;
 	struct tls_context *server_tls;

@@ -9,6 +9,7 @@
 
 #include "cmd/mcp-proxy/bridge.h"
 #include "cmd/mcp-proxy/downstream.h"
+#include "cmd/mcp-proxy/metrics.h"
 #include "cmd/mcp-proxy/policy.h"
 #include "cmd/mcp-proxy/reload.h"
 #include "cmd/mcp-proxy/service.h"
@@ -564,6 +565,10 @@ server_start(struct server *s, struct ev_loop *ev, struct config *c,
 	reload_level(s);
 	if (audit_start(&s->proxy, sources->check, e) != 0)
 		return -1;
+	if (metrics_start(s, sources->metrics, e) != 0) {
+		e->code = EXIT_USAGE;
+		return -1;
+	}
 	signals_start(s);
 	e->code = EXIT_FAILED;
 	if (listeners_start(s, sources, e) != 0)
@@ -584,6 +589,7 @@ server_done(struct server *s)
 	struct proxy *p = &s->proxy;
 
 	p->draining = false; /* nothing is to be ended any more */
+	promfile_stop(&s->promfile);
 	reload_stop(s);
 	downstream_abort_all(p);
 	leaving_done(&p->leaving);

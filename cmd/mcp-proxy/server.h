@@ -6,6 +6,7 @@
 
 #include "cmd/mcp-proxy/proxy.h"
 #include "cmd/mcp-proxy/setup.h"
+#include "common/promfile.h"
 
 enum {
 	SERVER_ACCEPTS_PER_TURN = 64,
@@ -21,6 +22,7 @@ struct server_sources {
 	bool stdio;
 	const char *listen_path; /* Unix socket for hops, or NULL */
 	const char *listen_tls;  /* address for TLS, or NULL */
+	const char *metrics;     /* see promfile.h, or NULL */
 };
 
 struct listener {
@@ -61,6 +63,8 @@ struct server {
 	ev_signal sigterm, sigint, sighup;
 	ev_timer shutdown;
 	int64_t warned_ms;   /* that agents are refused */
+	int64_t started_s;   /* since 1970 */
+	struct promfile promfile;
 	int status;          /* of the process */
 };
 

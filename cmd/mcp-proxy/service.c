@@ -9,6 +9,8 @@
 #include "cmd/mcp-proxy/policy.h"
 #include "cmd/mcp-proxy/roster.h"
 #include "cmd/mcp-proxy/upstream.h"
+#include "common/diag.h"
+#include "common/proc.h"
 
 static void
 service_free(struct service *s)
@@ -42,6 +44,20 @@ hold(struct service *s, const struct kept_kind *kind, const char *path,
 	return path == NULL || *ret != NULL ? 0 : -1;
 }
 
+/* The command may come later; other routes are served now. */
+static void
+find_command(const struct config_route *r)
+{
+	const struct proc_command command = {
+		.argv = (const char *const *)r->stdio->argv,
+		.dir = r->stdio->dir,
+	};
+	struct error e;
+
+	if (proc_find(&command, &e) != 0)
+		diag_warning("%s: %s", r->origin, e.text);
+}
+
 /* Makes what it needs.  Returns 0, or -1 with a text. */
 static int
 equip(struct service *s, bool moves, struct error *e)
@@ -62,6 +78,7 @@ equip(struct service *s, bool moves, struct error *e)
 		return -1;
 	if (s->route->kind != CONFIG_STDIO || moves)
 		return 0;
+	find_command(s->route);
 	s->bridge = bridge_new(s->proxy, s->route);
 	return s->bridge == NULL ? error_set(e, "out of memory") : 0;
 }

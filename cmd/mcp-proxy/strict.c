@@ -9,6 +9,7 @@
 enum {
 	HASHES_MAX = 64 << 20, /* bytes, of the names of open objects */
 	NAME_MAX_LEN = 16 << 20,
+	MESSAGE_NAMES = 6, /* those of a message itself come first */
 };
 
 /* What is open around the reader. */
@@ -152,18 +153,20 @@ strict_get(struct jsonr object, const char *key, struct jsonr *ret,
 	    : jsonr_get(object, key, ret, e);
 }
 
-/* Whether name could be taken for another one that matters. */
+/* Whether name could be taken for another one that matters, of a message or,
+ * in its params, of these. */
 static bool
-is_disguised(struct bytes name)
+is_disguised(struct bytes name, bool in_params)
 {
 	static const char *const names[] = {
 		"jsonrpc", "id", "method", "params", "result", "error",
-		"name", "uri", "arguments", "ref", "_meta", "type",
+		"name", "uri", "arguments", "ref", "_meta",
 		"requestId", "cursor", "taskId", "task", "notifications",
 		"inputResponses", "requestState", "resourceSubscriptions",
 	};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+	for (size_t i = in_params ? MESSAGE_NAMES : 0;
+	    i < sizeof names / sizeof *names; i++) {
 		if (strict_is_like(name, names[i]))
 			return true;
 	}
@@ -199,7 +202,8 @@ take_name(struct walk *w)
 		w->in_params = bytes_eq(buf_bytes(&w->name),
 		    bytes_cstr("params"));
 	if ((w->depth <= w->base || (w->depth == w->base + 1 &&
-	    w->in_params)) && (is_disguised(buf_bytes(&w->name)) ||
+	    w->in_params)) && (is_disguised(buf_bytes(&w->name),
+	    w->depth > w->base) ||
 	    !strict_is_clear(buf_bytes(&w->name))))
 		return error_set(w->e, "a member's name is like one that "
 		    "matters");

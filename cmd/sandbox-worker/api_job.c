@@ -4,6 +4,7 @@
 
 #include "cmd/sandbox-worker/calls.h"
 #include "cmd/sandbox-worker/exchange.h"
+#include "common/str.h"
 
 enum {
 	/* While it connects a call may have two, and one of the resolver. */
@@ -28,6 +29,25 @@ struct api_loop {
 	struct api_job *jobs;
 };
 
+enum job_state {
+	JOB_WAITING, /* for its next attempt */
+	JOB_RUNNING, /* easy is in the multi handle */
+	JOB_OVER,    /* it has ended with code, but not for the user */
+};
+
+/* Of a stream. */
+enum job_head {
+	HEAD_EXPECTED,
+	HEAD_CAME,   /* that of a success ... */
+	HEAD_TOLD,   /* ... and the user knows */
+};
+
+enum job_callback {
+	CALLBACK_NONE,
+	CALLBACK_RUNS,
+	CALLBACK_LAST, /* it has cancelled the call */
+};
+
 struct api_job {
 	struct exchange x;
 	struct api_loop *loop;
@@ -37,15 +57,10 @@ struct api_job {
 	CURL *easy;
 	ev_timer timer;    /* the end of an attempt, or of a pause */
 	int attempt;
-	bool running;      /* easy is in the multi handle */
-	bool inside;       /* one of our callbacks runs */
-	bool cancelled;
-	bool ended;        /* the reader of a stream had enough */
-	bool timed_out;
-	bool opened;       /* the head of a success has come ... */
-	bool told;         /* ... and the user knows */
+	enum job_state state;
+	enum job_head head;
+	enum job_callback callback;
 	bool paused;
-	bool over;         /* it has ended with code, but not for the user */
 	CURLcode code;
 	struct buf in;     /* of a stream, for the user */
 };
@@ -54,11 +69,11 @@ struct api_job {
  * start and cancel calls: so callbacks only gather, and deliver tells. */
 
 static void
-remove_easy(struct api_job *j)
+set_state(struct api_job *j, enum job_state state)
 {
-	if (j->running)
+	if (j->state == JOB_RUNNING && state != JOB_RUNNING)
 		curl_multi_remove_handle(j->loop->multi, j->easy);
-	j->running = false;
+	j->state = state;
 }
 
 static void
@@ -69,7 +84,7 @@ free_job(struct api_job *j)
 	while (*at != j)
 		at = &(*at)->next;
 	*at = j->next;
-	remove_easy(j);
+	set_state(j, JOB_WAITING);
 	ev_timer_stop(j->loop->ev, &j->timer);
 	curl_easy_cleanup(j->easy);
 	exchange_done(&j->x);
@@ -89,9 +104,8 @@ set_timer(struct api_job *j, int64_t ms)
 static void
 finish(struct api_job *j, const struct error *e)
 {
-	remove_easy(j);
 	ev_timer_stop(j->loop->ev, &j->timer);
-	j->inside = true;
+	j->callback = CALLBACK_RUNS;
 	j->events->done(j->user, &j->x.response, e);
 	free_job(j);
 }
@@ -99,35 +113,29 @@ finish(struct api_job *j, const struct error *e)
 static int
 begin_attempt(struct api_job *j, struct error *e)
 {
-	j->timed_out = j->over = false;
 	if (exchange_prepare(&j->x, j->easy, e) != 0 || curl_easy_setopt(
 	    j->easy, CURLOPT_PRIVATE, j) != CURLE_OK)
 		return -1;
 	if (curl_multi_add_handle(j->loop->multi, j->easy) != CURLM_OK)
 		return error_set(e, "out of memory");
-	j->running = true;
+	set_state(j, JOB_RUNNING);
 	set_timer(j, j->x.request.timeout_ms);
 	return 0;
 }
 
+/* why: what a failure is told with, or NULL. */
 static void
-end_attempt(struct api_job *j, CURLcode code)
+end_attempt(struct api_job *j, CURLcode code, const char *why)
 {
 	int64_t delay_ms = 0;
 	struct error e;
 	int r;
 
-	remove_easy(j);
-	j->over = false;
+	set_state(j, JOB_WAITING);
 	r = exchange_finish(&j->x, code, j->attempt, &delay_ms, &e);
-	if (j->ended)
-		r = error_set(&e, "ended here");
-	else if (j->timed_out && r != 0)
-		error_set(&e, j->opened ? "nothing came for %d s"
-		    : "no answer came in %d s", j->opened ?
-		    STREAM_SILENCE_MS / 1000
-		    : (int)(j->x.request.timeout_ms / 1000));
-	if (r == 1 && !j->opened) {
+	if (why != NULL && r != 0)
+		error_set(&e, "%s", why);
+	if (r == 1 && j->head == HEAD_EXPECTED) {
 		j->attempt++;
 		if (j->events->retry != NULL)
 			j->events->retry(j->user, &j->x.response, delay_ms);
@@ -135,6 +143,19 @@ end_attempt(struct api_job *j, CURLcode code)
 		return;
 	}
 	finish(j, r == 0 ? NULL : &e);
+}
+
+static void
+end_late(struct api_job *j)
+{
+	bool expected = j->head == HEAD_EXPECTED;
+	char why[64];
+
+	str_format(why, sizeof why, expected ? "no answer came in %d s"
+	    : "nothing came for %d s", expected
+	    ? (int)(j->x.request.timeout_ms / 1000)
+	    : STREAM_SILENCE_MS / 1000);
+	end_attempt(j, CURLE_OPERATION_TIMEDOUT, why);
 }
 
 /* The time of an attempt is up, or that of a pause between two. */
@@ -146,44 +167,55 @@ job_timer(struct ev_loop *ev, ev_timer *w, int revents)
 
 	(void)ev;
 	(void)revents;
-	if (j->running) {
-		j->timed_out = true;
-		end_attempt(j, CURLE_OPERATION_TIMEDOUT);
-	} else if (begin_attempt(j, &e) != 0) {
+	if (j->state == JOB_RUNNING)
+		end_late(j);
+	else if (begin_attempt(j, &e) != 0)
 		finish(j, &e);
-	}
 }
 
 static bool
 has_news(const struct api_job *j)
 {
-	return (j->opened && !j->told) || (!j->paused && (j->over ||
+	return j->head == HEAD_CAME || (!j->paused && (j->state == JOB_OVER ||
 	    buf_len(&j->in) != 0));
+}
+
+/* Returns false if the user had enough. */
+static bool
+give_data(struct api_job *j)
+{
+	struct buf in = j->in;
+	bool more;
+
+	buf_init(&j->in, STREAM_PENDING_MAX);
+	more = j->events->data(j->user, buf_bytes(&in));
+	buf_reset(&in);
+	return more;
 }
 
 /* Tells one job's user what is new. */
 static void
 deliver_one(struct api_job *j)
 {
-	j->inside = true;
-	if (j->opened && !j->told) {
-		j->told = true;
+	bool more = true;
+
+	j->callback = CALLBACK_RUNS;
+	if (j->head == HEAD_CAME) {
+		j->head = HEAD_TOLD;
 		if (j->events->opened != NULL)
 			j->events->opened(j->user, &j->x.response);
 	} else if (buf_len(&j->in) != 0) {
-		struct buf in = j->in;
-
-		buf_init(&j->in, STREAM_PENDING_MAX);
-		j->ended = !j->events->data(j->user, buf_bytes(&in));
-		buf_reset(&in);
+		more = give_data(j);
 	}
-	j->inside = false;
-	if (j->cancelled)
+	if (j->callback == CALLBACK_LAST) {
 		free_job(j);
-	else if (j->ended)
-		end_attempt(j, CURLE_WRITE_ERROR);
-	else if (j->over && buf_len(&j->in) == 0 && (j->told || !j->opened))
-		end_attempt(j, j->code);
+		return;
+	}
+	j->callback = CALLBACK_NONE;
+	if (!more)
+		end_attempt(j, CURLE_WRITE_ERROR, "ended here");
+	else if (j->state == JOB_OVER && buf_len(&j->in) == 0)
+		end_attempt(j, j->code, NULL);
 }
 
 static void
@@ -216,10 +248,9 @@ take_finished(struct api_loop *l)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private);
 		j = (struct api_job *)(void *)private;
-		j->over = true;
 		j->code = m->data.result;
 		ev_timer_stop(l->ev, &j->timer);
-		remove_easy(j);
+		set_state(j, JOB_OVER);
 	}
 	deliver(l);
 }
@@ -349,7 +380,8 @@ job_head(void *user)
 	if (j->events->data == NULL ||
 	    !api_is_success(j->x.response.status))
 		return;
-	j->opened = true;
+	if (j->head == HEAD_EXPECTED)
+		j->head = HEAD_CAME;
 	set_timer(j, STREAM_SILENCE_MS);
 }
 
@@ -403,16 +435,19 @@ api_cancel(struct api_job *j)
 {
 	if (j == NULL)
 		return;
-	j->cancelled = true;
-	if (!j->inside)
+	if (j->callback == CALLBACK_NONE)
 		free_job(j);
+	else
+		j->callback = CALLBACK_LAST;
 }
 
 void
 api_pause(struct api_job *j, bool paused)
 {
+	if (j->paused == paused)
+		return;
 	j->paused = paused;
-	if (j->running)
+	if (j->state == JOB_RUNNING)
 		curl_easy_pause(j->easy, paused ? CURLPAUSE_RECV
 		    : CURLPAUSE_CONT);
 	if (!paused)

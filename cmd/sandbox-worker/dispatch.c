@@ -18,7 +18,6 @@
 #include "common/str.h"
 
 enum {
-	METRICS_MS = 1000,
 	WAKE_IDLE_MS = 300000, /* between polls that nobody asked for */
 	WAKE_LEN = 256,
 	SHORT_MS = 30000, /* of an attempt: a poll waits for less than 1 s */
@@ -387,25 +386,21 @@ wake_came(struct ev_loop *ev, ev_io *w, int revents)
 		set_timer(d, 0);
 }
 
-/* A disk that is full for long is told of once. */
 static void
-write_metrics(struct dispatch *d)
+say_metrics(const struct error *e)
 {
-	struct error e = {.text = ""};
-
-	if (metrics_write(&d->metrics, &e) == 0)
-		e.text[0] = '\0';
-	else if (!str_eq(e.text, d->metrics_why.text))
-		log_line(DIAG_WARNING, "%s", e.text);
-	d->metrics_why = e;
+	log_line(DIAG_WARNING, "%s", e->text);
 }
 
-static void
-metrics_due(struct ev_loop *ev, ev_timer *w, int revents)
+static int
+start_metrics(struct dispatch *d, struct error *e)
 {
-	(void)ev;
-	(void)revents;
-	write_metrics(w->data);
+	const struct promfile_settings s = {.path = d->settings->metrics,
+		.format = metrics_format, .failed = say_metrics,
+		.user = &d->metrics};
+
+	metrics_init(&d->metrics, (size_t)d->settings->max_sessions);
+	return promfile_start(&d->promfile, d->ev, &s, e);
 }
 
 static void
@@ -421,11 +416,6 @@ start_watchers(struct dispatch *d)
 {
 	ev_init(&d->timer, timer_due);
 	d->timer.data = d;
-	ev_timer_init(&d->metrics_timer, metrics_due, 0,
-	    METRICS_MS / 1000.0);
-	d->metrics_timer.data = d;
-	if (d->settings->metrics != NULL)
-		ev_timer_start(d->ev, &d->metrics_timer);
 	ev_signal_init(&d->term, signal_came, SIGTERM);
 	ev_signal_init(&d->interrupt, signal_came, SIGINT);
 	d->term.data = d->interrupt.data = d;
@@ -471,13 +461,13 @@ run(const struct settings *s)
 		.ev = ev_default_loop(EVFLAG_AUTO)};
 	buf_init(&d->item, WORK_ANSWER_MAX);
 	d->api = api_new(&api, &e);
-	if (d->api == NULL || api_attach(d->api, d->ev, &e) != 0) {
+	if (d->api == NULL || api_attach(d->api, d->ev, &e) != 0 ||
+	    start_metrics(d, &e) != 0) {
 		log_line(DIAG_ERROR, "%s", e.text);
 		api_free(d->api);
 		return EXIT_USAGE;
 	}
 	make_worker_id(d);
-	metrics_init(&d->metrics, s->metrics, (size_t)s->max_sessions);
 	report_init(&d->report, (int)s->status_fd, NULL, NULL);
 	start_watchers(d);
 	if (s->on_work == NULL)
@@ -487,7 +477,7 @@ run(const struct settings *s)
 	io_announce_ready((int)s->ready_fd, "");
 	dispatch_advance(d);
 	ev_run(d->ev, 0);
-	write_metrics(d);
+	promfile_stop(&d->promfile);
 	report_done(&d->report);
 	forget_item(d);
 	api_free(d->api);

@@ -13,6 +13,7 @@
 #include "cmd/sandbox-worker/report.h"
 #include "cmd/sandbox-worker/settings.h"
 #include "cmd/sandbox-worker/work.h"
+#include "common/promfile.h"
 
 enum {
 	DISPATCH_PATH_MAX = 2048,
@@ -43,13 +44,12 @@ struct dispatch {
 	char worker_id[256];
 	struct pace pace;
 	struct metrics metrics;
-	struct error metrics_why; /* they were not written, as was said */
 	struct report report;
 	struct api_job *poll, *ack, *end;
 	struct work work;        /* between its poll and its process */
 	struct buf item;         /* its JSON, for a script */
 	ev_timer timer;          /* until the next poll */
-	ev_timer metrics_timer;
+	struct promfile promfile; /* of the metrics */
 	ev_io wake;              /* something may be in the queue */
 	ev_signal term, interrupt;
 	bool woken;              /* since the last poll began */

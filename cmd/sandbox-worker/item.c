@@ -135,6 +135,13 @@ say_reason(const struct item *i)
 	log_line(DIAG_INFO, "leaving: %s", words[i->reason]);
 }
 
+static void
+begin_closing(struct item *i)
+{
+	item_drop_call(i);
+	item_set_phase(i, ITEM_CLOSING);
+}
+
 /* What is under way ends.  Only a signal lets the call that runs be answered:
  * otherwise nobody may, or would, take the answer. */
 static void
@@ -154,19 +161,29 @@ begin_leaving(struct item *i)
 		item_cancel_call(i, "Error: the worker is shutting down");
 		return;
 	}
-	item_drop_call(i);
-	item_set_phase(i, ITEM_CLOSING);
+	begin_closing(i);
 }
 
-static void
-begin_closing(struct item *i)
+/* Whether content is to be taken away, or is just being. */
+static bool
+has_content(const struct item *i)
 {
-	item_drop_call(i);
-	item_set_phase(i, ITEM_CLOSING);
+	return i->content_state == ITEM_CONTENT_COMING ||
+	    i->content_state == ITEM_CONTENT_READY;
 }
 
 static void
-close_sandbox(struct item *i)
+begin_storing(struct item *i)
+{
+	audit_relay_free(i->relay);
+	i->relay = NULL;
+	item_set_phase(i, ITEM_STORING);
+	if (has_content(i))
+		content_finish(i->content, i->reason == REASON_IDLE);
+}
+
+static void
+end_sandbox(struct item *i)
 {
 	/* Who wants the session before the stop may have it. */
 	if (i->fetch != NULL && i->reason == REASON_LEASE &&
@@ -175,18 +192,11 @@ close_sandbox(struct item *i)
 	api_cancel(i->fetch);
 	i->fetch = NULL;
 	if (i->sandbox == NULL) {
-		i->sandbox_stopped = true;
-	} else if (!i->closing_sandbox) {
-		i->closing_sandbox = true;
-		sandbox_stop(i->sandbox);
-	}
-	if (!i->sandbox_stopped)
+		begin_storing(i);
 		return;
-	audit_relay_free(i->relay);
-	i->relay = NULL;
-	item_set_phase(i, ITEM_STORING);
-	if (i->content != NULL && !i->content_finished)
-		content_finish(i->content, i->reason == REASON_IDLE);
+	}
+	item_set_phase(i, ITEM_ENDING);
+	sandbox_stop(i->sandbox);
 }
 
 static void
@@ -239,9 +249,9 @@ store(struct item *i)
 {
 	bool late = i->reason == REASON_SIGNAL && item_is_late(i, ITEM_FLUSH_MS);
 
-	if (i->content != NULL && !i->content_finished && !late)
+	if (has_content(i) && !late)
 		return;
-	if (late && i->content != NULL && !i->content_finished)
+	if (has_content(i))
 		log_line(DIAG_WARNING, "memory stores: cut off after %d s",
 		    ITEM_FLUSH_MS / 1000);
 	content_free(i->content);
@@ -331,7 +341,7 @@ advance(struct item *i)
 		item_lock_place(i);
 		break;
 	case ITEM_PREPARING:
-		if (i->content == NULL || i->content_ready)
+		if (i->content_state != ITEM_CONTENT_COMING)
 			item_choose_policy(i);
 		break;
 	case ITEM_ATTENDING:
@@ -344,7 +354,12 @@ advance(struct item *i)
 			begin_closing(i);
 		break;
 	case ITEM_CLOSING:
-		close_sandbox(i);
+		end_sandbox(i);
+		break;
+	case ITEM_ENDING:
+		break;
+	case ITEM_ENDED:
+		begin_storing(i);
 		break;
 	case ITEM_STORING:
 		store(i);

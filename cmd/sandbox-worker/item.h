@@ -42,7 +42,9 @@ enum item_phase {
 	ITEM_BUILDING,   /* the sandbox */
 	ITEM_ATTENDING,  /* to the events */
 	ITEM_PARTING,    /* a last result goes out */
-	ITEM_CLOSING,    /* the sandbox ends */
+	ITEM_CLOSING,    /* who wants the session yet may have it */
+	ITEM_ENDING,     /* the sandbox ends */
+	ITEM_ENDED,      /* it has */
 	ITEM_STORING,    /* memory stores get what is new */
 	ITEM_RELEASING,  /* the item is stopped */
 	ITEM_OVER,
@@ -58,6 +60,15 @@ enum item_reason {
 	REASON_SIGNAL,
 	REASON_FAILED,
 	REASON_STALLED,
+};
+
+/* Skills and memory stores. */
+enum item_content {
+	ITEM_CONTENT_NONE,
+	ITEM_CONTENT_WANTED,
+	ITEM_CONTENT_COMING,
+	ITEM_CONTENT_READY,
+	ITEM_CONTENT_OVER, /* it was taken away, or could not be brought */
 };
 
 struct item {
@@ -80,9 +91,8 @@ struct item {
 
 	struct api_job *fetch;
 	struct buf session;    /* its JSON */
-	bool has_content;      /* skills or memory stores */
-	struct content *content;
-	bool content_ready, content_finished;
+	enum item_content content_state;
+	struct content *content; /* from COMING on */
 	struct content_mount mounts[CONTENT_MOUNTS_MAX];
 	size_t mount_count;
 
@@ -92,14 +102,12 @@ struct item {
 	struct sandbox *sandbox;
 	struct buf policy;
 	int sandbox_deaths;    /* in a row, without a result in between */
-	bool closing_sandbox, sandbox_stopped;
 
 	struct ledger ledger;
 	struct sse sse;
 	struct api_job *stream, *list, *post, *stop;
 	ev_timer stream_timer, list_timer, post_timer, tool_timer;
 	int stream_failures, list_failures, post_failures;
-	bool stream_paused;
 	char stream_why[200];  /* what an event said about its end, or "" */
 	bool list_again;       /* when the one that runs has ended */
 	int64_t list_limit;

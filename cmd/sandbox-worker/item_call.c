@@ -43,7 +43,7 @@ end_post(struct item *i, enum ledger_post outcome)
 	ledger_set_posted(&i->ledger, outcome, clock_ms());
 	i->ambiguous = false;
 	item_progress(i);
-	if (i->content_ready)
+	if (i->content_state == ITEM_CONTENT_READY)
 		content_sync(i->content);
 	item_kick(i);
 }
@@ -107,9 +107,7 @@ post_done(void *user, struct api_response *r, const struct error *e)
 
 	i->post = NULL;
 	i->ambiguous = i->ambiguous || r->ambiguous;
-	if (api_is_success(r->status)) {
-		end_post(i, POST_ACCEPTED);
-	} else if (i->ledger.current->answered) {
+	if (api_is_success(r->status) || i->ledger.current->answered) {
 		end_post(i, POST_ACCEPTED);
 	} else if (e != NULL) {
 		post_failed(i, e->text);
@@ -405,8 +403,7 @@ sandbox_gone(void *user)
 {
 	struct item *i = user;
 
-	i->sandbox_stopped = true;
-	item_kick(i);
+	item_set_phase(i, ITEM_ENDED);
 }
 
 const struct sandbox_events item_sandbox_events = {

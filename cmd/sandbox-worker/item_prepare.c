@@ -69,11 +69,11 @@ content_is_ready(void *user, const struct content_mount *mounts,
 	struct item *i = user;
 
 	if (e != NULL) {
-		i->content_finished = true;
+		i->content_state = ITEM_CONTENT_OVER;
 		item_fail(i, "%s", e->text);
 		return;
 	}
-	i->content_ready = true;
+	i->content_state = ITEM_CONTENT_READY;
 	for (size_t n = 0; n < count && n < CONTENT_MOUNTS_MAX; n++)
 		i->mounts[i->mount_count++] = mounts[n];
 	item_progress(i);
@@ -85,7 +85,7 @@ content_is_finished(void *user)
 {
 	struct item *i = user;
 
-	i->content_finished = true;
+	i->content_state = ITEM_CONTENT_OVER;
 	item_kick(i);
 }
 
@@ -118,6 +118,7 @@ start_content(struct item *i, const char *token)
 		item_fail(i, "%s", e.text);
 		return;
 	}
+	i->content_state = ITEM_CONTENT_COMING;
 	item_set_phase(i, ITEM_PREPARING);
 }
 
@@ -141,7 +142,8 @@ take_session(struct item *i)
 	    i->place.host, i->place.outputs, &e) != 0) {
 		item_fail(i, "%s", e.text);
 	} else {
-		i->has_content = facts.has_skills || facts.has_memory;
+		i->content_state = facts.has_skills || facts.has_memory ?
+		    ITEM_CONTENT_WANTED : ITEM_CONTENT_NONE;
 		item_set_phase(i, ITEM_LOCKING);
 	}
 }
@@ -160,7 +162,7 @@ item_lock_place(struct item *i)
 		if (item_is_late(i, ITEM_LOCK_MS))
 			item_fail(i, "%s: another worker has had it for %d s",
 			    i->place.host, ITEM_LOCK_MS / 1000);
-	} else if (i->has_content) {
+	} else if (i->content_state == ITEM_CONTENT_WANTED) {
 		start_content(i, api_token(i->api));
 	} else {
 		item_set_phase(i, ITEM_PREPARING);

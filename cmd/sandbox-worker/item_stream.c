@@ -38,9 +38,8 @@ static void list_page(struct item *i);
 static void
 resume_stream(struct item *i)
 {
-	if (i->stream != NULL && i->stream_paused)
+	if (i->stream != NULL)
 		api_pause(i->stream, false);
-	i->stream_paused = false;
 }
 
 static void
@@ -264,7 +263,6 @@ stream_opened(void *user, const struct api_response *r)
 	log_line(DIAG_INFO, "the event stream is open");
 	report_event(&i->report, "stream-open");
 	/* What comes now waits until the history was read. */
-	i->stream_paused = true;
 	api_pause(i->stream, true);
 	item_list(i);
 }
@@ -400,7 +398,6 @@ item_open_stream(struct item *i)
 
 	item_session_path(i, "/events/stream", path);
 	sse_init(&i->sse, EVENT_MAX);
-	i->stream_paused = false;
 	i->stream_why[0] = '\0';
 	i->stream = item_request(i, &r, &stream_events);
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-worker/metrics.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <unistd.h>
 
-#include "common/buf.h"
 #include "common/clock.h"
-#include "common/io.h"
 #include "common/jsonr.h"
-#include "common/str.h"
+#include "common/promfile.h"
+
+static const char program[] = "sandbox_worker";
 
 struct metric_text {
 	const char *name, *help;
@@ -49,10 +46,10 @@ static const char *const tools[METRICS_TOOLS] = {
 };
 
 void
-metrics_init(struct metrics *m, const char *path, size_t sessions_max)
+metrics_init(struct metrics *m, size_t sessions_max)
 {
-	*m = (struct metrics){.path = path, .sessions_max = sessions_max,
-		.started_s = clock_wall_ns() / 1000000000, .dirty = true};
+	*m = (struct metrics){.sessions_max = sessions_max,
+		.started_s = clock_wall_ns() / 1000000000};
 	m->progress_s = m->started_s;
 }
 
@@ -60,14 +57,12 @@ void
 metrics_add(struct metrics *m, enum metric which)
 {
 	m->counts[which]++;
-	m->dirty = true;
 }
 
 void
 metrics_progress(struct metrics *m)
 {
 	m->progress_s = clock_wall_ns() / 1000000000;
-	m->dirty = true;
 }
 
 static void
@@ -112,10 +107,8 @@ metrics_take(struct metrics *m, struct bytes line)
 static int
 format_tools(const struct metrics *m, struct buf *out)
 {
-	static const char head[] =
-	    "# HELP sandbox_worker_tool_calls_total Tool calls.\n"
-	    "# TYPE sandbox_worker_tool_calls_total counter\n";
-	int r = buf_add_str(out, head);
+	int r = promfile_add_head(out, program, "tool_calls_total",
+	    "Tool calls.");
 
 	for (size_t i = 0; i < METRICS_TOOLS && r == 0; i++)
 		r = buf_format(out, "sandbox_worker_tool_calls_total"
@@ -124,9 +117,8 @@ format_tools(const struct metrics *m, struct buf *out)
 		    "{tool=\"%s\",result=\"error\"} %" PRIu64 "\n", tools[i],
 		    m->calls[i] - m->errors[i], tools[i], m->errors[i]);
 	if (r == 0)
-		r = buf_add_str(out, "# HELP sandbox_worker_tool_seconds_total"
-		    " Time that tool calls took.\n"
-		    "# TYPE sandbox_worker_tool_seconds_total counter\n");
+		r = promfile_add_head(out, program, "tool_seconds_total",
+		    "Time that tool calls took.");
 	for (size_t i = 0; i < METRICS_TOOLS && r == 0; i++)
 		r = buf_format(out, "sandbox_worker_tool_seconds_total"
 		    "{tool=\"%s\"} %" PRIu64 ".%03" PRIu64 "\n", tools[i],
@@ -134,63 +126,27 @@ format_tools(const struct metrics *m, struct buf *out)
 	return r;
 }
 
-static int
-format_gauge(struct buf *out, const char *name, const char *help,
-    int64_t value)
-{
-	return buf_format(out, "# HELP sandbox_worker_%s %s\n"
-	    "# TYPE sandbox_worker_%s gauge\nsandbox_worker_%s %" PRId64 "\n",
-	    name, help, name, name, value);
-}
-
-static int
-format_all(const struct metrics *m, struct buf *out)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < METRIC_COUNT && r == 0; i++)
-		r = buf_format(out, "# HELP sandbox_worker_%s %s\n"
-		    "# TYPE sandbox_worker_%s counter\n"
-		    "sandbox_worker_%s %" PRIu64 "\n", texts[i].name,
-		    texts[i].help, texts[i].name, texts[i].name,
-		    m->counts[i]);
-	if (r != 0 || format_tools(m, out) != 0)
-		return -1;
-	return format_gauge(out, "sessions", "Sessions under way.",
-	    (int64_t)m->sessions) != 0 || format_gauge(out, "sessions_max",
-	    "Sessions at most.", (int64_t)m->sessions_max) != 0 ||
-	    format_gauge(out, "last_progress_timestamp_seconds",
-	    "When an item was done, a tool call ended or the queue was found "
-	    "empty.", m->progress_s) != 0 || format_gauge(out,
-	    "start_timestamp_seconds", "When the poller began.",
-	    m->started_s) != 0 ? -1 : 0;
-}
-
 int
-metrics_write(struct metrics *m, struct error *e)
+metrics_format(const void *user, struct buf *out)
 {
-	char dir[PATH_MAX];
-	const char *slash;
-	struct buf text;
-	int fd, r = -1;
+	const struct metrics *m = user;
+	const struct promfile_metric gauges[] = {
+		{"sessions", "Sessions under way.", m->sessions},
+		{"sessions_max", "Sessions at most.", m->sessions_max},
+		{"last_progress_timestamp_seconds", "When an item was done, a "
+		    "tool call ended or the queue was found empty.",
+		    (uint64_t)m->progress_s},
+		{"start_timestamp_seconds", "When the poller began.",
+		    (uint64_t)m->started_s},
+	};
 
-	if (m->path == NULL || !m->dirty)
-		return 0;
-	slash = strrchr(m->path, '/');
-	if (str_format(dir, sizeof dir, "%.*s", slash == NULL ? 1
-	    : (int)(slash - m->path) + 1, slash == NULL ? "." : m->path) != 0)
-		return error_set(e, "%s: too long", m->path);
-	fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return error_errno(e, "%s", dir);
-	buf_init(&text, METRICS_MAX);
-	if (format_all(m, &text) != 0)
-		error_set(e, "%s: out of memory", m->path);
-	else
-		r = io_replace_file(fd, slash == NULL ? m->path : slash + 1,
-		    buf_bytes(&text), 0644, e);
-	buf_reset(&text);
-	close(fd);
-	m->dirty = m->dirty && r != 0;
-	return r;
+	for (size_t i = 0; i < METRIC_COUNT; i++) {
+		struct promfile_metric one = {texts[i].name, texts[i].help,
+			m->counts[i]};
+
+		if (promfile_add(out, program, &one, 1) != 0)
+			return -1;
+	}
+	return format_tools(m, out) != 0 ? -1 : promfile_add(out, program,
+	    gauges, sizeof gauges / sizeof *gauges);
 }

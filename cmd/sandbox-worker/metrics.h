@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* What a poller has done and is doing, for Prometheus: counters, and a file
- * that is replaced at once. */
+/* What a poller has done and is doing, see promfile.h. */
 #ifndef ADIT_METRICS_H
 #define ADIT_METRICS_H
 
+#include "common/buf.h"
 
-#include "common/bytes.h"
-#include "common/error.h"
-
-enum { METRICS_MAX = 65536, METRICS_TOOLS = 6 };
+enum { METRICS_TOOLS = 6 };
 
 enum metric {
 	METRIC_POLLS, METRIC_EMPTY, METRIC_POLL_FAILURES, METRIC_CLAIMS,
@@ -25,18 +22,16 @@ struct metrics {
 	size_t sessions, sessions_max;
 	int64_t progress_s;  /* time of day of the last progress */
 	int64_t started_s;
-	bool dirty;
-	const char *path;    /* NULL: no file */
 };
 
-void metrics_init(struct metrics *m, const char *path, size_t sessions_max);
+void metrics_init(struct metrics *m, size_t sessions_max);
 void metrics_add(struct metrics *m, enum metric which);
 void metrics_progress(struct metrics *m);
 
 /* Counts an event that a session's process reports; line is its JSON. */
 void metrics_take(struct metrics *m, struct bytes line);
 
-/* Replaces the file if something has changed. */
-int metrics_write(struct metrics *m, struct error *e);
+/* For a struct promfile_settings; user is a struct metrics. */
+int metrics_format(const void *user, struct buf *out);
 
 #endif

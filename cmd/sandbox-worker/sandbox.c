@@ -19,6 +19,21 @@ enum {
 	WINDOW = 1 << 20,
 };
 
+/* Of the child and its hop, which is in use from GREETING to STOPPING. */
+enum sandbox_state {
+	SANDBOX_DOWN,     /* it has died; the next call starts another */
+	SANDBOX_GREETING, /* HELLO has not come */
+	SANDBOX_UP,
+	SANDBOX_STOPPING, /* for good */
+	SANDBOX_STOPPED,
+};
+
+enum sandbox_call {
+	SANDBOX_IDLE,
+	SANDBOX_CALLING,
+	SANDBOX_ANSWERED, /* its result event has come, perhaps not its text */
+};
+
 struct sandbox {
 	struct sandbox_settings settings;
 	const struct sandbox_events *events;
@@ -26,30 +41,65 @@ struct sandbox {
 	struct buf policy;
 	struct hop_loop loop;
 	struct hop hop;
-	bool connected;           /* hop is in use */
-	bool greeted;
-	bool stopping;
+	enum sandbox_state state;
 	pid_t pid;                /* 0: none */
 	ev_child child;
 	ev_timer timer;           /* of building, and of stopping */
 	struct chan_stream *session;
 	/* The call under way. */
-	bool calling;
-	bool answered;            /* its result event has come */
+	enum sandbox_call call_state;
 	struct chan_stream *call;
 	char tool[32];
 	struct buf input;
-	size_t sent;
-	bool input_ended;
+	size_t sent;              /* when all of it, its end too */
 	struct buf text;
 	struct sandbox_result result;
 	struct error why;         /* it died of this */
 };
 
+static bool
+has_hop(const struct sandbox *s)
+{
+	return s->state != SANDBOX_DOWN && s->state != SANDBOX_STOPPED;
+}
+
+static bool
+is_stopping(const struct sandbox *s)
+{
+	return s->state == SANDBOX_STOPPING || s->state == SANDBOX_STOPPED;
+}
+
+/* What happens to it; all that changes its state. */
+enum step {
+	STEP_STARTED,
+	STEP_GREETED,
+	STEP_STOP,
+	STEP_LOST, /* the hop is down */
+};
+
+static void
+take_step(struct sandbox *s, enum step step)
+{
+	switch (step) {
+	case STEP_STARTED:
+		s->state = SANDBOX_GREETING;
+		break;
+	case STEP_GREETED:
+		s->state = SANDBOX_UP;
+		break;
+	case STEP_STOP:
+		s->state = has_hop(s) ? SANDBOX_STOPPING : SANDBOX_STOPPED;
+		break;
+	case STEP_LOST:
+		s->state = is_stopping(s) ? SANDBOX_STOPPED : SANDBOX_DOWN;
+		break;
+	}
+}
+
 static void
 end_call(struct sandbox *s)
 {
-	s->calling = s->answered = false;
+	s->call_state = SANDBOX_IDLE;
 	s->call = NULL;
 	buf_reset(&s->input);
 }
@@ -70,7 +120,7 @@ give_result(struct sandbox *s)
 static void
 fail_call(struct sandbox *s, const char *why)
 {
-	if (!s->calling)
+	if (s->call_state == SANDBOX_IDLE)
 		return;
 	s->result = (struct sandbox_result){.is_error = true, .exit = -1};
 	buf_clear(&s->text);
@@ -96,11 +146,11 @@ send_input(struct sandbox *s)
 {
 	struct bytes left = bytes_after(buf_bytes(&s->input), s->sent);
 
+	if (left.len == 0)
+		return;
 	s->sent += chan_send(&s->hop.chan, s->call, 0, left);
-	if (s->sent == buf_len(&s->input) && !s->input_ended) {
-		s->input_ended = true;
+	if (s->sent == buf_len(&s->input))
 		chan_end(&s->hop.chan, s->call);
-	}
 }
 
 static struct chan_stream *
@@ -154,10 +204,11 @@ on_hello(void *user, struct bytes json)
 	struct sandbox *s = user;
 
 	hop_accept_any(&s->hop, json);
-	if (s->hop.chan.phase != CHAN_ACCEPTED || s->greeted)
+	if (s->hop.chan.phase != CHAN_ACCEPTED || s->state != SANDBOX_GREETING)
 		return;
-	s->greeted = true;
-	if (!open_session(s) || (s->calling && !open_call(s)))
+	take_step(s, STEP_GREETED);
+	if (!open_session(s) ||
+	    (s->call_state != SANDBOX_IDLE && !open_call(s)))
 		hop_close(&s->hop, FRAME_INTERNAL, BLAME_CLIENT,
 		    "no stream can be opened");
 }
@@ -196,11 +247,9 @@ on_end(void *user, struct chan_stream *stream)
 
 	if (stream != s->call)
 		return;
-	if (!s->input_ended) {
-		s->input_ended = true;
+	if (s->sent < buf_len(&s->input))
 		chan_end(&s->hop.chan, stream);
-	}
-	if (s->answered)
+	if (s->call_state == SANDBOX_ANSWERED)
 		give_result(s);
 	else
 		fail_call(s, "the sandbox gave no result");
@@ -220,7 +269,7 @@ take_result(struct sandbox *s, struct jsonr v)
 	    &e) == -1)
 		r.is_error = true;
 	s->result = r;
-	s->answered = true;
+	s->call_state = SANDBOX_ANSWERED;
 }
 
 static void
@@ -280,7 +329,7 @@ on_closed(void *user, struct chan_stream *stream,
 		fail_call(s, text);
 	} else if (stream == s->session) {
 		s->session = NULL;
-		if (!s->stopping && s->hop.state == HOP_RUNNING)
+		if (!is_stopping(s) && s->hop.state == HOP_RUNNING)
 			fail(s, text);
 	}
 }
@@ -308,9 +357,9 @@ on_down(void *user, const struct frame_reason *why)
 	str_format(text, sizeof text, "the sandbox has died: %.*s",
 	    (int)why->text.len, (const char *)why->text.ptr);
 	hop_done(&s->hop);
-	s->connected = s->greeted = false;
+	take_step(s, STEP_LOST);
 	s->session = s->call = NULL;
-	if (s->stopping)
+	if (is_stopping(s))
 		return;
 	if (s->pid != 0)
 		kill(s->pid, SIGKILL);
@@ -327,9 +376,9 @@ on_child(struct ev_loop *ev, ev_child *w, int revents)
 	s->pid = 0;
 	error_set(&s->why, "sandbox-exec ended with status %d",
 	    proc_exit_status(w->rstatus));
-	if (s->stopping)
+	if (is_stopping(s))
 		tell_stopped(s);
-	else if (s->connected && s->hop.state == HOP_RUNNING)
+	else if (has_hop(s) && s->hop.state == HOP_RUNNING)
 		hop_close(&s->hop, FRAME_ABORTED, BLAME_SANDBOX,
 		    s->why.text);
 }
@@ -341,7 +390,7 @@ on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 
 	(void)ev;
 	(void)revents;
-	if (s->stopping) {
+	if (is_stopping(s)) {
 		if (s->pid != 0)
 			kill(s->pid, SIGKILL);
 		else
@@ -376,7 +425,7 @@ start_hop(struct sandbox *s, int fd, struct error *e)
 	hop.limits.streams = 8;
 	if (hop_start_fds(&s->hop, &s->loop, fd, fd, &hop) != 0)
 		return error_errno(e, "sandbox-exec");
-	s->connected = true;
+	take_step(s, STEP_STARTED);
 	hop_send_hello(&s->hop, &self);
 	return 0;
 }
@@ -389,7 +438,6 @@ start(struct sandbox *s, struct error *e)
 		.fds = {-1, -1, STDERR_FILENO, -1}, .death_signal = SIGTERM};
 	int fd;
 
-	s->greeted = false;
 	s->why.text[0] = '\0';
 	s->pid = proc_spawn_pair(&command, &fd, e);
 	if (s->pid == -1) {
@@ -436,9 +484,9 @@ sandbox_new(const struct sandbox_settings *settings,
 void
 sandbox_stop(struct sandbox *s)
 {
-	s->stopping = true;
+	take_step(s, STEP_STOP);
 	sandbox_cancel(s);
-	if (s->connected)
+	if (has_hop(s))
 		hop_close(&s->hop, FRAME_DRAINING, BLAME_CLIENT,
 		    "the session is over");
 	if (s->pid != 0)
@@ -464,7 +512,7 @@ sandbox_free(struct sandbox *s)
 	if (s == NULL)
 		return;
 	reap(s);
-	if (s->connected)
+	if (has_hop(s))
 		hop_done(&s->hop);
 	ev_timer_stop(s->settings.ev, &s->timer);
 	ev_ref(s->settings.ev); /* hop_loop_init took it */
@@ -483,21 +531,20 @@ sandbox_call(struct sandbox *s, const char *tool, struct bytes input,
 	if (input.len > SANDBOX_INPUT_MAX)
 		return error_set(e, "the input is larger than %d bytes",
 		    SANDBOX_INPUT_MAX);
-	if (!s->connected)
+	if (s->state == SANDBOX_DOWN)
 		reap(s);
-	if (!s->connected && start(s, e) != 0)
+	if (s->state == SANDBOX_DOWN && start(s, e) != 0)
 		return -1;
-	if (!s->connected || s->hop.state != HOP_RUNNING)
+	if (!has_hop(s) || s->hop.state != HOP_RUNNING)
 		return error_set(e, "the sandbox is ending");
 	str_format(s->tool, sizeof s->tool, "%s", tool);
 	buf_init(&s->input, SANDBOX_INPUT_MAX);
 	buf_clear(&s->text);
 	s->sent = 0;
-	s->input_ended = s->answered = false;
 	if (buf_add(&s->input, input) != 0)
 		return error_set(e, "out of memory");
-	s->calling = true;
-	if (!s->greeted)
+	s->call_state = SANDBOX_CALLING;
+	if (s->state == SANDBOX_GREETING)
 		return 0;
 	if ((s->session == NULL && !open_session(s)) || !open_call(s)) {
 		end_call(s);
@@ -511,10 +558,10 @@ sandbox_cancel(struct sandbox *s)
 {
 	struct chan_stream *call = s->call;
 
-	if (!s->calling)
+	if (s->call_state == SANDBOX_IDLE)
 		return;
 	end_call(s);
-	if (call != NULL && s->connected)
+	if (call != NULL && has_hop(s))
 		chan_reset(&s->hop.chan, call, FRAME_CANCELLED, BLAME_CLIENT,
 		    "cancelled");
 }

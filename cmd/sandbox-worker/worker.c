@@ -37,7 +37,6 @@ release_slot(struct worker *w)
 	w->used = false;
 	d->count--;
 	d->metrics.sessions = d->count;
-	d->metrics.dirty = true;
 	dispatch_advance(d);
 }
 
@@ -463,7 +462,6 @@ worker_start(struct dispatch *d, struct error *e)
 		return -1;
 	}
 	d->metrics.sessions = d->count;
-	d->metrics.dirty = true;
 	ev_child_init(&w->child, child_ended, w->pid, 0);
 	w->child.data = w;
 	ev_child_start(d->ev, &w->child);

@@ -152,6 +152,7 @@ refuse(struct agent *a, const struct refusal *r)
 {
 	uint8_t alert[CLIENTHELLO_ALERT_LEN];
 
+	a->edge->counts.agents_refused++;
 	log_refusal(a, r);
 	clienthello_put_alert(alert, r->alert);
 	if (r->alert == 0 || write(a->fd, alert, sizeof alert) !=
@@ -442,6 +443,7 @@ open_stream(struct agent *a, struct tunnel *t, const char *sni,
 	a->tunnel = t;
 	t->stream_count++;
 	e->agent_count++;
+	e->counts.agents++;
 	return true;
 }
 

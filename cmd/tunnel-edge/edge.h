@@ -7,6 +7,7 @@
 #include "cmd/tunnel-edge/table.h"
 #include "common/clienthello.h"
 #include "common/hop.h"
+#include "common/promfile.h"
 #include "common/quiet.h"
 
 struct agent;
@@ -15,6 +16,7 @@ struct status_reader;
 struct edge_settings {
 	const char *state, *agents, *connectors;
 	const char *cert, *key; /* NULL: those in the state directory */
+	const char *metrics;    /* see promfile.h, or NULL */
 	int64_t ready_fd, ping_ms, hello_timeout_ms, drain_ms, agents_max;
 };
 
@@ -29,6 +31,12 @@ enum edge_line {
 	LINE_ACCEPT_STATUS,
 	LINE_NO_MEMORY,
 	LINE_COUNT,
+};
+
+/* What has been, for the metrics. */
+struct edge_counts {
+	uint64_t agents, agents_refused, links, links_refused;
+	uint64_t bytes_in, bytes_out; /* of links that are gone */
 };
 
 enum edge_phase {
@@ -66,6 +74,10 @@ struct edge {
 	ev_io watch;              /* inotify on tunnels/ */
 	struct listener status;   /* for tunnel-edge list */
 	struct status_reader *status_readers;
+
+	struct edge_counts counts;
+	int64_t started_s;        /* since 1970 */
+	struct promfile promfile;
 
 	ev_signal sigterm, sigint, sighup;
 	ev_timer drain, review;

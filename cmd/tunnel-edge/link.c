@@ -187,6 +187,7 @@ refuse(struct link *l, enum frame_code code, enum frame_blame blame,
 {
 	char instance[HOP_NAME_MAX + 8];
 
+	l->edge->counts.links_refused++;
 	if (edge_says(l->edge, edge_line_of(LINE_LINK_REFUSED, code),
 	    l->source))
 		diag_notice("link refused: peer=%s instance=%s code=%s "
@@ -232,6 +233,8 @@ on_down(void *user, const struct frame_reason *why)
 		    .text = bytes_cstr("left before it was let in")});
 	set_closed(l);
 	edge_remove(l);
+	e->counts.bytes_in += l->hop.chan.bytes_in;
+	e->counts.bytes_out += l->hop.chan.bytes_out;
 	hop_done(&l->hop);
 	free(l);
 	edge_review(e);
@@ -327,6 +330,7 @@ let_in(struct link *l, struct tunnel *t, int64_t expires)
 		str_format(self.domain, sizeof self.domain, "%s",
 		    t->conf->domains[0]);
 	l->state = LINK_UP;
+	l->edge->counts.links++;
 	l->edge->greeting_count--;
 	l->since = clock_wall_s();
 	l->came_late = expires != 0 &&
@@ -628,6 +632,7 @@ log_turned_away(struct edge *e, const struct sock_addr *peer, unsigned line,
 {
 	char text[SOCK_TEXT_MAX];
 
+	e->counts.links_refused++;
 	if (edge_says(e, line, pacer_source(peer)))
 		diag_notice("link refused: peer=%s instance='' code=%s "
 		    "blame=%s text=%s", sock_format(&peer->any, text),

@@ -10,6 +10,7 @@
 #include "cmd/tunnel-edge/agent.h"
 #include "cmd/tunnel-edge/command.h"
 #include "cmd/tunnel-edge/link.h"
+#include "cmd/tunnel-edge/metrics.h"
 #include "cmd/tunnel-edge/status.h"
 #include "cmd/tunnel-edge/watch.h"
 #include "common/cert.h"
@@ -48,6 +49,8 @@ static const struct opt run_rows[] = {
 	    "certificate for connectors [DIR/edge.crt]"},
 	{0, "key", "FILE", OPT_STRING, FIELD(key), 0, 0, NULL,
 	    "its private key [DIR/edge.key]"},
+	{0, "metrics", "FILE", OPT_STRING, FIELD(metrics), 0, 0, NULL,
+	    "keep metrics there, as Prometheus text"},
 	{0, "ready-fd", "N", OPT_NUMBER, FIELD(ready_fd), 0, INT_MAX, NULL,
 	    "write the ports there once both listen"},
 	{0, "ping", "TIME", OPT_DURATION, FIELD(ping_ms), 100, 3600 * 1000,
@@ -296,7 +299,7 @@ set_up(struct edge *e, struct error *error)
 	const struct edge_settings *s = e->settings;
 
 	if (state_open(s->state, &e->state, error) != 0 ||
-	    load_cert(e, error) != 0)
+	    load_cert(e, error) != 0 || metrics_start(e, error) != 0)
 		return EXIT_USAGE;
 	if (status_start(e, error) != 0 || watch_start(e, error) != 0 ||
 	    listener_open(&e->agents, e->ev, s->agents, error) != 0 ||
@@ -321,6 +324,7 @@ tear_down(struct edge *e)
 {
 	listener_close(&e->agents);
 	listener_close(&e->connectors);
+	promfile_stop(&e->promfile);
 	status_stop(e);
 	watch_stop(e);
 	table_done(&e->table);

@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/diag.h"
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/proc.h"
+#include "common/promfile.h"
 
 enum {
 	LOCAL_FIRST_MS = 1000, /* links wait so long for the local side */
@@ -33,6 +35,8 @@ struct connector {
 	ev_signal terminate, interrupt, hangup;
 	ev_timer timer;   /* of the phase */
 	ev_prepare sweep; /* while draining */
+	int64_t started_s; /* since 1970 */
+	struct promfile promfile;
 };
 
 static size_t
@@ -264,6 +268,48 @@ on_sweep(struct ev_loop *ev, ev_prepare *w, int revents)
 		slot_sweep(&c->slots[i]);
 }
 
+/* ---- metrics ---- */
+
+static int
+format_metrics(const void *user, struct buf *out)
+{
+	const struct connector *c = user;
+	uint64_t up = 0, ups = 0, failures = 0;
+
+	for (size_t i = 0; i < slot_count(c); i++) {
+		up += c->slots[i].state == SLOT_UP;
+		ups += c->slots[i].up_count;
+		failures += c->slots[i].failure_count;
+	}
+	return promfile_add(out, "tunnel_up", (struct promfile_metric[]){
+		{"edges", "Edges to keep a link to.", slot_count(c)},
+		{"links", "Links that are up.", up},
+		{"links_total", "Links that came up.", ups},
+		{"link_failures_total", "Links that failed, or were not made.",
+		    failures},
+		{"streams", "Streams on all links.", count_streams(c)},
+		{"start_timestamp_seconds", "When it began.",
+		    (uint64_t)c->started_s},
+	}, 6);
+}
+
+static void
+say_metrics(const struct error *e)
+{
+	diag_warning("--metrics: %s", e->text);
+}
+
+static int
+start_metrics(struct connector *c, struct error *e)
+{
+	const struct promfile_settings s = {.path = c->settings->metrics,
+		.format = format_metrics, .failed = say_metrics, .user = c};
+
+	c->started_s = clock_wall_ns() / 1000000000;
+	return promfile_start(&c->promfile, c->loop.ev, &s, e) == 0 ? 0
+	    : error_prefix(e, "--metrics");
+}
+
 /* ---- set-up ---- */
 
 static void
@@ -344,7 +390,7 @@ set_up(struct connector *c, const struct connector_settings *settings,
 	};
 	e->code = EXIT_USAGE;
 	c->slots = connector_new_slots(&c->slot_settings, e);
-	if (c->slots == NULL)
+	if (c->slots == NULL || start_metrics(c, e) != 0)
 		return -1;
 	return local_start(&c->local, &local, e);
 }
@@ -367,6 +413,7 @@ connector_run(const struct connector_settings *settings)
 		diag_error("%s", e.text);
 		c.status = e.code;
 	}
+	promfile_stop(&c.promfile);
 	for (size_t i = 0; c.slots != NULL && i < slot_count(&c); i++)
 		slot_done(&c.slots[i]);
 	free(c.slots);

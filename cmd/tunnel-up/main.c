@@ -53,6 +53,8 @@ static const struct opt options[] = {
 	    HOUR, NULL, "longest delay before a redial [30s]"},
 	{0, "drain", "TIME", OPT_DURATION, FIELD(drain_ms), 0, HOUR, NULL,
 	    "for open streams to end on SIGTERM [30s]"},
+	{0, "metrics", "FILE", OPT_STRING, FIELD(metrics), 0, 0, NULL,
+	    "keep metrics there, as Prometheus text"},
 	{0, "ready-fd", "N", OPT_NUMBER, FIELD(ready_fd), 0, FD_MAX, NULL,
 	    "write a line here when streams can flow"},
 	{0, "check", NULL, OPT_FLAG, FIELD(check), 0, 0, NULL,

@@ -10,6 +10,7 @@ struct settings {
 	struct opt_list edges;
 	const char *token_file, *cert, *key, *ca, *server_name;
 	const char *proxy, *name, *connect;
+	const char *metrics;  /* see promfile.h, or NULL */
 	char *token_env;      /* of TUNNEL_UP_TOKEN, or NULL */
 	char *const *command; /* NULL-terminated, or NULL */
 	int64_t token_fd, ready_fd; /* -1: none */

@@ -44,6 +44,7 @@ slot_failed(struct slot *s, const struct failure *why)
 	if (s->state == SLOT_STOPPED)
 		return;
 	s->failure = *why;
+	s->failure_count++;
 	if (s->settings->once) {
 		slot_stop(s);
 	} else if (why->permanent) {
@@ -71,6 +72,7 @@ on_up(void *user, struct link *l, const struct hop_peer *peer)
 	struct slot *s = user;
 
 	s->state = SLOT_UP;
+	s->up_count++;
 	retry_worked(&s->retry, clock_ms());
 	str_format(s->domain, sizeof s->domain, "%s", peer->domain);
 	diag_notice("link up: edge=%s domain=%s instance=%s generation=%lld",

@@ -42,6 +42,7 @@ struct slot {
 	ev_timer timer;
 	struct retry retry;
 	struct failure failure; /* the last */
+	uint64_t up_count, failure_count; /* of links */
 };
 
 /* Prepares the slot of the edge "host:port" with this index, starting at 0.

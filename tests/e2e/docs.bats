@@ -121,7 +121,7 @@ variables()
 		s,_file: tls,_file: $T/c/tls," "$T"/[1-9].yaml
 	[[ -f $T/4.yaml ]]
 	for file in "$T"/[1-9].yaml; do
-		run_tool 0 "$BIN/mcp-proxy" --check --config "$file"
+		PATH=$BIN:$PATH run_tool 0 "$BIN/mcp-proxy" --check --config "$file"
 	done
 }
 

@@ -110,6 +110,16 @@ packages()
 	[[ $stderr == *"install them as root, or install sudo"* ]]
 }
 
+@test "the demo goes through, also where the host refuses namespaces" {
+	requires curl jq no-sanitizer
+	"${CC:-cc}" -D_GNU_SOURCE -o "$T/refuse" \
+		"$ROOT/tests/fakes/refuse-namespaces.c" -lseccomp
+	run_tool 0 "$ROOT/tests/demo"
+	[[ $output == *"nothing is left behind." ]]
+	run_tool 0 "$T/refuse" "$ROOT/tests/demo"
+	[[ $output == *"nothing is left behind." ]]
+}
+
 @test "a test program that dies counts as a failure" {
 	printf '#!/bin/sh\necho "ok 1 - a"\nkill -9 $$\n' >"$T/dies"
 	printf '#!/bin/sh\necho "ok 1 - a"\necho 1..2\n' >"$T/skips"

@@ -98,23 +98,61 @@ answered()
 	eq "$output$stderr" ""
 }
 
-# The Nth literal block of the manual page's EXAMPLES.
-example()
+# warned LINE...: --check says these, and so does the start, which goes on.
+warned()
 {
-	awk -v n="$1" '/^\.Sh / {on = $2 == "EXAMPLES"}
-		on && /^\.Bd/ {block++; next}
-		/^\.Ed/ {on = on && block < n}
-		on && block == n' "$ROOT/man/mcp-proxy.yaml.5"
+	run_tool 1 "$BIN/mcp-proxy" --config "$T/proxy.yaml" --check
+	eq "$output$stderr" "$(printf 'mcp-proxy: warning: %s\n' "$@")"
+	start_proxy
+	eq "$(grep warning: "$T/proxy.err")" "$stderr"
+	stop proxy
 }
 
-@test "the examples of mcp-proxy.yaml(5) pass --check" {
-	cp "$T/certs/ca.crt" "$T/certs/internal-ca.crt"
-	cd "$T/certs"
-	for n in 1 2; do
-		example "$n" | sed "s|/etc/adit|$T/certs|" >"$T/example.yaml"
-		[[ $(<"$T/example.yaml") == *routes:* ]]
-		run_tool 0 "$BIN/mcp-proxy" --config "$T/example.yaml" --check
-	done
+@test "a certificate that does not cover the routes is warned of" {
+	write_config "routes: {docs: 'http://10.0.0.5:1', a.example: 'http://10.0.0.5:1'}"
+	warned "$T/certs/tls.crt: not for the host of the route a.example"
+	write_config "routes: {docs: 'http://10.0.0.5:1', wiki: 'http://10.0.0.5:1'}"
+	sed -i 's/t\.example/other.example/' "$T/proxy.yaml"
+	warned "$T/certs/tls.crt: not for the hosts of the route docs and 1 more"
+}
+
+@test "a certificate that has ended is warned of" {
+	openssl req -new -key "$T/certs/tls.key" -subj /CN=t.example |
+		openssl x509 -req -signkey "$T/certs/tls.key" -days 0 \
+			-extfile <(echo 'subjectAltName=DNS:*.t.example') \
+			-out "$T/certs/tls.crt" 2>/dev/null
+	write_config "routes: {docs: 'http://10.0.0.5:1'}"
+	warned "$T/certs/tls.crt: not valid at this time"
+}
+
+@test "a key that others can read is warned of" {
+	write_config "routes: {docs: 'http://10.0.0.5:1'}"
+	chmod 640 "$T/certs/tls.key"
+	run_tool 0 "$BIN/mcp-proxy" --config "$T/proxy.yaml" --check
+	chmod 604 "$T/certs/tls.key"
+	warned "$T/certs/tls.key: others than its owner and group can read or write it"
+	chmod 602 "$T/certs/tls.key"
+	run_tool 1 "$BIN/mcp-proxy" --config "$T/proxy.yaml" --check
+}
+
+@test "a command that cannot be executed is warned of" {
+	mkdir -p "$T/dir/bin"
+	echo '#!/bin/sh' >"$T/dir/bin/server"
+	write_config "routes: {docs: {command: [bin/server], directory: $T/dir}}"
+	warned 'stdio:docs: bin/server: Permission denied'
+	write_config "routes: {docs: {command: [server], directory: $T/dir}}"
+	PATH=$PATH:bin warned 'stdio:docs: server: Permission denied'
+	chmod +x "$T/dir/bin/server"
+	PATH=:$T/dir/bin:/bin run_tool 0 "$BIN/mcp-proxy" \
+		--config "$T/proxy.yaml" --check
+	write_config "routes: {docs: {command: [bin/server], directory: $T/dir}}"
+	run_tool 0 "$BIN/mcp-proxy" --config "$T/proxy.yaml" --check
+	write_config 'routes: {docs: {command: [no-such-command]}}'
+	warned 'stdio:docs: no-such-command: No such file or directory'
+	write_config 'routes: {docs: {command: [/]}}'
+	warned 'stdio:docs: /: Permission denied'
+	write_config "routes: {docs: {command: [cat], directory: $T/none}}"
+	warned "stdio:docs: $T/none: No such file or directory"
 }
 
 @test "a loopback upstream is refused unless it is listed" {

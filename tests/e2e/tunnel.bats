@@ -25,6 +25,88 @@ load tunnel.bash
 	wait_line connector "^mcp-proxy: .*$trace"
 }
 
+@test "a request that its agent leaves has one end" {
+	requires jq
+	start_upstream
+	make_tunnel
+	start_edge
+	make_proxy "$UPSTREAM"
+	echo "audit: $T/audit" >>"$T/proxy.yaml"
+	start_connector connector -- "$BIN/mcp-proxy" -v --config "$T/proxy.yaml"
+	open_stream sse
+	stop sse
+	wait_line connector 'mcp-proxy: agent closed: '
+	eq "$(grep -c '^mcp-proxy: request: .*end=cancelled' \
+		"$T/connector.err")" 1
+	eq "$(jq -r 'select(.event == "end") | .code' "$T/audit")" cancelled
+}
+
+# metric FILE LINE...: these lines are in the metrics, or will be.
+metric()
+{
+	local line
+
+	for line in "${@:2}"; do
+		wait_until has_line "$T/$1" "^$line\$"
+	done
+}
+
+@test "each program keeps metrics" {
+	requires jq
+	start_upstream
+	make_tunnel
+	start_edge --metrics "$T/edge.prom"
+	make_proxy "$UPSTREAM"
+	cat >>"$T/proxy.yaml" <<-END
+	  wiki: {upstream: "http://127.0.0.1:1", policy: {tools: [none]}}
+	END
+	start_connector connector --metrics "$T/up.prom" -- \
+		"$BIN/mcp-proxy" --config "$T/proxy.yaml" --metrics "$T/proxy.prom"
+	metric up.prom 'tunnel_up_edges 1' 'tunnel_up_links 1' \
+		'tunnel_up_links_total 1' 'tunnel_up_link_failures_total 0'
+	metric edge.prom 'tunnel_edge_links 1' 'tunnel_edge_streams_total 0'
+	open_stream sse
+	metric up.prom 'tunnel_up_streams 1'
+	metric edge.prom 'tunnel_edge_streams 1' \
+		'tunnel_edge_agent_bytes_total [0-9]{3,}'
+	metric proxy.prom 'mcp_proxy_connections 1' 'mcp_proxy_requests_total 0'
+	stop sse
+	agent_curl --fail --output /dev/null /
+	NAME=wiki.$DOMAIN run_tool 22 agent_curl --fail /
+	NAME=wiki.$DOMAIN agent_curl --output /dev/null --json '{"jsonrpc":"2.0",
+		"id":1,"method":"tools/call","params":{"name":"x"}}' /
+	NAME=x.example run_tool 35 agent_curl /
+	metric proxy.prom 'mcp_proxy_connections 0' \
+		'mcp_proxy_connections_total 4' 'mcp_proxy_requests_total 4' \
+		'mcp_proxy_request_failures_total 1' 'mcp_proxy_denials_total 1' \
+		'mcp_proxy_request_seconds_total [0-9]+\.[0-9]{3}' \
+		'mcp_proxy_response_bytes_total [0-9]{3,}'
+	metric edge.prom 'tunnel_edge_streams 0' 'tunnel_edge_streams_total 4' \
+		'tunnel_edge_agents_refused_total 1'
+	stop connector
+	metric edge.prom 'tunnel_edge_links 0' 'tunnel_edge_links_total 1' \
+		'tunnel_edge_connector_bytes_total [0-9]{4,}'
+	stop edge
+	for file in "$T"/*.prom; do
+		node "$ROOT/tests/fakes/check-metrics.mjs" <"$file"
+	done
+	grep -qx 'tunnel_up_links 0' "$T/up.prom"
+}
+
+@test "metrics that cannot be written are an error at the start" {
+	make_tunnel
+	make_proxy 1
+	run_tool 2 "$BIN/tunnel-edge" run --state "$T/edge" --metrics "$T/no/m" \
+		--agents 127.0.0.1:0 --connectors 127.0.0.1:0
+	one_error "--metrics: $T/no/: No such file or directory"
+	run_tool 2 "$BIN/tunnel-up" --edge 127.0.0.1:1 --token-file "$T/token" \
+		--metrics "$T/no/m" -- cat
+	one_error "--metrics: $T/no/: No such file or directory"
+	run_tool 2 "$BIN/mcp-proxy" --config "$T/proxy.yaml" \
+		--listen-tls 127.0.0.1:0 --metrics "$T/no/m"
+	[[ $stderr == *"mcp-proxy: --metrics: $T/no/: No such file or directory" ]]
+}
+
 @test "SIGHUP to the connector has the proxy read its routes anew" {
 	local tap
 

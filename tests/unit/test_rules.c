@@ -120,6 +120,7 @@ test_strict(void)
 		"{\"a\":\"\\\"b\\\":1,\",\"b\":1}", "{\"X\":1,\"x\":2}",
 		"[{\"method\":\"m\",\"params\":{\"arguments\":{\"Id\":1}}}]",
 		"{\"result\":{\"request_id\":1,\"Name\":2,\"\\u0000\":3}}",
+		"{\"params\":{\"ID\":1,\"Error\":2,\"Type\":3}}",
 		"{\"params\":{\"meta\":2,\"a\":{\"n\\u0000\":1}}}",
 	};
 	static const char *const bad[] = {

@@ -230,6 +230,26 @@ test_files(void)
 	    e.text + strlen(dir));
 }
 
+static void
+test_certificate(void)
+{
+	struct tls_context *c;
+	struct error e;
+
+	set_defaults();
+	c = tls_context_server(&server_settings, &e);
+	ok(tls_context_is_valid(c), "it is valid");
+	ok(tls_context_is_for(c, "A.example"), "its name");
+	ok(!tls_context_is_for(c, "b.a.example"), "another name");
+	ok(!tls_context_is_for(c, "server"), "a subject is no name");
+	tls_context_free(c);
+	server_settings.cert_file = at("old.pem");
+	server_settings.key_file = at("old.key");
+	c = tls_context_server(&server_settings, &e);
+	ok(!tls_context_is_valid(c), "an old one is not valid");
+	tls_context_free(c);
+}
+
 /* Nobody is asked for the password, neither on a terminal nor, where there is
  * none, on standard input: a program would wait for it for ever. */
 static void
@@ -510,6 +530,7 @@ main(void)
 	test_success();
 	test_refusals();
 	test_files();
+	test_certificate();
 	test_password();
 	test_client_certificate();
 	test_breaks();
