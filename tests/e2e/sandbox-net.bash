@@ -43,8 +43,11 @@ lab_open()
 		mixed.example=127.0.0.1,::1,169.254.169.254,203.0.113.10 \
 		dead.example=203.0.113.200 \
 		'turns.example=203.0.113.10;127.0.0.1' \
-		v6.example=2001:db8::10
-	echo "nameserver 127.0.0.1" >"$T/resolv.conf"
+		v6.example=2001:db8::10 \
+		none.good.example.corp.example=203.0.113.10 \
+		short.corp.example=203.0.113.10
+	printf '%s\n' 'nameserver 127.0.0.1' 'search corp.example' \
+		'options ndots:5' >"$T/resolv.conf"
 	lab mount --bind "$T/resolv.conf" /etc/resolv.conf
 	lab mount --bind "$T/hosts" /etc/hosts
 	start_ready world "${LAB_ENTER[@]}" unshare -n node \

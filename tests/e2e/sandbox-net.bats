@@ -61,6 +61,15 @@ NO_RETRY='; do not try other ways to reach it.'
 	has_decision '"verdict":"deny","via":"dns","host":"other-d.example","text":"other-d.example is not resolved by the sandbox: not in the allow list; do not try other ways to resolve it."'
 }
 
+@test "a name with a dot in it is no beginning of another" {
+	sx 0 --allow '*.good.example' --allow short -- sh -c '
+		curl -sS http://none.good.example/
+		curl -sS http://short/'
+	has_output 'none.good.example port 80 is allowed but could not be reached: none.good.example: Domain name not found.'
+	has_output 'host=short url=/'
+	eq "$(dns_lines 'good[.]example[.]corp')" 0
+}
+
 @test "SOCKS says why in its reply, and refuses UDP" {
 	sx 0 --allow good.example -- bash -c '
 		exec 3<>/dev/tcp/127.0.0.1/3128
