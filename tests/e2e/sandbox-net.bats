@@ -46,6 +46,20 @@ NO_RETRY='; do not try other ways to reach it.'
 	has_output '200 OK'
 }
 
+@test "a body of many small chunks goes through" {
+	sx 0 --allow good.example -- bash -c '
+		{
+			printf "%s\r\n" "POST http://good.example/ HTTP/1.1" \
+				"Host: good.example" "Transfer-Encoding: chunked" ""
+			printf "8\r\n%08d\r\n" {1..12000}
+			printf "0\r\n\r\n"
+		} >/tmp/in
+		exec 3<>/dev/tcp/127.0.0.1/3128
+		cat /tmp/in >&3
+		timeout 5 grep host= <&3'
+	has_output 'bytes=96000'
+}
+
 @test "a name that is not in the list is refused and never resolved" {
 	sx 0 --allow good.example -- sh -c '
 		curl -sS http://other-a.example/
