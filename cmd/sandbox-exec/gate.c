@@ -56,28 +56,32 @@ pause_for(struct gate *g)
 	ev_timer_start(g->ev, &g->retry);
 }
 
+/* Returns whether there may be another. */
+static bool
+accept_one(struct gate_listener *l)
+{
+	struct gate *g = l->gate;
+	int fd;
+
+	if (g->client_count >= GATE_CLIENTS_MAX) {
+		pause_accepts(g);
+		return false;
+	}
+	fd = sock_accept(l->io.fd, NULL);
+	if (fd != -1)
+		return gate_client_start(g, l->kind, fd) == 0;
+	if (errno == ECONNABORTED || errno == EINTR)
+		return true;
+	if (errno != EAGAIN)
+		pause_for(g);
+	return false;
+}
+
 static void
 accept_some(struct gate_listener *l)
 {
-	struct gate *g = l->gate;
-
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd;
-
-		if (g->client_count >= GATE_CLIENTS_MAX) {
-			pause_accepts(g);
-			return;
-		}
-		fd = sock_accept(l->io.fd, NULL);
-		if (fd == -1) {
-			if (errno != EAGAIN && errno != ECONNABORTED &&
-			    errno != EINTR)
-				pause_for(g);
-			return;
-		}
-		if (gate_client_start(g, l->kind, fd) != 0)
-			return;
-	}
+	for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(l); i++)
+		;
 }
 
 static void
@@ -106,19 +110,16 @@ static void
 on_term(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	struct gate *g = w->data;
-	size_t before;
 
 	(void)revents;
 	ev_signal_stop(loop, w);
-	do {
-		before = g->client_count;
-		for (size_t i = 0; i < g->listener_count; i++) {
-			if (g->listeners[i].kind != LISTENER_DNS_UDP)
-				accept_some(&g->listeners[i]);
-		}
-	} while (g->client_count > before);
-	for (size_t i = 0; i < g->listener_count; i++)
-		ev_io_stop(loop, &g->listeners[i].io);
+	for (size_t i = 0; i < g->listener_count; i++) {
+		struct gate_listener *l = &g->listeners[i];
+
+		while (l->kind != LISTENER_DNS_UDP && accept_one(l))
+			;
+		ev_io_stop(loop, &l->io);
+	}
 	ev_timer_start(loop, &g->drained);
 	gate_client_drain(g);
 }

@@ -529,6 +529,18 @@ start_sandbox()
 	wait_until find_gate
 }
 
+@test "what waited to be accepted when the command ended arrives too" {
+	start_sandbox bash -c "read -r _ <'$T/wait'"'
+		for i in {1..40}; do : >/dev/tcp/127.0.0.1/3128; done
+		printf "GET http://good.example/waited HTTP/1.1\r\nHost: good.example\r\n\r\n" >/dev/tcp/127.0.0.1/3128'
+	kill -STOP "$GATE"
+	echo >"$T/wait"
+	wait_until has_line "/proc/$GATE/status" '^ShdPnd:.*[4-7c-f]...$'
+	kill -CONT "$GATE"
+	wait_exit run
+	wait_until said '^request GET good.example /waited$'
+}
+
 @test "the gate has no rights, and ends with its supervisor" {
 	start_sandbox bash -c "read -r _ <'$T/wait'"
 	run -0 cat "/proc/$GATE/status"
