@@ -17,7 +17,7 @@
 enum { ACCEPTS_PER_TURN = 16 };
 
 #define GATE_DRAIN_S 2.0 /* for what a command has sent before it ended */
-#define RETRY_S 0.1 /* after accept(2) has failed for want of something */
+#define RETRY_S 0.1 /* for want of something, or of lines in this second */
 
 static void
 pause_accepts(struct gate *g)
@@ -80,6 +80,10 @@ accept_one(struct gate_listener *l)
 static void
 accept_some(struct gate_listener *l)
 {
+	if (gate_log_is_full(l->gate)) {
+		pause_for(l->gate);
+		return;
+	}
 	for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(l); i++)
 		;
 }

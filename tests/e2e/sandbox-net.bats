@@ -446,6 +446,20 @@ good.example:5433 30000019 33554432'
 		'3 good.example:5433 15 0 3 good.example:5433 30000014 0'
 }
 
+@test "no flood of refusals hides what was allowed" {
+	sx 0 --allow good.example -- bash -c '
+		exec 3<>/dev/udp/127.0.0.53/53
+		while printf "\1\2\1\0\0\1\0\0\0\0\0\0\4evil\0\0\1\0\1"; do
+			:
+		done >&3 2>/dev/null &
+		sleep 0.5
+		for i in {1..20}; do curl -sS http://good.example/$i; done
+		kill $!'
+	eq "$(decisions | grep -c '"verdict":"allow"')" 20
+	eq "$(ends | wc -l)" 20
+	[[ $(<"$T/audit") == *'"event":"net-skipped"'* ]]
+}
+
 @test "a connection that is refused has no end" {
 	sx 22 --allow good.example -- curl -sSf http://other.example/
 	[[ $(decisions) == *'"verdict":"deny"'* ]]
