@@ -39,7 +39,34 @@ gate_client_log(struct client *c, enum gate_outcome outcome, const char *text)
 		.text = text,
 	};
 
+	c->is_logged = true;
 	return gate_log(c->gate, &d);
+}
+
+void
+gate_client_log_bad(struct client *c, const char *text)
+{
+	const struct gate_decision d = {
+		.via = c->via,
+		.outcome = GATE_REFUSED,
+		.host = "",
+		.rule = "",
+		.text = text,
+	};
+
+	gate_log(c->gate, &d);
+}
+
+/* Its name was resolved, or it was reached, for nothing. */
+static void
+log_left(struct client *c)
+{
+	char host[ALLOW_HOST_MAX + 1], text[GATE_SENTENCE_MAX];
+
+	str_format(text, sizeof text, "%s port %u is allowed but was not "
+	    "used: the client left.", gate_target_host(&c->target, host),
+	    c->target.port);
+	gate_client_log(c, GATE_FAILED, text);
 }
 
 static void
@@ -64,6 +91,8 @@ free_client(struct client *c)
 
 	if (c->allowed_ms != 0)
 		log_end(c);
+	else if (c->verdict.allowed && !c->is_logged)
+		log_left(c);
 	if (c->query != NULL)
 		resolve_cancel(c->query);
 	ev_timer_stop(g->ev, &c->timer);

@@ -94,6 +94,32 @@ NO_RETRY='; do not try other ways to reach it.'
 		timeout 5 cat <&3 | tr "\0-\37" "?"'
 	has_output "evil.example:443 $REFUSED not in the allow list"
 	has_output 'The sandbox has no UDP'
+	has_decision '"verdict":"deny","via":"socks","host":"","text":"The sandbox has no UDP and accepts no connections."'
+}
+
+@test "what is no request is refused, with a line too" {
+	sx 0 --allow good.example -- bash -c '
+		ask() {
+			exec 3<>/dev/tcp/127.0.0.1/3128
+			printf "$1" >&3
+			timeout 3 cat <&3 | head -n1 | tr "\0\5\10\377" 058f
+		}
+		ask "GET http://good.example/ HTTP/1.1\r\nHost: good.example\r\nHost: evil.example\r\n\r\n"
+		ask "CONNECT good.example:443:443 HTTP/1.1\r\n\r\n"
+		ask "GET / HTTP/1.1\r\nHost: good.example\r\n\r\n"
+		ask "\4\1\0\120\313\0\161\12\0"
+		ask "\5\1\2"
+		ask "\5\1\0\5\1\0\3\15good.example\0\0\120"'
+	has_output 'HTTP/1.1 400 Host: more than one'
+	has_output 'HTTP/1.1 400 the host and port are not valid'
+	has_output '5f'
+	has_output 'The request is not valid.'
+	eq "$(decisions)" '"verdict":"deny","via":"http","host":"","text":"Host: more than one"
+"verdict":"deny","via":"http","host":"","text":"the host and port are not valid"
+"verdict":"deny","via":"http","host":"","text":"This is the sandbox'"'"'s proxy: ask it for an absolute URL or CONNECT"
+"verdict":"deny","via":"connect","host":"","text":"The sandbox'"'"'s proxy speaks HTTP and SOCKS 5 only."
+"verdict":"deny","via":"socks","host":"","text":"SOCKS 5 is spoken without authentication only."
+"verdict":"deny","via":"socks","host":"","text":"The request is not valid."'
 }
 
 @test "an allowed name is reached through SOCKS, by name and by made-up address" {
@@ -400,6 +426,8 @@ NO_RETRY='; do not try other ways to reach it.'
 		urls=(); for i in {1..600}; do urls+=("http://good.example/$i"); done
 		curl -sS -Z --parallel-max 200 "${urls[@]}" | grep -c host=good.example'
 	eq "$output" 600
+	eq "$(decisions | grep -c '"verdict":"allow"')" 600
+	eq "$(ends | wc -l)" 600
 }
 
 # ask VERB CHUNKS TAG opens descriptor 3, numbers N are what then comes.
@@ -444,6 +472,22 @@ good.example:5433 30000019 33554432'
 	done
 	eq "$(ends | sort | uniq -c | xargs)" \
 		'3 good.example:5433 15 0 3 good.example:5433 30000014 0'
+}
+
+# Its name was resolved, and it was connected to.
+@test "an allowed connection that its client leaves unused has a line" {
+	sx 0 --allow good.example -- bash -c '
+		: >/dev/tcp/good.example/443
+		exec 3<>/dev/tcp/127.0.0.1/3128
+		printf "CONNECT good.example:443 HTTP/1.1\r\n\r\n" >&3
+		head -c 20 <&3
+		printf "\26\3\1" >&3
+		exec 3>&-
+		exec 3<>/dev/tcp/127.0.0.1/3128
+		printf "CONNECT good.example:443 HTTP/1.1\r\n\r\n" >&3'
+	eq "$(decisions | grep -v '"dns"' | sort | uniq -c | sed 's/^ *//')" '1 "verdict":"fail","via":"capture","host":"good.example","port":443,"rule":"good.example","text":"good.example port 443 is allowed but was not used: the client left."
+2 "verdict":"fail","via":"connect","host":"good.example","port":443,"rule":"good.example","text":"good.example port 443 is allowed but was not used: the client left."'
+	eq "$(ends)" ''
 }
 
 @test "no flood of refusals hides what was allowed" {
