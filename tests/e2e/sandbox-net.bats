@@ -583,7 +583,7 @@ start_sandbox()
 	mkfifo "$T/wait"
 	start_bg run "${LAB_ENTER[@]}" "$BIN/sandbox-exec" --audit "$T/audit" \
 		--ro "$T" --allow good.example --allow tcp:good.example:5433 \
-		-- "$@"
+		--allow tcp:good.example:5434 -- "$@"
 	wait_until find_gate
 }
 
@@ -597,6 +597,21 @@ start_sandbox()
 	kill -CONT "$GATE"
 	wait_exit run
 	wait_until said '^request GET good.example /waited$'
+}
+
+is_ended() { (($(ends | wc -l) == $1)); }
+
+@test "who has left is not waited for, whatever the server does" {
+	start_sandbox bash -c '
+		curl -s -m 0.3 http://good.example/wait
+		socat -u /dev/null TCP:good.example:5434,linger2=1
+		socat -t 60 /dev/null TCP:good.example:5434 &
+		read -r _ <'"'$T/wait'"
+	wait_until said '^gone /wait$'
+	wait_until is_ended 2
+	echo >"$T/wait"
+	wait_exit run
+	is_ended 3
 }
 
 @test "the gate has no rights, and ends with its supervisor" {
