@@ -294,6 +294,102 @@ NO_RETRY='; do not try other ways to reach it.'
 	eq "$(world_lines 'request GET .*smuggled')" "$before"
 }
 
+@test "no request is read in two ways" {
+	tried <<-'END'
+	~Host: evil.example\r\n\r\n -> HTTP/1.1 400 Host: more than one
+	~X: a\r\n b\r\n\r\n -> HTTP/1.1 400 head: a folded field (obs-fold)
+	~X: a\n\r\n -> HTTP/1.1 400 head: a line ends without CR
+	~X: a\rHost: evil.example\r\n\r\n -> HTTP/1.1 400 head: CR inside a line
+	~X: a\0b\r\n\r\n -> HTTP/1.1 400 head: NUL inside a line
+	~X : a\r\n\r\n -> HTTP/1.1 400 head: not a field
+	~Transfer-Encoding:\x0bchunked\r\n\r\n -> HTTP/1.1 400 head: not a field
+	~Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n -> HTTP/1.1 400 Transfer-Encoding: more than one
+	~Transfer-Encoding: chunked, chunked\r\n\r\n -> HTTP/1.1 501 Transfer-Encoding: only chunked is known
+	~Transfer-Encoding: xchunked\r\n\r\n -> HTTP/1.1 400 Transfer-Encoding: not chunked
+	~Content-Length: +3\r\n\r\nabc -> HTTP/1.1 400 Content-Length: not valid
+	~Content-Length: 3, 3\r\n\r\nabc -> HTTP/1.1 400 Content-Length: not valid
+	~Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc -> HTTP/1.1 400 Content-Length: more than one
+	~Connection: Host\r\n\r\n -> HTTP/1.1 400 Connection: names a field that must pass
+	~Connection: Content-Length\r\n\r\n -> HTTP/1.1 400 Connection: names a field that must pass
+	GET http://good.example/ HTTP/1.1\r\n\r\n -> HTTP/1.1 400 Host: missing
+	GET http://good.example/ HTTP/1.1\r\nHost:\r\n\r\n -> HTTP/1.1 400 Host: not valid
+	GET http://good.example@evil.example/ HTTP/1.1\r\nHost: good.example@evil.example\r\n\r\n -> HTTP/1.1 400 Host: not valid
+	GET http://evil.example@good.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 target: names another host than Host
+	GET http://good.example\\@evil.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 target: names another host than Host
+	GET http://good.example#@evil.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 request line: no target
+	GET http://good%2eexample/ HTTP/1.1\r\nHost: good%2eexample\r\n\r\n -> HTTP/1.1 400 Host: not valid
+	GET  http://good.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 request line: no target
+	GET\thttp://good.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 request line: no method
+	GET http://good.example/\r\n\r\n -> HTTP/1.1 400 request line: no version
+	PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n -> HTTP/1.1 505 request line: only HTTP/1.1 and HTTP/1.0 are spoken
+	END
+}
+
+@test "no host is read in two ways" {
+	local no='HTTP/1.1 400 the host and port are not valid'
+	local none='HTTP/1.1 403 The request is refused by the sandbox: its host is not valid: no host name of letters, digits and hyphens.'
+
+	tried < <(sed "s|NONE$|$none|;s|NO$|$no|" <<-'END'
+	CONNECT good.example:65616 HTTP/1.1\r\n\r\n -> NO
+	CONNECT good.example:-1 HTTP/1.1\r\n\r\n -> NO
+	CONNECT good.example:443/ HTTP/1.1\r\n\r\n -> NO
+	CONNECT good.example:https HTTP/1.1\r\n\r\n -> NO
+	CONNECT [::1:443 HTTP/1.1\r\n\r\n -> NO
+	CONNECT good.example@evil.example:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT good.example%00:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT [fe80::1%25lo]:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT 0313.0.113.10:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT 0xcb.0.113.10:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT 203.0.28938:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT 3405803786:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT .good.example:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT -.good.example:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT *.good.example:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT g\xc3\xb6od.example:443 HTTP/1.1\r\n\r\n -> HTTP/1.1 400 CONNECT: not valid
+	CONNECT good\xe3\x80\x82example:443 HTTP/1.1\r\n\r\n -> HTTP/1.1 400 CONNECT: not valid
+	\x05\x01\x00\x05\x01\x00\x03\x00\x01\xbb -> DThe request is refused by the sandbox: its host is not valid: empty.
+	\x05\x01\x00\x05\x01\x00\x03\x0dgood.example\x00\x01\xbb -> The request is not valid.
+	\x05\x01\x00\x05\x01\x00\x05\x0cgood.example\x01\xbb -> The request is not valid.
+	\x05\x01\x00\x05\x02\x00\x03\x0cgood.example\x01\xbb -> 2The sandbox has no UDP and accepts no connections.
+	END
+	)
+}
+
+@test "the resolver gives addresses to questions for one, and else nothing" {
+	sx 0 --allow good.example -- bash -c '
+		exec 3<>/dev/udp/127.0.0.53/53
+		for type in 2 5 6 12 15 16 33 35 41 64 65 249 252 255; do
+			printf "\1\2\1\0\0\1\0\0\0\0\0\0\4good\7example\0\0\\x$(
+				printf %x $type)\0\1" >/tmp/question
+			cat /tmp/question >&3
+			timeout 2 head -c 12 <&3 | od -An -tx1
+		done | sort | uniq -c'
+	eq "$(xargs <<<"$output")" '14 01 02 85 80 00 01 00 00 00 00 00 00'
+}
+
+@test "who says nothing or is not answered holds nobody up" {
+	sx 0 --allow good.example --allow silent.example -- bash -c '
+		for i in {1..60}; do
+			exec {fd}<>/dev/tcp/127.0.0.1/3128
+			printf "GET http://good.example/ HTTP/1.1\r\n" >&$fd
+			exec {fd}<>/dev/tcp/good.example/443
+		done
+		for i in {1..40}; do curl -s http://silent.example/ & done
+		sleep 0.3
+		curl -sS -m 3 http://good.example/1
+		kill $(jobs -p)'
+	has_output 'host=good.example url=/1'
+}
+
+@test "where few descriptors are to be had connections wait for each other" {
+	ulimit -n 64
+	sx 0 --allow good.example -- bash -c '
+		for i in {1..40}; do
+			curl -sS http://good.example/bytes/3000000 | wc -c &
+		done | sort | uniq -c'
+	eq "$(xargs <<<"$output")" '40 3000000'
+}
+
 @test "nothing is told to a name server outside" {
 	local datagrams
 
