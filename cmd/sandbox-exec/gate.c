@@ -109,6 +109,15 @@ on_drained(struct ev_loop *loop, ev_timer *w, int revents)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+/* The command was killed. */
+static void
+on_quit(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)w;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
+
 /* The command is dead.  What waits to be accepted may be its last words. */
 static void
 on_term(struct ev_loop *loop, ev_signal *w, int revents)
@@ -159,6 +168,8 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 	ev_signal_init(&g->term, on_term, SIGTERM);
 	g->term.data = g;
 	ev_signal_start(g->ev, &g->term);
+	ev_signal_init(&g->quit, on_quit, SIGQUIT);
+	ev_signal_start(g->ev, &g->quit);
 	for (size_t i = 0; i < c->listener_count; i++) {
 		struct gate_listener *l = &g->listeners[i];
 

@@ -36,7 +36,7 @@ struct gate {
 	size_t client_count;
 	struct client *clients; /* newest first */
 	bool draining;        /* nothing inside lives any more */
-	ev_signal term;
+	ev_signal term, quit; /* drain and end; end */
 	ev_timer drained;
 	bool paused;          /* too many clients: nothing is accepted */
 	ev_timer retry;       /* after a failure to accept */

@@ -613,6 +613,15 @@ good.example:5433 30000019 33554432'
 	[[ $(ends) == "good.example:5433 16 "[1-9]* ]]
 }
 
+@test "what is open when the command is killed is counted too" {
+	sx 124 --allow tcp:good.example:5434 --time 100ms -- bash -c '
+		trap "" TERM
+		exec 3<>/dev/tcp/good.example/5434
+		echo x >&3
+		while :; do sleep 1; done'
+	eq "$(ends)" 'good.example:5434 2 0'
+}
+
 @test "a server that breaks off is no end of file" {
 	sx 0 --allow tcp:good.example:5433 -- bash -c "$ASK"'
 		ask reset 512 breaks
