@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +15,11 @@
 #include "common/exit.h"
 #include "common/io.h"
 
-enum { ACCEPTS_PER_TURN = 16 };
+enum {
+	ACCEPTS_PER_TURN = 16,
+	FDS_OWN = 32,   /* listeners, the loop, the audit file */
+	FDS_CLIENT = 4, /* itself, its server, a pipe or to ask for a name */
+};
 
 #define GATE_DRAIN_S 2.0 /* for what a command has sent before it ended */
 #define RETRY_S 0.1 /* for want of something, or of lines in this second */
@@ -32,7 +37,7 @@ pause_accepts(struct gate *g)
 void
 gate_resume(struct gate *g)
 {
-	if (!g->paused || g->draining || g->client_count >= GATE_CLIENTS_MAX)
+	if (!g->paused || g->draining || g->client_count >= g->client_max)
 		return;
 	g->paused = false;
 	for (size_t i = 0; i < g->listener_count; i++)
@@ -63,7 +68,7 @@ accept_one(struct gate_listener *l)
 	struct gate *g = l->gate;
 	int fd;
 
-	if (g->client_count >= GATE_CLIENTS_MAX) {
+	if (g->client_count >= g->client_max) {
 		pause_accepts(g);
 		return false;
 	}
@@ -150,6 +155,21 @@ set_congestion(int listener)
 	    sizeof name - 1);
 }
 
+/* Who may have few descriptors has fewer clients, which then wait for each
+ * other instead of being told that there are none. */
+static size_t
+count_places(void)
+{
+	struct rlimit files;
+	size_t n = 1;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return GATE_CLIENTS_MAX;
+	if (files.rlim_max > FDS_OWN + FDS_CLIENT)
+		n = (files.rlim_max - FDS_OWN) / FDS_CLIENT;
+	return n < GATE_CLIENTS_MAX ? n : GATE_CLIENTS_MAX;
+}
+
 static int
 open_gate(struct gate *g, const struct policy *p, const struct confine *c,
     struct audit *audit)
@@ -158,6 +178,7 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 
 	g->policy = p;
 	g->audit = audit;
+	g->client_max = count_places();
 	g->ev = ev_default_loop(EVFLAG_NOENV);
 	if (g->ev == NULL || resolve_init(&e) != 0)
 		return -1;

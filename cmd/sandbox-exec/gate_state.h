@@ -33,7 +33,7 @@ struct gate {
 	struct gate_fakes fakes;
 	struct gate_listener listeners[CONFINE_LISTENERS_MAX];
 	size_t listener_count;
-	size_t client_count;
+	size_t client_count, client_max;
 	struct client *clients; /* newest first */
 	bool draining;        /* nothing inside lives any more */
 	ev_signal term, quit; /* drain and end; end */

@@ -385,7 +385,12 @@ NO_RETRY='; do not try other ways to reach it.'
 	ulimit -n 64
 	sx 0 --allow good.example -- bash -c '
 		for i in {1..40}; do
-			curl -sS http://good.example/bytes/3000000 | wc -c &
+			(
+				exec 3<>/dev/tcp/good.example/80
+				sleep 0.5
+				printf "GET /bytes/3000000 HTTP/1.1\r\nHost: good.example\r\n\r\n" >&3
+				tail -c 3000000 <&3 | wc -c
+			) &
 		done | sort | uniq -c'
 	eq "$(xargs <<<"$output")" '40 3000000'
 }
