@@ -195,6 +195,18 @@ on_answer(void *user, int status, int timeouts, struct ares_addrinfo *answer)
 	ares_freeaddrinfo(answer);
 }
 
+/* Takes the dot off the end of a name.  Returns whether there was one. */
+static bool
+take_last_dot(char *host)
+{
+	size_t len = strlen(host);
+
+	if (len < 2 || host[len - 1] != '.')
+		return false;
+	host[len - 1] = '\0';
+	return true;
+}
+
 static int
 open_channel(struct resolve *r, const char *server, struct error *e)
 {
@@ -204,8 +216,10 @@ open_channel(struct resolve *r, const char *server, struct error *e)
 		.sock_state_cb = on_state,
 		.sock_state_cb_data = r,
 	};
+	/* No domains of our own: an empty search list. */
 	int status = ares_init_options(&r->channel, &options,
-	    ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+	    ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
+	    (take_last_dot(r->host) ? ARES_OPT_DOMAINS : 0));
 
 	if (status != ARES_SUCCESS) {
 		r->channel = NULL;

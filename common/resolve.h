@@ -26,7 +26,8 @@ struct resolve;
 int resolve_init(struct error *e);
 void resolve_exit(void);
 
-/* Starts to resolve host, a name or an address.  server: "address:port" of
+/* Starts to resolve host, a name or an address; a name with a dot at its end is
+ * asked for as it is, without the search list of resolv.conf(5).  server: "address:port" of
  * the DNS server to ask, or NULL for those of resolv.conf(5).  done is called
  * once, from the loop and never from inside this function, and the query is
  * then over: no resolve_cancel.  Returns the query, or NULL with a text. */

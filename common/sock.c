@@ -276,6 +276,16 @@ sock_set_unsent_max(int fd, uint32_t bytes)
 }
 
 void
+sock_set_keepalive(int fd, int idle_s, int every_s)
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+void
 sock_set_abort(int fd)
 {
 	struct linger l = {.l_onoff = 1, .l_linger = 0};

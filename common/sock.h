@@ -64,6 +64,10 @@ void sock_set_nodelay(int fd);
  * tcp(7)); not an error on other sockets. */
 void sock_set_unsent_max(int fd, uint32_t bytes);
 
+/* Has the kernel probe a peer that has said nothing for idle_s seconds, every
+ * every_s seconds, and end the connection if it is gone. */
+void sock_set_keepalive(int fd, int idle_s, int every_s);
+
 /* Makes the next close(fd) send a reset instead of a clean end. */
 void sock_set_abort(int fd);
 

@@ -2,7 +2,6 @@
 #include "cmd/mcp-proxy/wire.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "common/io.h"
@@ -197,23 +196,13 @@ wire_init(struct wire *w, struct ev_loop *ev, int fd,
 	w->reader.data = w->writer.data = w->turn.data = w;
 }
 
-/* Has the kernel notice a peer that vanished without a word. */
-static void
-set_keepalive(int fd)
-{
-	int on = 1, idle_s = KEEPALIVE_IDLE_S, every_s = KEEPALIVE_EVERY_S;
-
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
-}
-
 void
 wire_init_fd(struct wire *w, struct ev_loop *ev, int fd, bool connected,
     const struct wire_events *events, void *user)
 {
 	wire_init(w, ev, fd, events, user);
-	set_keepalive(fd);
+	/* A peer can vanish without a word. */
+	sock_set_keepalive(fd, KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S);
 	if (connected)
 		ev_io_start(ev, &w->reader);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,10 +15,14 @@
 #include "common/exit.h"
 #include "common/io.h"
 
-enum { ACCEPTS_PER_TURN = 16 };
+enum {
+	ACCEPTS_PER_TURN = 16,
+	FDS_OWN = 32,   /* listeners, the loop, the audit file */
+	FDS_CLIENT = 4, /* itself, its server, a pipe or to ask for a name */
+};
 
 #define GATE_DRAIN_S 2.0 /* for what a command has sent before it ended */
-#define RETRY_S 0.1 /* after accept(2) has failed for want of something */
+#define RETRY_S 0.1 /* for want of something, or of lines in this second */
 
 static void
 pause_accepts(struct gate *g)
@@ -32,7 +37,7 @@ pause_accepts(struct gate *g)
 void
 gate_resume(struct gate *g)
 {
-	if (!g->paused || g->draining || g->client_count >= GATE_CLIENTS_MAX)
+	if (!g->paused || g->draining || g->client_count >= g->client_max)
 		return;
 	g->paused = false;
 	for (size_t i = 0; i < g->listener_count; i++)
@@ -56,28 +61,36 @@ pause_for(struct gate *g)
 	ev_timer_start(g->ev, &g->retry);
 }
 
+/* Returns whether there may be another. */
+static bool
+accept_one(struct gate_listener *l)
+{
+	struct gate *g = l->gate;
+	int fd;
+
+	if (g->client_count >= g->client_max) {
+		pause_accepts(g);
+		return false;
+	}
+	fd = sock_accept(l->io.fd, NULL);
+	if (fd != -1)
+		return gate_client_start(g, l->kind, fd) == 0;
+	if (errno == ECONNABORTED || errno == EINTR)
+		return true;
+	if (errno != EAGAIN)
+		pause_for(g);
+	return false;
+}
+
 static void
 accept_some(struct gate_listener *l)
 {
-	struct gate *g = l->gate;
-
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd;
-
-		if (g->client_count >= GATE_CLIENTS_MAX) {
-			pause_accepts(g);
-			return;
-		}
-		fd = sock_accept(l->io.fd, NULL);
-		if (fd == -1) {
-			if (errno != EAGAIN && errno != ECONNABORTED &&
-			    errno != EINTR)
-				pause_for(g);
-			return;
-		}
-		if (gate_client_start(g, l->kind, fd) != 0)
-			return;
+	if (gate_log_is_full(l->gate)) {
+		pause_for(l->gate);
+		return;
 	}
+	for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(l); i++)
+		;
 }
 
 static void
@@ -101,24 +114,30 @@ on_drained(struct ev_loop *loop, ev_timer *w, int revents)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+/* The command was killed. */
+static void
+on_quit(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)w;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
+
 /* The command is dead.  What waits to be accepted may be its last words. */
 static void
 on_term(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	struct gate *g = w->data;
-	size_t before;
 
 	(void)revents;
 	ev_signal_stop(loop, w);
-	do {
-		before = g->client_count;
-		for (size_t i = 0; i < g->listener_count; i++) {
-			if (g->listeners[i].kind != LISTENER_DNS_UDP)
-				accept_some(&g->listeners[i]);
-		}
-	} while (g->client_count > before);
-	for (size_t i = 0; i < g->listener_count; i++)
-		ev_io_stop(loop, &g->listeners[i].io);
+	for (size_t i = 0; i < g->listener_count; i++) {
+		struct gate_listener *l = &g->listeners[i];
+
+		while (l->kind != LISTENER_DNS_UDP && accept_one(l))
+			;
+		ev_io_stop(loop, &l->io);
+	}
 	ev_timer_start(loop, &g->drained);
 	gate_client_drain(g);
 }
@@ -136,6 +155,21 @@ set_congestion(int listener)
 	    sizeof name - 1);
 }
 
+/* Who may have few descriptors has fewer clients, which then wait for each
+ * other instead of being told that there are none. */
+static size_t
+count_places(void)
+{
+	struct rlimit files;
+	size_t n = 1;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return GATE_CLIENTS_MAX;
+	if (files.rlim_max > FDS_OWN + FDS_CLIENT)
+		n = (files.rlim_max - FDS_OWN) / FDS_CLIENT;
+	return n < GATE_CLIENTS_MAX ? n : GATE_CLIENTS_MAX;
+}
+
 static int
 open_gate(struct gate *g, const struct policy *p, const struct confine *c,
     struct audit *audit)
@@ -144,6 +178,7 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 
 	g->policy = p;
 	g->audit = audit;
+	g->client_max = count_places();
 	g->ev = ev_default_loop(EVFLAG_NOENV);
 	if (g->ev == NULL || resolve_init(&e) != 0)
 		return -1;
@@ -154,6 +189,8 @@ open_gate(struct gate *g, const struct policy *p, const struct confine *c,
 	ev_signal_init(&g->term, on_term, SIGTERM);
 	g->term.data = g;
 	ev_signal_start(g->ev, &g->term);
+	ev_signal_init(&g->quit, on_quit, SIGQUIT);
+	ev_signal_start(g->ev, &g->quit);
 	for (size_t i = 0; i < c->listener_count; i++) {
 		struct gate_listener *l = &g->listeners[i];
 

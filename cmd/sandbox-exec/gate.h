@@ -8,7 +8,10 @@
  * and takes over what programs without a proxy send there.  For each
  * connection: the target is made canonical, looked up in the allow list, then
  * resolved, each address is judged, and one that passes is dialed; then what
- * the client says first has to be TLS or HTTP for that same name. */
+ * the client says first has to be TLS or HTTP for that same name.
+ *
+ * SIGTERM has it pass on what was sent, for two seconds at most, and end;
+ * SIGQUIT has it end. */
 #ifndef ADIT_SANDBOX_GATE_H
 #define ADIT_SANDBOX_GATE_H
 

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 #include "cmd/sandbox-exec/gate_client.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "common/clock.h"
 #include "common/io.h"
 
-enum { DNS_IDLE_S = 10 };
+enum {
+	DNS_IDLE_S = 10,
+	HALF_IDLE_S = 3, /* after the client's end, until it is probed */
+	PROBE_EVERY_S = 1,
+};
 
 void
 gate_client_set_timer(struct client *c, double seconds)
@@ -39,7 +45,34 @@ gate_client_log(struct client *c, enum gate_outcome outcome, const char *text)
 		.text = text,
 	};
 
+	c->is_logged = true;
 	return gate_log(c->gate, &d);
+}
+
+void
+gate_client_log_bad(struct client *c, const char *text)
+{
+	const struct gate_decision d = {
+		.via = c->via,
+		.outcome = GATE_REFUSED,
+		.host = "",
+		.rule = "",
+		.text = text,
+	};
+
+	gate_log(c->gate, &d);
+}
+
+/* Its name was resolved, or it was reached, for nothing. */
+static void
+log_left(struct client *c)
+{
+	char host[ALLOW_HOST_MAX + 1], text[GATE_SENTENCE_MAX];
+
+	str_format(text, sizeof text, "%s port %u is allowed but was not "
+	    "used: the client left.", gate_target_host(&c->target, host),
+	    c->target.port);
+	gate_client_log(c, GATE_FAILED, text);
 }
 
 static void
@@ -64,6 +97,8 @@ free_client(struct client *c)
 
 	if (c->allowed_ms != 0)
 		log_end(c);
+	else if (c->verdict.allowed && !c->is_logged)
+		log_left(c);
 	if (c->query != NULL)
 		resolve_cancel(c->query);
 	ev_timer_stop(g->ev, &c->timer);
@@ -139,13 +174,17 @@ pass_end(const struct client *c, const struct side *from, struct side *to)
 static void
 pass_ends(struct client *c)
 {
-	if (c->state == CLIENT_RELAYING && !c->http)
-		pass_end(c, &c->client, &c->server);
-	if (c->state == CLIENT_RELAYING)
+	bool was_shut = c->server.shut;
+
+	if (c->state == CLIENT_RELAYING) {
+		if (!c->http || c->request_done)
+			pass_end(c, &c->client, &c->server);
 		pass_end(c, &c->server, &c->client);
-	if (c->state == CLIENT_RELAYING && c->client.shut &&
-	    (c->server.shut || c->http))
-		gate_client_close(c);
+		if (c->server.shut && !was_shut)
+			gate_client_set_timer(c, HALF_IDLE_S);
+		if (c->client.shut && (c->server.shut || c->http))
+			gate_client_close(c);
+	}
 	if (c->state != CLIENT_CLOSING || buf_len(&c->to_client) != 0)
 		return;
 	if (!c->client.shut) {
@@ -227,6 +266,20 @@ on_server(struct ev_loop *loop, ev_io *w, int revents)
 	gate_client_continue(c);
 }
 
+/* A client that has closed its socket looks like one that waits for the rest
+ * of an answer, but its end of the connection is gone after a minute, and then
+ * it answers no probe.  Returns whether it has not. */
+static bool
+probe(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+
+	sock_set_keepalive(fd, PROBE_EVERY_S, PROBE_EVERY_S);
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	    info.tcpi_state != TCP_CLOSE;
+}
+
 static void
 on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -238,7 +291,8 @@ on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 		gate_dial_timeout(c);
 	else if (c->state == CLIENT_PEEKING)
 		gate_peek_timeout(c);
-	else
+	else if (c->state != CLIENT_RELAYING || !c->server.shut ||
+	    !probe(c->client.fd))
 		c->state = CLIENT_OVER;
 	gate_client_continue(c);
 }

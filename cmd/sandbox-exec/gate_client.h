@@ -57,6 +57,7 @@ struct client {
 	struct body body;             /* of the request */
 	bool request_done, response_done, to_head;
 	bool captured_refused;
+	bool is_logged;               /* the decision has its line */
 	int64_t allowed_ms;           /* 0: not yet */
 };
 
@@ -83,6 +84,9 @@ void gate_client_close(struct client *c);
 /* As gate_log. */
 int gate_client_log(struct client *c, enum gate_outcome outcome,
     const char *text);
+
+/* Writes the line of what is no request for a target; text says why. */
+void gate_client_log_bad(struct client *c, const char *text);
 
 /* Reads the HTTP head that the client has sent, which stays where it is.
  * Returns its length, 0 if it is not complete, or -1 with a text and a status
@@ -123,6 +127,9 @@ void gate_refuse(struct client *c, enum gate_outcome outcome,
 
 /* The same for a host that is none, and so no target: why shows it. */
 void gate_refuse_host(struct client *c, const struct error *why);
+
+/* Answers what is no request in HTTP, with the status of why->code. */
+void gate_refuse_head(struct client *c, const struct error *why);
 
 /* Answers a captured one if it has said by now what it speaks. */
 void gate_refuse_tell(struct client *c);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@ enum { NOBODY = 65534, FILES_MAX = 4096 };
 static const unsigned allowed[] = {
 	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_close, SYS_fcntl,
 	SYS_fstat, SYS_newfstatat, SYS_statx, SYS_lseek, SYS_openat,
-	SYS_socket, SYS_connect, SYS_accept4, SYS_getsockname,
+	SYS_connect, SYS_accept4, SYS_getsockname,
 	SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_shutdown,
 	SYS_sendto, SYS_sendmsg, SYS_recvfrom, SYS_recvmsg, SYS_bind,
 	SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_create1, SYS_ppoll,
@@ -52,7 +53,7 @@ static const unsigned allowed[] = {
 
 enum {
 	ALLOWED_COUNT = sizeof allowed / sizeof *allowed,
-	CHECKS = 4, /* of the architecture, before the numbers */
+	CHECKS = 11, /* before the numbers */
 };
 
 static int
@@ -140,6 +141,15 @@ install_filter(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
+		/* A Unix socket leads to what serves the host. */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 6),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    offsetof(struct seccomp_data, args)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {sizeof code / sizeof *code, code};
 	size_t at = CHECKS;

@@ -13,8 +13,8 @@ enum { GATE_FDS_MAX = CONFINE_LISTENERS_MAX + 2 };
 int gate_confine_fds(const int *keep, size_t count);
 
 /* Gives up for good: root's ids, capabilities, every file but what resolving
- * names needs, every system call but those for sockets and files that are
- * read.  Ends with the process parent.  Returns 0, or -1 with errno. */
+ * names needs, every system call but those for sockets of the Internet and
+ * files that are read.  Ends with the process parent.  Returns 0, or -1 with errno. */
 int gate_confine(pid_t parent);
 
 #endif

@@ -199,6 +199,20 @@ take_address(struct client *c)
 	c->addr_count = 1;
 }
 
+/* The name that was allowed is what is resolved: one with a dot in it is no
+ * beginning of another, which a search list would make of it. */
+static struct resolve *
+resolve_target(struct client *c, struct error *e)
+{
+	const char *name = c->target.name;
+	char host[ALLOW_HOST_MAX + 2];
+
+	str_format(host, sizeof host, "%s%s", name,
+	    strchr(name, '.') != NULL ? "." : "");
+	return resolve_start(c->gate->ev, NULL, host, c->target.port,
+	    on_resolved, c, e);
+}
+
 void
 gate_dial_start(struct client *c)
 {
@@ -211,8 +225,7 @@ gate_dial_start(struct client *c)
 	}
 	c->state = CLIENT_RESOLVING;
 	gate_client_set_timer(c, DIAL_S);
-	c->query = resolve_start(c->gate->ev, NULL, c->target.name,
-	    c->target.port, on_resolved, c, &e);
+	c->query = resolve_target(c, &e);
 	if (c->query == NULL)
 		gate_refuse(c, GATE_FAILED, "%s", e.text);
 }

@@ -23,19 +23,36 @@ gate_log_skipped(struct gate *g)
 		g->audit_skipped = 0;
 }
 
-/* A client can ask faster than a disk should fill.  Returns whether the line
- * may be written. */
-static bool
-take_turn(struct gate *g)
+static void
+begin_second(struct gate *g)
 {
 	int64_t second = clock_ms() / 1000;
 
-	if (second != g->audit_second) {
-		g->audit_second = second;
-		g->audit_lines = 0;
-		gate_log_skipped(g);
+	if (second == g->audit_second)
+		return;
+	g->audit_second = second;
+	g->audit_refusals = g->audit_uses = 0;
+	gate_log_skipped(g);
+}
+
+bool
+gate_log_is_full(struct gate *g)
+{
+	begin_second(g);
+	return g->audit_uses >= GATE_AUDIT_PER_S;
+}
+
+/* A client can ask faster than a disk should fill; but what it is refused must
+ * not hide what it got.  Returns whether the line may be written. */
+static bool
+take_turn(struct gate *g, bool use)
+{
+	begin_second(g);
+	if (use) {
+		g->audit_uses++;
+		return true;
 	}
-	if (g->audit_lines++ < GATE_AUDIT_PER_S)
+	if (g->audit_refusals++ < GATE_AUDIT_PER_S)
 		return true;
 	g->audit_skipped++;
 	return false;
@@ -46,7 +63,7 @@ gate_log(struct gate *g, const struct gate_decision *d)
 {
 	struct jsonw *w = &g->audit->w;
 
-	if (g->audit->fd == -1 || !take_turn(g))
+	if (g->audit->fd == -1 || !take_turn(g, d->rule[0] != '\0'))
 		return 0;
 	audit_begin(g->audit, "net");
 	jsonw_key_str(w, "verdict", outcome_words[d->outcome]);
@@ -74,7 +91,7 @@ gate_log_end(struct gate *g, const struct gate_ended *d)
 {
 	struct jsonw *w = &g->audit->w;
 
-	if (g->audit->fd == -1 || !take_turn(g))
+	if (g->audit->fd == -1)
 		return;
 	audit_begin(g->audit, "net-end");
 	jsonw_key(w, "host");

@@ -108,12 +108,17 @@ void
 gate_refuse_host(struct client *c, const struct error *why)
 {
 	char sentence[GATE_SENTENCE_MAX];
-	const struct gate_decision d = {.via = c->via,
-		.outcome = GATE_REFUSED, .host = "", .rule = "",
-		.text = sentence};
 
 	str_format(sentence, sizeof sentence, "The request is refused by the "
 	    "sandbox: its host is not valid: %s.", why->text);
-	gate_log(c->gate, &d);
+	gate_client_log_bad(c, sentence);
 	answer(c, GATE_REFUSED, sentence);
+}
+
+void
+gate_refuse_head(struct client *c, const struct error *why)
+{
+	gate_client_log_bad(c, why->text);
+	gate_head_refuse(&c->to_client, why->code, why->text);
+	gate_client_close(c);
 }

@@ -18,14 +18,14 @@ move(struct buf *from, struct buf *to)
 }
 
 /* Passes on what belongs to the request, and nothing after it: who asks again
- * is judged again, on a connection of its own. */
+ * is judged again, on a connection of its own.  All of it, however much waits
+ * already: nothing else would call for the rest. */
 static int
 pass_request(struct client *c)
 {
 	struct error e;
 
-	while (!c->request_done &&
-	    buf_len(&c->to_server) < GATE_BUFFER_HIGH) {
+	while (!c->request_done) {
 		struct bytes run;
 		ssize_t n = 0;
 

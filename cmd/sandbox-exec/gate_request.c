@@ -27,55 +27,75 @@ decide_host(struct client *c, const char *host, uint16_t port)
 }
 
 static void
-take_greeting(struct client *c)
+take_socks_greeting(struct client *c)
 {
-	struct bytes in = buf_bytes(&c->from_client);
 	const uint8_t refusal[] = {SOCKS_VERSION,
 		SOCKS_METHOD_NO_ACCEPTABLE};
 	const uint8_t accepted[] = {SOCKS_VERSION, SOCKS_METHOD_NONE};
-	bool ok;
-	ssize_t n;
+	bool ok = false;
+	ssize_t n = gate_socks_greeting(buf_bytes(&c->from_client), &ok);
+
+	c->via = VIA_SOCKS;
+	if (n == 0)
+		return;
+	if (ok) {
+		buf_drop(&c->from_client, (size_t)n);
+		buf_add(&c->to_client, bytes_of(accepted, sizeof accepted));
+		c->state = CLIENT_SOCKS;
+		return;
+	}
+	gate_client_log_bad(c, "SOCKS 5 is spoken without authentication "
+	    "only.");
+	buf_add(&c->to_client, bytes_of(refusal, sizeof refusal));
+	gate_client_close(c);
+}
+
+static void
+take_greeting(struct client *c)
+{
+	struct bytes in = buf_bytes(&c->from_client);
 
 	if (in.len == 0)
 		return;
-	if (in.ptr[0] != SOCKS_VERSION) {
-		c->state = gate_head_begins(in.ptr[0]) ? CLIENT_HEAD :
-		    CLIENT_OVER;
-		return;
-	}
-	c->via = VIA_SOCKS;
-	n = gate_socks_greeting(in, &ok);
-	if (n < 0)
+	if (in.ptr[0] == SOCKS_VERSION) {
+		take_socks_greeting(c);
+	} else if (gate_head_begins(in.ptr[0])) {
+		c->via = VIA_HTTP;
+		c->state = CLIENT_HEAD;
+	} else {
+		gate_client_log_bad(c, "The sandbox's proxy speaks HTTP and "
+		    "SOCKS 5 only.");
 		c->state = CLIENT_OVER;
-	if (n <= 0)
-		return;
-	buf_drop(&c->from_client, (size_t)n);
-	buf_add(&c->to_client, bytes_of(ok ? accepted : refusal, 2));
-	if (ok)
-		c->state = CLIENT_SOCKS;
-	else
-		gate_client_close(c);
+	}
+}
+
+static void
+refuse_socks(struct client *c, enum socks_reply why)
+{
+	const char *sentence = why == SOCKS_BAD_COMMAND ?
+	    "The sandbox has no UDP and accepts no connections." :
+	    "The request is not valid.";
+	uint8_t reply[SOCKS_REPLY_MAX];
+
+	gate_client_log_bad(c, sentence);
+	buf_add(&c->to_client, bytes_of(reply,
+	    gate_socks_reply(why, sentence, reply)));
+	gate_client_close(c);
 }
 
 static void
 take_socks(struct client *c)
 {
-	uint8_t reply[SOCKS_REPLY_MAX];
 	struct gate_socks request;
 	enum socks_reply why;
-	size_t len;
 	ssize_t n = gate_socks_request(buf_bytes(&c->from_client), &request,
 	    &why);
 
-	if (n > 0) {
+	if (n < 0) {
+		refuse_socks(c, why);
+	} else if (n > 0) {
 		buf_drop(&c->from_client, (size_t)n);
 		decide_host(c, request.host, request.port);
-	} else if (n < 0) {
-		len = gate_socks_reply(why, why == SOCKS_BAD_COMMAND ?
-		    "The sandbox has no UDP and accepts no connections." :
-		    "", reply);
-		buf_add(&c->to_client, bytes_of(reply, len));
-		gate_client_close(c);
 	}
 }
 
@@ -94,13 +114,6 @@ gate_request_forward(struct client *c, struct gate_head *h)
 	c->body = h->body;
 	c->to_head = bytes_eq(h->http.method, bytes_cstr("HEAD"));
 	return gate_head_write(&c->to_server, h, authority);
-}
-
-static void
-answer_bad_head(struct client *c, const struct error *e)
-{
-	gate_head_refuse(&c->to_client, e->code, e->text);
-	gate_client_close(c);
 }
 
 ssize_t
@@ -124,7 +137,7 @@ take_head(struct client *c)
 	if (n == 0)
 		return;
 	if (n < 0) {
-		answer_bad_head(c, &e);
+		gate_refuse_head(c, &e);
 		return;
 	}
 	c->via = h.form == FORM_CONNECT ? VIA_CONNECT : VIA_HTTP;
@@ -132,7 +145,7 @@ take_head(struct client *c)
 		e.code = GATE_FORBIDDEN;
 		error_set(&e, "This is the sandbox's proxy: ask it for an "
 		    "absolute URL or CONNECT");
-		answer_bad_head(c, &e);
+		gate_refuse_head(c, &e);
 		return;
 	}
 	if (gate_target_parse(bytes_cstr(h.host), h.port, &c->gate->fakes,

@@ -11,7 +11,9 @@
 
 enum {
 	GATE_CLIENTS_MAX = 400, /* more wait in the listeners' queues */
-	GATE_AUDIT_PER_S = 500, /* lines; the rest is counted */
+	GATE_AUDIT_PER_S = 500, /* lines of what no entry allows, the rest of
+	                         * which is counted; and of the rest, which
+	                         * has to wait */
 	GATE_CHUNK = 65536,     /* read at once */
 };
 
@@ -31,15 +33,15 @@ struct gate {
 	struct gate_fakes fakes;
 	struct gate_listener listeners[CONFINE_LISTENERS_MAX];
 	size_t listener_count;
-	size_t client_count;
+	size_t client_count, client_max;
 	struct client *clients; /* newest first */
 	bool draining;        /* nothing inside lives any more */
-	ev_signal term;
+	ev_signal term, quit; /* drain and end; end */
 	ev_timer drained;
 	bool paused;          /* too many clients: nothing is accepted */
 	ev_timer retry;       /* after a failure to accept */
 	int64_t audit_second; /* of the lines counted */
-	int audit_lines;
+	int audit_refusals, audit_uses; /* of no entry, of one */
 	int64_t audit_skipped;
 	struct gate_pipes pipes;
 	uint8_t chunk[GATE_CHUNK]; /* of the read in hand */
@@ -65,6 +67,10 @@ struct gate_decision {
 /* Returns 0, or -1 with errno if there should be a line in the audit file and
  * there is none. */
 int gate_log(struct gate *g, const struct gate_decision *d);
+
+/* Whether those who come have to wait for another second: what an entry
+ * allows always has its line. */
+bool gate_log_is_full(struct gate *g);
 
 /* Writes how many lines there are none of, if any. */
 void gate_log_skipped(struct gate *g);

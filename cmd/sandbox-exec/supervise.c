@@ -273,7 +273,7 @@ stop_gate(struct run *r)
 {
 	if (r->gate <= 0)
 		return;
-	kill(r->gate, r->killed ? SIGKILL : SIGTERM);
+	kill(r->gate, r->killed ? SIGQUIT : SIGTERM);
 	while (waitpid(r->gate, NULL, 0) == -1 && errno == EINTR)
 		;
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154 # set here or by the helpers
+# shellcheck disable=SC2016,SC2034,SC2154 # for the shell inside; set here or by the helpers
 
 # For tests of sandbox-exec's gate: a network of their own.  "host", where
 # sandbox-exec runs, and "world", where servers are, are network namespaces
@@ -41,10 +41,13 @@ lab_open()
 		second.example=203.0.113.2 \
 		any.example=198.51.100.7 any6.example=2001:db8:1::7 second6.example=2001:db8::2 \
 		mixed.example=127.0.0.1,::1,169.254.169.254,203.0.113.10 \
-		dead.example=203.0.113.200 \
+		dead.example=203.0.113.200 silent.example=drop \
 		'turns.example=203.0.113.10;127.0.0.1' \
-		v6.example=2001:db8::10
-	echo "nameserver 127.0.0.1" >"$T/resolv.conf"
+		v6.example=2001:db8::10 \
+		none.good.example.corp.example=203.0.113.10 \
+		short.corp.example=203.0.113.10
+	printf '%s\n' 'nameserver 127.0.0.1' 'search corp.example' \
+		'options ndots:5' >"$T/resolv.conf"
 	lab mount --bind "$T/resolv.conf" /etc/resolv.conf
 	lab mount --bind "$T/hosts" /etc/hosts
 	start_ready world "${LAB_ENTER[@]}" unshare -n node \
@@ -153,6 +156,35 @@ ends()
 # world_lines REGEX, dns_lines REGEX: how many such lines there are so far.
 world_lines() { grep -Ec -- "$1" "$LAB/world.out" || true; }
 dns_lines() { grep -Ec -- "$1" "$LAB/dns.out" || true; }
+
+# tried: reads a table from standard input and sends the proxy each row from a
+# sandbox that may reach good.example and what is below it.  A row:
+#
+#	what is sent -> the first line of the answer, as far as it can be printed
+#
+# What is sent is for printf's %b; ~ stands for a request's first two lines.
+# Nothing of it may reach anybody, and each row leaves one line, a refusal.
+tried()
+{
+	local table before
+
+	table=$(cat)
+	before=$(world_lines connection)
+	sx 0 --allow good.example --allow '*.good.example' -- bash -c '
+		get="GET http://good.example/ HTTP/1.1\r\nHost: good.example\r\n"
+		while IFS= read -r row; do
+			exec 3<>/dev/tcp/127.0.0.1/3128
+			sent=${row% -> *}
+			printf %b "${sent/"~"/$get}" >&3
+			got=$(timeout 3 head -n1 <&3 | tr -cd "[:print:]")
+			[[ $got == "${row##* -> }" ]] ||
+				echo "GOT THROUGH? $row -> ${got:-nothing}"
+		done <<<"$1"' - "$table"
+	eq "$output" ''
+	eq "$(decisions | grep -c '^"verdict":"deny"')" "$(wc -l <<<"$table")"
+	eq "$(decisions | grep -vc '^"verdict":"deny"')" 0
+	eq "$(world_lines connection)" "$before"
+}
 
 has_output()
 {

@@ -46,6 +46,20 @@ NO_RETRY='; do not try other ways to reach it.'
 	has_output '200 OK'
 }
 
+@test "a body of many small chunks goes through" {
+	sx 0 --allow good.example -- bash -c '
+		{
+			printf "%s\r\n" "POST http://good.example/ HTTP/1.1" \
+				"Host: good.example" "Transfer-Encoding: chunked" ""
+			printf "8\r\n%08d\r\n" {1..12000}
+			printf "0\r\n\r\n"
+		} >/tmp/in
+		exec 3<>/dev/tcp/127.0.0.1/3128
+		cat /tmp/in >&3
+		timeout 5 grep host= <&3'
+	has_output 'bytes=96000'
+}
+
 @test "a name that is not in the list is refused and never resolved" {
 	sx 0 --allow good.example -- sh -c '
 		curl -sS http://other-a.example/
@@ -61,6 +75,15 @@ NO_RETRY='; do not try other ways to reach it.'
 	has_decision '"verdict":"deny","via":"dns","host":"other-d.example","text":"other-d.example is not resolved by the sandbox: not in the allow list; do not try other ways to resolve it."'
 }
 
+@test "a name with a dot in it is no beginning of another" {
+	sx 0 --allow '*.good.example' --allow short -- sh -c '
+		curl -sS http://none.good.example/
+		curl -sS http://short/'
+	has_output 'none.good.example port 80 is allowed but could not be reached: none.good.example: Domain name not found.'
+	has_output 'host=short url=/'
+	eq "$(dns_lines 'good[.]example[.]corp')" 0
+}
+
 @test "SOCKS says why in its reply, and refuses UDP" {
 	sx 0 --allow good.example -- bash -c '
 		exec 3<>/dev/tcp/127.0.0.1/3128
@@ -71,6 +94,32 @@ NO_RETRY='; do not try other ways to reach it.'
 		timeout 5 cat <&3 | tr "\0-\37" "?"'
 	has_output "evil.example:443 $REFUSED not in the allow list"
 	has_output 'The sandbox has no UDP'
+	has_decision '"verdict":"deny","via":"socks","host":"","text":"The sandbox has no UDP and accepts no connections."'
+}
+
+@test "what is no request is refused, with a line too" {
+	sx 0 --allow good.example -- bash -c '
+		ask() {
+			exec 3<>/dev/tcp/127.0.0.1/3128
+			printf "$1" >&3
+			timeout 3 cat <&3 | head -n1 | tr "\0\5\10\377" 058f
+		}
+		ask "GET http://good.example/ HTTP/1.1\r\nHost: good.example\r\nHost: evil.example\r\n\r\n"
+		ask "CONNECT good.example:443:443 HTTP/1.1\r\n\r\n"
+		ask "GET / HTTP/1.1\r\nHost: good.example\r\n\r\n"
+		ask "\4\1\0\120\313\0\161\12\0"
+		ask "\5\1\2"
+		ask "\5\1\0\5\1\0\3\15good.example\0\0\120"'
+	has_output 'HTTP/1.1 400 Host: more than one'
+	has_output 'HTTP/1.1 400 the host and port are not valid'
+	has_output '5f'
+	has_output 'The request is not valid.'
+	eq "$(decisions)" '"verdict":"deny","via":"http","host":"","text":"Host: more than one"
+"verdict":"deny","via":"http","host":"","text":"the host and port are not valid"
+"verdict":"deny","via":"http","host":"","text":"This is the sandbox'"'"'s proxy: ask it for an absolute URL or CONNECT"
+"verdict":"deny","via":"connect","host":"","text":"The sandbox'"'"'s proxy speaks HTTP and SOCKS 5 only."
+"verdict":"deny","via":"socks","host":"","text":"SOCKS 5 is spoken without authentication only."
+"verdict":"deny","via":"socks","host":"","text":"The request is not valid."'
 }
 
 @test "an allowed name is reached through SOCKS, by name and by made-up address" {
@@ -245,6 +294,107 @@ NO_RETRY='; do not try other ways to reach it.'
 	eq "$(world_lines 'request GET .*smuggled')" "$before"
 }
 
+@test "no request is read in two ways" {
+	tried <<-'END'
+	~Host: evil.example\r\n\r\n -> HTTP/1.1 400 Host: more than one
+	~X: a\r\n b\r\n\r\n -> HTTP/1.1 400 head: a folded field (obs-fold)
+	~X: a\n\r\n -> HTTP/1.1 400 head: a line ends without CR
+	~X: a\rHost: evil.example\r\n\r\n -> HTTP/1.1 400 head: CR inside a line
+	~X: a\0b\r\n\r\n -> HTTP/1.1 400 head: NUL inside a line
+	~X : a\r\n\r\n -> HTTP/1.1 400 head: not a field
+	~Transfer-Encoding:\x0bchunked\r\n\r\n -> HTTP/1.1 400 head: not a field
+	~Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n -> HTTP/1.1 400 Transfer-Encoding: more than one
+	~Transfer-Encoding: chunked, chunked\r\n\r\n -> HTTP/1.1 501 Transfer-Encoding: only chunked is known
+	~Transfer-Encoding: xchunked\r\n\r\n -> HTTP/1.1 400 Transfer-Encoding: not chunked
+	~Content-Length: +3\r\n\r\nabc -> HTTP/1.1 400 Content-Length: not valid
+	~Content-Length: 3, 3\r\n\r\nabc -> HTTP/1.1 400 Content-Length: not valid
+	~Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc -> HTTP/1.1 400 Content-Length: more than one
+	~Connection: Host\r\n\r\n -> HTTP/1.1 400 Connection: names a field that must pass
+	~Connection: Content-Length\r\n\r\n -> HTTP/1.1 400 Connection: names a field that must pass
+	GET http://good.example/ HTTP/1.1\r\n\r\n -> HTTP/1.1 400 Host: missing
+	GET http://good.example/ HTTP/1.1\r\nHost:\r\n\r\n -> HTTP/1.1 400 Host: not valid
+	GET http://good.example@evil.example/ HTTP/1.1\r\nHost: good.example@evil.example\r\n\r\n -> HTTP/1.1 400 Host: not valid
+	GET http://evil.example@good.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 target: names another host than Host
+	GET http://good.example\\@evil.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 target: names another host than Host
+	GET http://good.example#@evil.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 request line: no target
+	GET http://good%2eexample/ HTTP/1.1\r\nHost: good%2eexample\r\n\r\n -> HTTP/1.1 400 Host: not valid
+	GET  http://good.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 request line: no target
+	GET\thttp://good.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n -> HTTP/1.1 400 request line: no method
+	GET http://good.example/\r\n\r\n -> HTTP/1.1 400 request line: no version
+	PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n -> HTTP/1.1 505 request line: only HTTP/1.1 and HTTP/1.0 are spoken
+	END
+}
+
+@test "no host is read in two ways" {
+	local no='HTTP/1.1 400 the host and port are not valid'
+	local none='HTTP/1.1 403 The request is refused by the sandbox: its host is not valid: no host name of letters, digits and hyphens.'
+
+	tried < <(sed "s|NONE$|$none|;s|NO$|$no|" <<-'END'
+	CONNECT good.example:65616 HTTP/1.1\r\n\r\n -> NO
+	CONNECT good.example:-1 HTTP/1.1\r\n\r\n -> NO
+	CONNECT good.example:443/ HTTP/1.1\r\n\r\n -> NO
+	CONNECT good.example:https HTTP/1.1\r\n\r\n -> NO
+	CONNECT [::1:443 HTTP/1.1\r\n\r\n -> NO
+	CONNECT good.example@evil.example:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT good.example%00:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT [fe80::1%25lo]:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT 0313.0.113.10:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT 0xcb.0.113.10:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT 203.0.28938:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT 3405803786:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT .good.example:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT -.good.example:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT *.good.example:443 HTTP/1.1\r\n\r\n -> NONE
+	CONNECT g\xc3\xb6od.example:443 HTTP/1.1\r\n\r\n -> HTTP/1.1 400 CONNECT: not valid
+	CONNECT good\xe3\x80\x82example:443 HTTP/1.1\r\n\r\n -> HTTP/1.1 400 CONNECT: not valid
+	\x05\x01\x00\x05\x01\x00\x03\x00\x01\xbb -> DThe request is refused by the sandbox: its host is not valid: empty.
+	\x05\x01\x00\x05\x01\x00\x03\x0dgood.example\x00\x01\xbb -> The request is not valid.
+	\x05\x01\x00\x05\x01\x00\x05\x0cgood.example\x01\xbb -> The request is not valid.
+	\x05\x01\x00\x05\x02\x00\x03\x0cgood.example\x01\xbb -> 2The sandbox has no UDP and accepts no connections.
+	END
+	)
+}
+
+@test "the resolver gives addresses to questions for one, and else nothing" {
+	sx 0 --allow good.example -- bash -c '
+		exec 3<>/dev/udp/127.0.0.53/53
+		for type in 2 5 6 12 15 16 33 35 41 64 65 249 252 255; do
+			printf "\1\2\1\0\0\1\0\0\0\0\0\0\4good\7example\0\0\\x$(
+				printf %x $type)\0\1" >/tmp/question
+			cat /tmp/question >&3
+			timeout 2 head -c 12 <&3 | od -An -tx1
+		done | sort | uniq -c'
+	eq "$(xargs <<<"$output")" '14 01 02 85 80 00 01 00 00 00 00 00 00'
+}
+
+@test "who says nothing or is not answered holds nobody up" {
+	sx 0 --allow good.example --allow silent.example -- bash -c '
+		for i in {1..60}; do
+			exec {fd}<>/dev/tcp/127.0.0.1/3128
+			printf "GET http://good.example/ HTTP/1.1\r\n" >&$fd
+			exec {fd}<>/dev/tcp/good.example/443
+		done
+		for i in {1..40}; do curl -s http://silent.example/ & done
+		sleep 0.3
+		curl -sS -m 3 http://good.example/1
+		kill $(jobs -p)'
+	has_output 'host=good.example url=/1'
+}
+
+@test "where few descriptors are to be had connections wait for each other" {
+	ulimit -n 64
+	sx 0 --allow good.example -- bash -c '
+		for i in {1..40}; do
+			(
+				exec 3<>/dev/tcp/good.example/80
+				sleep 0.5
+				printf "GET /bytes/3000000 HTTP/1.1\r\nHost: good.example\r\n\r\n" >&3
+				tail -c 3000000 <&3 | wc -c
+			) &
+		done | sort | uniq -c'
+	eq "$(xargs <<<"$output")" '40 3000000'
+}
+
 @test "nothing is told to a name server outside" {
 	local datagrams
 
@@ -377,6 +527,8 @@ NO_RETRY='; do not try other ways to reach it.'
 		urls=(); for i in {1..600}; do urls+=("http://good.example/$i"); done
 		curl -sS -Z --parallel-max 200 "${urls[@]}" | grep -c host=good.example'
 	eq "$output" 600
+	eq "$(decisions | grep -c '"verdict":"allow"')" 600
+	eq "$(ends | wc -l)" 600
 }
 
 # ask VERB CHUNKS TAG opens descriptor 3, numbers N are what then comes.
@@ -423,6 +575,36 @@ good.example:5433 30000019 33554432'
 		'3 good.example:5433 15 0 3 good.example:5433 30000014 0'
 }
 
+# Its name was resolved, and it was connected to.
+@test "an allowed connection that its client leaves unused has a line" {
+	sx 0 --allow good.example -- bash -c '
+		: >/dev/tcp/good.example/443
+		exec 3<>/dev/tcp/127.0.0.1/3128
+		printf "CONNECT good.example:443 HTTP/1.1\r\n\r\n" >&3
+		head -c 20 <&3
+		printf "\26\3\1" >&3
+		exec 3>&-
+		exec 3<>/dev/tcp/127.0.0.1/3128
+		printf "CONNECT good.example:443 HTTP/1.1\r\n\r\n" >&3'
+	eq "$(decisions | grep -v '"dns"' | sort | uniq -c | sed 's/^ *//')" '1 "verdict":"fail","via":"capture","host":"good.example","port":443,"rule":"good.example","text":"good.example port 443 is allowed but was not used: the client left."
+2 "verdict":"fail","via":"connect","host":"good.example","port":443,"rule":"good.example","text":"good.example port 443 is allowed but was not used: the client left."'
+	eq "$(ends)" ''
+}
+
+@test "no flood of refusals hides what was allowed" {
+	sx 0 --allow good.example -- bash -c '
+		exec 3<>/dev/udp/127.0.0.53/53
+		while printf "\1\2\1\0\0\1\0\0\0\0\0\0\4evil\0\0\1\0\1"; do
+			:
+		done >&3 2>/dev/null &
+		sleep 0.5
+		for i in {1..20}; do curl -sS http://good.example/$i; done
+		kill $!'
+	eq "$(decisions | grep -c '"verdict":"allow"')" 20
+	eq "$(ends | wc -l)" 20
+	[[ $(<"$T/audit") == *'"event":"net-skipped"'* ]]
+}
+
 @test "a connection that is refused has no end" {
 	sx 22 --allow good.example -- curl -sSf http://other.example/
 	[[ $(decisions) == *'"verdict":"deny"'* ]]
@@ -434,6 +616,15 @@ good.example:5433 30000019 33554432'
 		ask send 16 counted
 		head -c 1048576 <&3 | cmp <(numbers 1 | head -c 1048576) -'
 	[[ $(ends) == "good.example:5433 16 "[1-9]* ]]
+}
+
+@test "what is open when the command is killed is counted too" {
+	sx 124 --allow tcp:good.example:5434 --time 100ms -- bash -c '
+		trap "" TERM
+		exec 3<>/dev/tcp/good.example/5434
+		echo x >&3
+		while :; do sleep 1; done'
+	eq "$(ends)" 'good.example:5434 2 0'
 }
 
 @test "a server that breaks off is no end of file" {
@@ -502,8 +693,35 @@ start_sandbox()
 	mkfifo "$T/wait"
 	start_bg run "${LAB_ENTER[@]}" "$BIN/sandbox-exec" --audit "$T/audit" \
 		--ro "$T" --allow good.example --allow tcp:good.example:5433 \
-		-- "$@"
+		--allow tcp:good.example:5434 -- "$@"
 	wait_until find_gate
+}
+
+@test "what waited to be accepted when the command ended arrives too" {
+	start_sandbox bash -c "read -r _ <'$T/wait'"'
+		for i in {1..40}; do : >/dev/tcp/127.0.0.1/3128; done
+		printf "GET http://good.example/waited HTTP/1.1\r\nHost: good.example\r\n\r\n" >/dev/tcp/127.0.0.1/3128'
+	kill -STOP "$GATE"
+	echo >"$T/wait"
+	wait_until has_line "/proc/$GATE/status" '^ShdPnd:.*[4-7c-f]...$'
+	kill -CONT "$GATE"
+	wait_exit run
+	wait_until said '^request GET good.example /waited$'
+}
+
+is_ended() { (($(ends | wc -l) == $1)); }
+
+@test "who has left is not waited for, whatever the server does" {
+	start_sandbox bash -c '
+		curl -s -m 0.3 http://good.example/wait
+		socat -u /dev/null TCP:good.example:5434,linger2=1
+		socat -t 60 /dev/null TCP:good.example:5434 &
+		read -r _ <'"'$T/wait'"
+	wait_until said '^gone /wait$'
+	wait_until is_ended 2
+	echo >"$T/wait"
+	wait_exit run
+	is_ended 3
 }
 
 @test "the gate has no rights, and ends with its supervisor" {

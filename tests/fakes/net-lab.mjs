@@ -2,8 +2,9 @@
 //
 // net-lab.mjs --ready-fd N KEY CERT: the servers of a network of the test's
 // own, on every address: HTTP on 80 and 8080, HTTPS on 443 and 8443, a greeting
-// and an echo over TCP on 5432, what a line asks for on 5433, UDP on 53 and
-// 4433.  Each connection, request and datagram is a line of standard output.
+// and an echo over TCP on 5432, what a line asks for on 5433, nothing on 5434,
+// UDP on 53 and 4433.  Each connection, request and datagram is a line of
+// standard output.
 
 import dgram from 'node:dgram';
 import fs from 'node:fs';
@@ -27,6 +28,10 @@ function answer(req, res) {
 	req.on('data', (d) => { bytes += d.length; });
 	req.on('end', () => {
 		say('request', req.method, req.headers.host, req.url);
+		if (req.url.startsWith('/wait')) {
+			res.on('close', () => say('gone', req.url));
+			return;
+		}
 		if (req.url.startsWith('/bytes/')) {
 			res.end(Buffer.alloc(Number(req.url.slice(7)), 'x'));
 			return;
@@ -129,6 +134,7 @@ listen(net.createServer((s) => {
 	s.pipe(s);
 }), 5432);
 listen(net.createServer({ allowHalfOpen: true }, obey), 5433);
+listen(net.createServer({ allowHalfOpen: true }, (s) => s.resume()), 5434);
 for (const port of [53, 4433]) {
 	left++;
 	const udp = dgram.createSocket('udp6');

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The pure parts of the gate: SOCKS, DNS, heads, made-up addresses, and the
  * decision about a target. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "cmd/sandbox-exec/gate_confine.h"
 #include "cmd/sandbox-exec/gate_dns.h"
 #include "cmd/sandbox-exec/gate_fake.h"
 #include "cmd/sandbox-exec/gate_head.h"
@@ -359,6 +365,109 @@ test_sentence(void)
 	ok(strstr(v.reason, ":22, ...)") != NULL, "a long list is cut");
 }
 
+/* ---- the cage ---- */
+
+/* A way out; how it ends. */
+struct way {
+	const char *name;
+	long (*go)(int arg);
+	int arg;
+	int want; /* errno, 0: it is open */
+};
+
+static long
+go_socket(int family)
+{
+	return socket(family, family == AF_NETLINK ? SOCK_RAW : SOCK_STREAM,
+	    0);
+}
+
+static long
+go_read(int unused)
+{
+	(void)unused;
+	return open("/etc/hosts", O_RDONLY | O_CLOEXEC);
+}
+
+static long
+go_write(int flags)
+{
+	return open("/etc/hosts.new", O_WRONLY | O_CLOEXEC | flags, 0600);
+}
+
+static long
+go_fork(int unused)
+{
+	(void)unused;
+	return fork();
+}
+
+static long
+go_kill(int sig)
+{
+	return kill(getppid(), sig);
+}
+
+static long
+go_exec(int unused)
+{
+	char *const argv[] = {NULL};
+
+	(void)unused;
+	return execv("/bin/true", argv);
+}
+
+static const struct way ways[] = {
+	{"IPv4", go_socket, AF_INET, 0},
+	{"IPv6", go_socket, AF_INET6, 0},
+	{"routes", go_socket, AF_NETLINK, 0},
+	{"a Unix socket", go_socket, AF_UNIX, EPERM},
+	{"a packet socket", go_socket, AF_PACKET, EPERM},
+	{"a socket of the hypervisor's", go_socket, AF_VSOCK, EPERM},
+	{"names of hosts", go_read, 0, 0},
+	{"a new file", go_write, O_CREAT, EACCES},
+	{"a process", go_fork, 0, EPERM},
+	{"a signal", go_kill, 0, EPERM},
+	{"a program", go_exec, 0, EPERM},
+};
+
+enum { WAYS = sizeof ways / sizeof *ways };
+
+/* The caged child writes the errno of each. */
+static _Noreturn void
+try_ways(pid_t parent, int fd)
+{
+	int got[WAYS] = {0};
+
+	if (gate_confine(parent) != 0)
+		_exit(1);
+	for (size_t i = 0; i < WAYS; i++)
+		got[i] = ways[i].go(ways[i].arg) == -1 ? errno : 0;
+	_exit(write(fd, got, sizeof got) != (ssize_t)sizeof got);
+}
+
+static void
+test_cage(void)
+{
+	pid_t parent = getpid(), pid;
+	int got[WAYS] = {0}, pair[2], status;
+
+	fflush(stdout);
+	if (pipe2(pair, O_CLOEXEC) != 0)
+		return;
+	pid = fork();
+	if (pid == 0)
+		try_ways(parent, pair[1]);
+	close(pair[1]);
+	ok(read(pair[0], got, sizeof got) == (ssize_t)sizeof got,
+	    "the cage closes");
+	close(pair[0]);
+	waitpid(pid, &status, 0);
+	for (size_t i = 0; i < WAYS; i++)
+		eq_int(got[i], ways[i].want, "from the cage: %s",
+		    ways[i].name);
+}
+
 int
 main(void)
 {
@@ -375,6 +484,7 @@ main(void)
 	test_decide();
 	test_guard();
 	test_sentence();
+	test_cage();
 	policy_done(&policy);
 	return test_done();
 }

@@ -240,6 +240,29 @@ test_answers(void)
 	ok(r.done && r.count == 0, "nobody listens: %s", text_of(&r));
 }
 
+/* What resolv.conf(5) calls a search list is a variable's here. */
+static void
+test_search(void)
+{
+	static const char *const answers[] = {
+		"nxdomain", "10.0.0.1", "nxdomain", "10.0.0.1", NULL,
+	};
+	struct server s;
+	struct result r;
+
+	setenv("LOCALDOMAIN", "corp.test", 1);
+	start_server(&s, answers);
+	s.aaaa = "nxdomain";
+	r = resolve(s.address, "docs.test");
+	eq_str(text_of(&r), "10.0.0.1:8080", "the name in the search list");
+	r = resolve(s.address, "docs.test.");
+	eq_str(text_of(&r), "docs.test: Domain name not found",
+	    "a dot at its end asks for the name alone");
+	eq_int(s.queries, 6, "and for nothing else");
+	stop_server(&s);
+	unsetenv("LOCALDOMAIN");
+}
+
 /* The same name, asked twice. */
 static void
 test_rebinding(void)
@@ -324,6 +347,7 @@ main(void)
 	}
 	test_addresses();
 	test_answers();
+	test_search();
 	test_rebinding();
 	test_cancel();
 	test_bad_names();
