@@ -334,6 +334,26 @@ add_limits(scmp_filter_ctx ctx)
 	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE, 0)}, 1);
 }
 
+/* Of 1, which the payload has, the kernel makes neither a file nor a program's
+ * input (core(5)); of 0 it makes the latter.  Who sets a limit wants no dump,
+ * and may give up if that fails: it is told that it worked, unless it asks
+ * for what was before. */
+static bool
+add_core_limit(scmp_filter_ctx ctx)
+{
+	struct scmp_arg_cmp set[] = {
+		SCMP_CMP64(0, SCMP_CMP_EQ, 0), EQ32(1, RLIMIT_CORE),
+		SCMP_CMP64(2, SCMP_CMP_NE, 0), SCMP_CMP64(3, SCMP_CMP_EQ, 0),
+	};
+	struct scmp_arg_cmp core = EQ32(0, RLIMIT_CORE);
+
+	if (!add(ctx, SCMP_ACT_ERRNO(0), "setrlimit", &core, 1) ||
+	    !add(ctx, SCMP_ACT_ERRNO(0), "prlimit64", set, 4))
+		return false;
+	set[3].op = SCMP_CMP_NE;
+	return add(ctx, SCMP_ACT_ERRNO(EPERM), "prlimit64", set, 4);
+}
+
 static bool
 add_base(scmp_filter_ctx ctx)
 {
@@ -350,7 +370,7 @@ add_base(scmp_filter_ctx ctx)
 	    add_set_id_open(ctx, "openat", 2) && add_ioctls(ctx) &&
 	    add_families(ctx) && add_internet(ctx) &&
 	    add_fast_open(ctx) && add_leases(ctx) && add_limits(ctx) &&
-	    add_whiteout(ctx) && add_huge_pages(ctx);
+	    add_core_limit(ctx) && add_whiteout(ctx) && add_huge_pages(ctx);
 }
 
 /* No sockets but Unix ones: where there is no network namespace. */
