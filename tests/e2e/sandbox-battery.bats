@@ -831,6 +831,24 @@ $T/tree:"
 	done
 }
 
+# Each makes the supervisor look for protected names.  strace stands for a
+# machine or a file system that is slow.
+@test "exhaustion: time, while names change faster than they are looked at" {
+	local slow=()
+
+	! command -v strace >/dev/null || slow=(strace -o /dev/null)
+	mkdir -p "$T"/ws/d{1..60}/.git/objects
+	touch "$T"/ws/d{1..60}/.git/HEAD
+	chmod -R a+rwX "$T/ws"
+	for user in "${USERS[@]}"; do
+		run_tool 124 "as_$user" timeout -s KILL "$DEADLINE" \
+			"${slow[@]}" "$BOX" \
+			--ro "$A" --rw "$T/ws" --workdir "$T/ws" --time 1s -- \
+			"$A/attack" churn 60
+		rm -f "$T"/ws/d*/[xy]
+	done
+}
+
 has_lines() { (($(wc -l <"$2") >= $1)); }
 
 # A socket is reached by its path where that is shown, and nowhere else.
