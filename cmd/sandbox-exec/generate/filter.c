@@ -40,6 +40,7 @@ enum {
 	TCP_OPT_ULP = 31,
 	NETLINK_ROUTE_PROTOCOL = 0,
 	IOPRIO_WHO_PROCESS = 1,
+	FCNTL_SET_DELEGATION = 1040, /* F_SETDELEG of Linux 6.19 */
 };
 
 /* ext4's own number for FS_IOC_SETVERSION. */
@@ -317,12 +318,20 @@ add_fast_open(scmp_filter_ctx ctx)
 	    refuse_bits(ctx, "sendmmsg", 3, MSG_FASTOPEN);
 }
 
-/* A lease makes whoever opens the file on the host wait for the payload. */
+static bool
+refuse_fcntl(scmp_filter_ctx ctx, uint64_t command)
+{
+	return refuse_masked(ctx, "fcntl", 1, LOW32, command) &&
+	    refuse_masked(ctx, "fcntl64", 1, LOW32, command);
+}
+
+/* A lease makes whoever opens the file on the host wait for the payload, a
+ * delegation whoever changes the directory. */
 static bool
 add_leases(scmp_filter_ctx ctx)
 {
-	return refuse_masked(ctx, "fcntl", 1, LOW32, F_SETLEASE) &&
-	    refuse_masked(ctx, "fcntl64", 1, LOW32, F_SETLEASE);
+	return refuse_fcntl(ctx, F_SETLEASE) &&
+	    refuse_fcntl(ctx, FCNTL_SET_DELEGATION);
 }
 
 /* A limit of processor time kills, and who may be signalled does not count
@@ -478,7 +487,8 @@ add_shared(scmp_filter_ctx ctx)
 			return false;
 	}
 	/* setpriority and ioprio_set: a process, not a group or a user. */
-	return add(ctx, SCMP_ACT_ERRNO(EPERM), "setpriority",
+	return refuse_fcntl(ctx, F_NOTIFY) &&
+	    add(ctx, SCMP_ACT_ERRNO(EPERM), "setpriority",
 	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
 	    PRIO_PROCESS)}, 1) && add(ctx, SCMP_ACT_ERRNO(EPERM),
 	    "ioprio_set", (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
