@@ -135,6 +135,22 @@ sandbox-exec: $W/.vscode: a protected name"
 	END
 }
 
+@test "overlay: a name cannot steer a terminal that is told why there is no commit" {
+	local name want
+
+	while read -r name want; do
+		run_tool 1 overlaid --changes "$T/kept" --commit -- sh -c \
+			"name=\$(printf '$name'); mkdir \"\$name\" && echo x >\"\$name/.envrc\""
+		[[ $stderr == *"$W/$want/.envrc: a protected name"* ]]
+		run_tool 0 overlaid --changes "$T/kept" --discard
+	done <<-'END'
+	\302\2332J \xc2\x9b2J
+	\2332J \x9b2J
+	\342\200\256gnp.exe \xe2\x80\xaegnp.exe
+	\303\244 ä
+	END
+}
+
 @test "overlay: --commit makes the changes" {
 	run_tool 0 overlaid --commit -- sh -c "$edit; chmod 4755 file || true"
 	eq "$(cat "$W/file")" $'one\nmore'
