@@ -115,7 +115,6 @@ advance(struct client *c)
 			break;
 		case CLIENT_RESOLVING:
 		case CLIENT_DIALING:
-		case CLIENT_WAITING:
 		case CLIENT_OVER:
 			break;
 		}
@@ -239,8 +238,6 @@ on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 		gate_dial_timeout(c);
 	else if (c->state == CLIENT_PEEKING)
 		gate_peek_timeout(c);
-	else if (c->state == CLIENT_WAITING)
-		gate_relay_start(c);
 	else
 		c->state = CLIENT_OVER;
 	gate_client_continue(c);

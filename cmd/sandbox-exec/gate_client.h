@@ -23,7 +23,6 @@ enum client_state {
 	CLIENT_RESOLVING,
 	CLIENT_DIALING,
 	CLIENT_PEEKING,   /* the server is reached; what will be said? */
-	CLIENT_WAITING,   /* the audit file takes no more in this second */
 	CLIENT_RELAYING,
 	CLIENT_REFUSING,  /* captured and refused: told in its protocol */
 	CLIENT_CLOSING,   /* the rest goes out */

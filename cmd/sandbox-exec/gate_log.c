@@ -26,30 +26,28 @@ gate_log_skipped(struct gate *g)
 /* A client can ask faster than a disk should fill.  Returns whether the line
  * may be written. */
 static bool
-take_turn(struct gate *g, enum gate_share share)
+take_turn(struct gate *g)
 {
 	int64_t second = clock_ms() / 1000;
 
 	if (second != g->audit_second) {
 		g->audit_second = second;
-		memset(g->audit_lines, 0, sizeof g->audit_lines);
+		g->audit_lines = 0;
 		gate_log_skipped(g);
 	}
-	return g->audit_lines[share]++ < GATE_AUDIT_PER_S;
+	if (g->audit_lines++ < GATE_AUDIT_PER_S)
+		return true;
+	g->audit_skipped++;
+	return false;
 }
 
 int
 gate_log(struct gate *g, const struct gate_decision *d)
 {
 	struct jsonw *w = &g->audit->w;
-	bool connection = d->outcome == GATE_ALLOWED && d->via != VIA_DNS;
 
-	if (g->audit->fd == -1)
+	if (g->audit->fd == -1 || !take_turn(g))
 		return 0;
-	if (!take_turn(g, connection ? SHARE_CONNECTIONS : SHARE_REST)) {
-		g->audit_skipped += !connection;
-		return connection;
-	}
 	audit_begin(g->audit, "net");
 	jsonw_key_str(w, "verdict", outcome_words[d->outcome]);
 	jsonw_key_str(w, "via", via_words[d->via]);
@@ -76,7 +74,7 @@ gate_log_end(struct gate *g, const struct gate_ended *d)
 {
 	struct jsonw *w = &g->audit->w;
 
-	if (g->audit->fd == -1)
+	if (g->audit->fd == -1 || !take_turn(g))
 		return;
 	audit_begin(g->audit, "net-end");
 	jsonw_key(w, "host");

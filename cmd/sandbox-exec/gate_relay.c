@@ -85,15 +85,8 @@ pass_heads(struct client *c, struct error *e)
 void
 gate_relay_start(struct client *c)
 {
-	int r = gate_client_log(c, GATE_ALLOWED, NULL);
-
-	if (r > 0) {
-		c->state = CLIENT_WAITING;
-		gate_client_set_timer(c, 1.0);
-		return;
-	}
 	/* Who fills the audit file's disk gets no further. */
-	if (r < 0) {
+	if (gate_client_log(c, GATE_ALLOWED, NULL) != 0) {
 		sock_set_abort(c->client.fd);
 		c->state = CLIENT_OVER;
 		return;

@@ -11,13 +11,9 @@
 
 enum {
 	GATE_CLIENTS_MAX = 400, /* more wait in the listeners' queues */
-	GATE_AUDIT_PER_S = 500, /* lines of each share */
+	GATE_AUDIT_PER_S = 500, /* lines; the rest is counted */
 	GATE_CHUNK = 65536,     /* read at once */
 };
-
-/* What is written of connections is nobody else's to fill: they wait, the rest
- * is counted. */
-enum gate_share { SHARE_CONNECTIONS, SHARE_REST, SHARE_COUNT };
 
 struct gate;
 struct client;
@@ -43,7 +39,7 @@ struct gate {
 	bool paused;          /* too many clients: nothing is accepted */
 	ev_timer retry;       /* after a failure to accept */
 	int64_t audit_second; /* of the lines counted */
-	int audit_lines[SHARE_COUNT];
+	int audit_lines;
 	int64_t audit_skipped;
 	struct gate_pipes pipes;
 	uint8_t chunk[GATE_CHUNK]; /* of the read in hand */
@@ -67,7 +63,7 @@ struct gate_decision {
 };
 
 /* Returns 0, or -1 with errno if there should be a line in the audit file and
- * there is none; 1 if it is of a connection that has to wait a second. */
+ * there is none. */
 int gate_log(struct gate *g, const struct gate_decision *d);
 
 /* Writes how many lines there are none of, if any. */
