@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/offer.h"
+#include "common/utf8.h"
 
 enum { LINE_MAX_LEN = 1024, HELD_MAX = 64 << 10 };
 
@@ -56,39 +57,27 @@ is_plain(uint8_t c)
 	return c >= 0x20 && c < 0x7f;
 }
 
-/* How many of the bytes at in can be shown as they are: one of ASCII, or a
- * character in UTF-8 (it may be of the operator's own files) that is no
- * C1 control; 0 if none. */
-static size_t
-plain_length(const uint8_t *in)
-{
-	size_t n = in[0] < 0x80 ? 1 : in[0] < 0xc2 ? 0 : in[0] < 0xe0 ? 2
-	    : in[0] < 0xf0 ? 3 : in[0] < 0xf5 ? 4 : 0;
-
-	if (n == 1)
-		return is_plain(in[0]) ? 1 : 0;
-	if (in[0] == 0xc2 && in[1] < 0xa0)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((in[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return n;
-}
-
+/* What is in UTF-8 may be a name of the operator's own files. */
 static size_t
 escape_line(char *out, size_t cap, const char *in)
 {
+	enum { LONGEST = 4 * 4 + 1 }; /* an escape for each byte */
+	struct bytes rest = bytes_cstr(in);
 	size_t n = 0;
 
-	while (*in != '\0' && n + 5 < cap) {
-		size_t len = plain_length((const uint8_t *)in);
+	while (rest.len != 0 && n + LONGEST < cap) {
+		uint32_t c;
+		size_t len = utf8_next(rest, &c);
 
-		if (len == 0)
-			n += (size_t)snprintf(out + n, cap - n, "\\x%02x",
-			    (uint8_t)*in++);
-		for (; len != 0; len--)
-			out[n++] = *in++;
+		if (utf8_is_control(c)) {
+			for (size_t i = 0; i < len; i++)
+				n += (size_t)snprintf(out + n, cap - n,
+				    "\\x%02x", rest.ptr[i]);
+		} else {
+			memcpy(out + n, rest.ptr, len);
+			n += len;
+		}
+		rest = bytes_after(rest, len);
 	}
 	return n;
 }

@@ -86,3 +86,12 @@ utf8_is_valid(struct bytes in)
 	}
 	return true;
 }
+
+bool
+utf8_is_control(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c ||
+	    (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+	    (c >= 0xe0000 && c <= 0xe007f) || c == UTF8_INVALID;
+}

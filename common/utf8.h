@@ -25,4 +25,8 @@ size_t utf8_len(const uint8_t *s, size_t len);
 
 bool utf8_is_valid(struct bytes in);
 
+/* Whether a terminal obeys c instead of showing it: controls, C1 included, what
+ * is invisible or turns the direction of what follows, UTF8_INVALID. */
+bool utf8_is_control(uint32_t c);
+
 #endif

@@ -435,17 +435,6 @@ format_json(struct jsonw *w, const struct overlay *o, const struct change *c)
 	jsonw_close(w, '}');
 }
 
-/* Whether a terminal obeys it instead of showing it: controls, C1 included,
- * and what is invisible or turns the direction of what follows. */
-static bool
-is_control(uint32_t c)
-{
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c ||
-	    (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-	    (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-	    (c >= 0xe0000 && c <= 0xe007f) || c == UTF8_INVALID;
-}
-
 /* What the payload named must not steer a terminal or forge a line. */
 static int
 add_name(struct buf *b, struct bytes name)
@@ -455,7 +444,7 @@ add_name(struct buf *b, struct bytes name)
 	while (r == 0 && name.len > 0) {
 		uint32_t c;
 		size_t n = utf8_next(name, &c);
-		bool escape = c == '\\' || is_control(c);
+		bool escape = c == '\\' || utf8_is_control(c);
 
 		for (size_t i = 0; r == 0 && escape && i < n; i++)
 			r = buf_format(b, "\\x%02x", name.ptr[i]);

@@ -31,6 +31,8 @@ struct change {
 	mode_t mode;         /* new; of a deletion, old */
 	struct stat was;     /* the host's file; not for CHANGE_ADDED */
 	char *path;          /* relative */
+	size_t stage_len;    /* of the path where it is staged, see overlay_stage */
+	bool staged;
 };
 
 struct changes {
@@ -49,9 +51,10 @@ void changes_done(struct changes *c);
 int changes_print(const struct overlay *o, const struct changes *c,
     bool json);
 
-/* Makes the changes on the host: none if one has a problem, each by a rename
- * that nobody sees half of.  Set-id bits, capabilities and other attributes
- * are not kept.  Returns 0, or -1 with a text. */
+/* Makes the changes on the host: none if one has a problem or there is no room
+ * for all, each by a rename that nobody sees half of.  Set-id bits,
+ * capabilities and other attributes are not kept, but for the access list of a
+ * file of the host's.  Returns 0, or -1 with a text. */
 int changes_commit(const struct overlay *o, const struct changes *c,
     struct error *e);
 

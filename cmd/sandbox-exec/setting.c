@@ -227,6 +227,18 @@ set_path(struct setting_target *t, const struct setting *s, const char *value,
 	return add_path(t, s, &path, e);
 }
 
+/* Whether the policy has less for a directory in memory that is there. */
+static bool
+is_larger(const struct policy *p, const struct policy_path *want)
+{
+	size_t at = find_inside(p, want->inside);
+	int64_t each = p->limits.tmpfs;
+	int64_t have = at < p->path_count ? p->paths[at].size : 0;
+
+	return (want->size != 0 ? want->size : each) >
+	    (have != 0 ? have : each);
+}
+
 /* "/scratch" or "/scratch:64m". */
 static int
 set_tmpfs(struct setting_target *t, const struct setting *s, const char *value,
@@ -247,6 +259,8 @@ set_tmpfs(struct setting_target *t, const struct setting *s, const char *value,
 		return -1;
 	if (inside[1] == '\0')
 		return error_set(e, "the root is private already");
+	if ((t->fixed & FIXED_LIMITS) != 0 && is_larger(t->policy, &path))
+		return refuse_fixed(e);
 	return add_path(t, s, &path, e);
 }
 

@@ -18,7 +18,7 @@
 #include "common/io.h"
 #include "common/proc.h"
 
-enum { EXIT_TIMEOUT = 124 };
+enum { EXIT_TIMEOUT = 124, SIGNALS_AT_ONCE = 8 };
 
 /* The order of the descriptors that the loop waits for. */
 enum { WAIT_INIT, WAIT_SIGNAL, WAIT_OUTPUT, WAIT_COUNT = WAIT_OUTPUT +
@@ -173,19 +173,26 @@ look_at_names(struct run *r)
 	status_audit_kill(r->s->audit, "KILL", "protected names");
 }
 
+/* As many as there are at once, and one look for all: who makes changes faster
+ * than they are looked at must not keep us from everything else. */
 static void
 take_signals(struct run *r)
 {
-	struct signalfd_siginfo info;
+	struct signalfd_siginfo info[SIGNALS_AT_ONCE];
+	ssize_t n = read(r->signal_fd, info, sizeof info);
+	bool changed = false;
 
-	while (read(r->signal_fd, &info, sizeof info) == sizeof info) {
-		if (!is_forwarded(info.ssi_signo))
-			look_at_names(r);
+	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof *info; i++) {
+		unsigned sig = info[i].ssi_signo;
+
+		if (is_forwarded(sig))
+			confine_signal(&r->result->confine, (int)sig,
+			    sig != SIGUSR1 && sig != SIGUSR2);
 		else
-			confine_signal(&r->result->confine,
-			    (int)info.ssi_signo, info.ssi_signo != SIGUSR1 &&
-			    info.ssi_signo != SIGUSR2);
+			changed = true;
 	}
+	if (changed)
+		look_at_names(r);
 }
 
 /* Where no control group holds all processes together they are added up, and

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,31 @@ fill_inodes(char **a)
 	return 0;
 }
 
+/* Renames a file in each of the directories d1 to dN, again and again. */
+static long
+churn(char **a)
+{
+	static const char *const names[] = {"x", "y"};
+	enum { MAX = 256 };
+	int count = atoi(a[0]), fds[MAX] = {0};
+
+	signal(SIGTERM, SIG_IGN);
+	for (int i = 0; i < count && i < MAX; i++) {
+		char path[32];
+
+		snprintf(path, sizeof path, "d%d", i + 1);
+		fds[i] = open(path, O_RDONLY | O_DIRECTORY);
+		if (fds[i] == -1)
+			return -1;
+		close(openat(fds[i], names[0], O_WRONLY | O_CREAT, 0600));
+	}
+	for (int turn = 0; ; turn ^= 1) {
+		for (int i = 0; i < count; i++)
+			renameat(fds[i], names[turn], fds[i],
+			    names[turn ^ 1]);
+	}
+}
+
 const struct attack file_attacks[] = {
 	{"read", read_file}, {"write", write_file}, {"create", create_file},
 	{"create-set-id", create_set_id}, {"temp-set-id", temp_set_id},
@@ -214,5 +240,6 @@ const struct attack file_attacks[] = {
 	{"move-whiteout", move_whiteout}, {"remove", remove_file},
 	{"mkdir", make_directory}, {"symlink", make_link}, {"list", list},
 	{"climb", climb}, {"fill", fill}, {"fill-inodes", fill_inodes},
+	{"churn", churn},
 	{NULL, NULL},
 };

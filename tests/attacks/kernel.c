@@ -487,8 +487,12 @@ static long
 limit_raise(char **a)
 {
 	struct rlimit l = {RLIM_INFINITY, RLIM_INFINITY};
+	__rlimit_resource_t resource = (__rlimit_resource_t)atoi(a[0]);
 
-	return setrlimit((__rlimit_resource_t)atoi(a[0]), &l);
+	if (setrlimit(resource, &l) != 0 || getrlimit(resource, &l) != 0)
+		return -1;
+	errno = EPERM;
+	return l.rlim_cur == RLIM_INFINITY ? 0 : -1;
 }
 
 static long

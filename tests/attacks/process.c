@@ -290,10 +290,11 @@ descriptors(char **a)
 static long
 core_dump(char **a)
 {
-	struct rlimit l;
+	struct rlimit l = {0, 0};
 
 	(void)a;
 	/* 0 would still start a piped handler; 1 does not. */
+	setrlimit(RLIMIT_CORE, &l);
 	getrlimit(RLIMIT_CORE, &l);
 	errno = EPERM;
 	return l.rlim_max == 1 && l.rlim_cur == 1 ? -1 : 0;

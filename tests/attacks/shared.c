@@ -7,6 +7,7 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,25 @@ static long
 lease(char **a)
 {
 	return fcntl(open(a[0], O_RDONLY), F_SETLEASE, F_RDLCK);
+}
+
+/* Makes whoever changes the directory wait; Linux 6.19. */
+static long
+delegation(char **a)
+{
+	struct {
+		uint32_t flags;
+		uint16_t type, unused;
+	} d = {.type = F_RDLCK};
+
+	return fcntl(open(a[0], O_RDONLY), 1040, &d);
+}
+
+/* The older way of watching a directory. */
+static long
+notify(char **a)
+{
+	return fcntl(open(a[0], O_RDONLY), F_NOTIFY, DN_ACCESS | DN_MODIFY);
 }
 
 static long
@@ -224,7 +244,7 @@ swap(char **a)
 }
 
 const struct attack shared_attacks[] = {
-	{"lease", lease}, {"watches", watches}, {"timers", timers},
+	{"lease", lease}, {"delegation", delegation}, {"notify", notify}, {"watches", watches}, {"timers", timers},
 	{"queue", queue}, {"queue-make", queue_make},
 	{"queue-remove", queue_remove}, {"reopen", reopen},
 	{"reopen-stdin", reopen_stdin}, {"map", map_shared},

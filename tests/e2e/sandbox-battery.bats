@@ -454,6 +454,7 @@ workspace()
 	files in memory: ls -A /dev/shm | wc -l -> 0
 	message queues: attack list /dev/mqueue -> ENOENT
 	a message queue by its name: attack queue /battery.$key -> ENOENT
+	a queue of its own, whose bytes count for the caller: attack queue-make /battery.$key -> EACCES
 	END
 	"$A/attack" queue-remove "/battery.$key"
 	ipcrm -m "$id"
@@ -494,6 +495,7 @@ workspace()
 	its flags: attack ioctl file 0x40086602 -> EROFS|ENOTTY
 	other blocks in its place: attack clone-range file -> EBADF|EROFS
 	a lease, which makes its owner wait: attack lease file -> EPERM
+	a delegation, which does for a directory: attack delegation . -> EPERM
 	a hard link to it: attack link file /tmp/file -> EXDEV
 	by the root of /proc: attack write /proc/self/root$PWD/file -> EROFS|EACCES
 	by the directory of /proc: attack write /proc/self/cwd/file -> EROFS|EACCES
@@ -831,6 +833,24 @@ $T/tree:"
 	done
 }
 
+# Each makes the supervisor look for protected names.  strace stands for a
+# machine or a file system that is slow.
+@test "exhaustion: time, while names change faster than they are looked at" {
+	local slow=()
+
+	! command -v strace >/dev/null || slow=(strace -o /dev/null)
+	mkdir -p "$T"/ws/d{1..60}/.git/objects
+	touch "$T"/ws/d{1..60}/.git/HEAD
+	chmod -R a+rwX "$T/ws"
+	for user in "${USERS[@]}"; do
+		run_tool 124 "as_$user" timeout -s KILL "$DEADLINE" \
+			"${slow[@]}" "$BOX" \
+			--ro "$A" --rw "$T/ws" --workdir "$T/ws" --time 1s -- \
+			"$A/attack" churn 60
+		rm -f "$T"/ws/d*/[xy]
+	done
+}
+
 has_lines() { (($(wc -l <"$2") >= $1)); }
 
 # A socket is reached by its path where that is shown, and nowhere else.
@@ -1024,6 +1044,7 @@ reached() { [[ $("$A/attack" "$@") == ok ]]; }
 	the same, an older number: attack ioctl $T/shown/file 0x40086604 -> EPERM
 	making it unchangeable: attack ioctl $T/shown/file 0x40806685 -> EPERM
 	making a directory unreadable: attack ioctl $T/shown 0x800c6613 -> EPERM
+	watching what can be read: attack notify $T/shown -> EPERM
 	its group: touch \$HOME/a; attack fchown \$HOME/a -> EPERM
 	its owner: chown $(id -u) $T/mine 2>/dev/null; echo \$? -> 1
 	cutting it: attack truncate $T/mine -> EACCES

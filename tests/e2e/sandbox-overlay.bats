@@ -135,6 +135,22 @@ sandbox-exec: $W/.vscode: a protected name"
 	END
 }
 
+@test "overlay: a name cannot steer a terminal that is told why there is no commit" {
+	local name want
+
+	while read -r name want; do
+		run_tool 1 overlaid --changes "$T/kept" --commit -- sh -c \
+			"name=\$(printf '$name'); mkdir \"\$name\" && echo x >\"\$name/.envrc\""
+		[[ $stderr == *"$W/$want/.envrc: a protected name"* ]]
+		run_tool 0 overlaid --changes "$T/kept" --discard
+	done <<-'END'
+	\302\2332J \xc2\x9b2J
+	\2332J \x9b2J
+	\342\200\256gnp.exe \xe2\x80\xaegnp.exe
+	\303\244 ä
+	END
+}
+
 @test "overlay: --commit makes the changes" {
 	run_tool 0 overlaid --commit -- sh -c "$edit; chmod 4755 file || true"
 	eq "$(cat "$W/file")" $'one\nmore'
@@ -285,6 +301,80 @@ sandbox-exec: $W/.vscode: a protected name"
 	wait_until has_line "$T/first.err" ready
 	run_tool 125 overlaid --changes "$T/kept" -- true
 	[[ $stderr == *'in use'* ]]
+}
+
+# unchanged: the workspace is what it was.
+unchanged()
+{
+	eq "$(cd "$W" && find . | sort | tr '\n' ' ')" \
+		'. ./dir ./dir/two ./file ./gone ./gone/three ./link '
+	eq "$(cat "$W/file" "$W/dir/two")" $'one\ntwo'
+}
+
+# A limit stands for a disk that is full.
+@test "overlay: what there is no room for is not committed, and nothing else is" {
+	run_tool 0 overlaid --changes "$T/kept" -- sh -c "$edit
+		yes | head -c 300000 >made/large"
+	run_tool 1 bash -c 'ulimit -f 100; exec "$@"' - "$BIN/sandbox-exec" \
+		--overlay "$W" --changes "$T/kept" --commit
+	[[ $stderr == *"$W/made/large: commit: File too large"* ]]
+	unchanged
+	run_tool 0 overlaid --changes "$T/kept" --commit
+	eq "$(cat "$W/file")" $'one\nmore'
+	eq "$(stat -c %s "$W/made/large")" 300000
+	eq "$(cd "$W" && find . | sort | tr '\n' ' ')" \
+		'. ./dir ./dir/new ./file ./link ./made ./made/deep ./made/large '
+}
+
+@test "overlay: nor what the directory's owner has closed" {
+	local as=()
+
+	if ((EUID == 0)); then
+		make_user
+		chown -R "$USER_ID:$USER_ID" "$W"
+		as=("${AS_USER[@]}")
+	else
+		BOX=$BIN/sandbox-exec
+	fi
+	chmod 555 "$W/dir"
+	chmod 777 "$T"
+	for change in 'echo new >dir/new' 'rm dir/two'; do
+		run_tool 0 "${as[@]}" "$BOX" --overlay "$W" --workdir "$W" \
+			--changes "$T/kept" -- sh -c \
+			"rm -r gone file; chmod 755 dir; $change"
+		run_tool 1 "${as[@]}" "$BOX" --overlay "$W" \
+			--changes "$T/kept" --commit
+		[[ $stderr == *"$W/dir/"*': commit: Permission denied'* ]]
+		unchanged
+		run_tool 0 "${as[@]}" "$BOX" --overlay "$W" \
+			--changes "$T/kept" --discard
+	done
+	chmod 755 "$W/dir"
+}
+
+# u::rw-,g::---,m::r--,o::---: the mode says that the group may read.
+list=0x0200000001000600ffffffff04000000ffffffff10000400ffffffff20000000ffffffff
+
+@test "overlay: who may read a file of the host's stays as it was" {
+	chmod 640 "$W/file" "$W/dir/two"
+	setfattr -n system.posix_acl_access -v "$list" "$W/file" ||
+		skip "no access lists here"
+	setfattr -n system.posix_acl_access -v "$list" "$W/dir/two"
+	run_tool 0 overlaid --commit -- sh -c 'echo more >>file;
+		rm dir/two; echo again >dir/two; chmod 640 dir/two'
+	for f in file dir/two; do
+		eq "$(getfattr -e hex --absolute-names -d -m - "$W/$f" |
+			sed -n 's/^system.posix_acl_access=//p')" "$list"
+	done
+	eq "$(cat "$W/file" "$W/dir/two")" $'one\nmore\nagain'
+}
+
+@test "overlay: what a file leaves out is left out on the host" {
+	run_tool 0 overlaid --commit -- sh -c \
+		'truncate -s 1g sparse; echo end >>sparse'
+	eq "$(stat -c %s "$W/sparse")" "$(((1 << 30) + 4))"
+	eq "$(tail -c 4 "$W/sparse")" end
+	(($(stat -c %b "$W/sparse") < 1024))
 }
 
 @test "overlay: an ordinary user's" {

@@ -72,20 +72,21 @@ policy_fixed()
 {
 	as mkdir work other
 	printf '{"rw": ["%s/work"], "net": "none", "env": ["A=1"], "pids": 100,
-		"fixed": ["all"]}' "$W" >"$SX_DIR/fixed.json"
+		"tmpfs": ["/x:8m"], "fixed": ["all"]}' "$W" >"$SX_DIR/fixed.json"
 	sx 0 --policy "$SX_DIR/fixed.json" -- sh -c 'echo $A >work/a &&
 		! ls other && ! grep "Max processes *100 " /proc/self/limits'
 	eq "$(cat work/a)" 1
 	for looser in "--net host" "--allow example.org" "--rw $W/other" \
 		"--ro $W/other" "--env A=2" "--env HOME=/" "--pids 101" \
 		"--home real" "--without masks" "--without protection" \
-		"--fd 3" "--overlay $W/other"; do
+		"--fd 3" "--overlay $W/other" "--tmpfs /x:9m" "--tmpfs /x" \
+		"--tmpfs /y:2g" "--tmp-size 2g"; do
 		# shellcheck disable=SC2086 # two words
 		sx 125 --policy "$SX_DIR/fixed.json" $looser true
 		[[ ${stderr_lines[0]} == *"the policy file fixes this"* ]]
 	done
 	sx 0 --policy "$SX_DIR/fixed.json" --pids 50 --ro "$W/work" \
-		--mask '*.x' -- sh -c '! touch work/b'
+		--tmpfs /x:4m --tmpfs /y:1g --mask '*.x' -- sh -c '! touch work/b'
 }
 
 @test "options tighten what a policy file fixes and loosen nothing" {

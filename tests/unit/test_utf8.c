@@ -76,5 +76,12 @@ main(void)
 	ok(utf8_is_valid(bytes_cstr("caf\xc3\xa9")), "two bytes");
 	ok(!utf8_is_valid(bytes_cstr("caf\xe9")), "Latin-1 is not valid");
 	ok(!utf8_is_valid(bytes_cstr("caf\xc3")), "nor is half a character");
+	ok(utf8_is_control(0) && utf8_is_control('\n') &&
+	    utf8_is_control(0x7f) && utf8_is_control(0x9f), "controls");
+	ok(utf8_is_control(0x202e) && utf8_is_control(0x2067) &&
+	    utf8_is_control(0xfeff) && utf8_is_control(0xe0041) &&
+	    utf8_is_control(UTF8_INVALID), "what is not seen");
+	ok(!utf8_is_control(' ') && !utf8_is_control('~') &&
+	    !utf8_is_control(0xa0) && !utf8_is_control(0x10ffff), "no others");
 	return test_done();
 }

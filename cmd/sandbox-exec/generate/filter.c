@@ -40,6 +40,7 @@ enum {
 	TCP_OPT_ULP = 31,
 	NETLINK_ROUTE_PROTOCOL = 0,
 	IOPRIO_WHO_PROCESS = 1,
+	FCNTL_SET_DELEGATION = 1040, /* F_SETDELEG of Linux 6.19 */
 };
 
 /* ext4's own number for FS_IOC_SETVERSION. */
@@ -317,12 +318,20 @@ add_fast_open(scmp_filter_ctx ctx)
 	    refuse_bits(ctx, "sendmmsg", 3, MSG_FASTOPEN);
 }
 
-/* A lease makes whoever opens the file on the host wait for the payload. */
+static bool
+refuse_fcntl(scmp_filter_ctx ctx, uint64_t command)
+{
+	return refuse_masked(ctx, "fcntl", 1, LOW32, command) &&
+	    refuse_masked(ctx, "fcntl64", 1, LOW32, command);
+}
+
+/* A lease makes whoever opens the file on the host wait for the payload, a
+ * delegation whoever changes the directory. */
 static bool
 add_leases(scmp_filter_ctx ctx)
 {
-	return refuse_masked(ctx, "fcntl", 1, LOW32, F_SETLEASE) &&
-	    refuse_masked(ctx, "fcntl64", 1, LOW32, F_SETLEASE);
+	return refuse_fcntl(ctx, F_SETLEASE) &&
+	    refuse_fcntl(ctx, FCNTL_SET_DELEGATION);
 }
 
 /* A limit of processor time kills, and who may be signalled does not count
@@ -332,6 +341,26 @@ add_limits(scmp_filter_ctx ctx)
 {
 	return add(ctx, SCMP_ACT_ERRNO(EPERM), "prlimit64",
 	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE, 0)}, 1);
+}
+
+/* Of 1, which the payload has, the kernel makes neither a file nor a program's
+ * input (core(5)); of 0 it makes the latter.  Who sets a limit wants no dump,
+ * and may give up if that fails: it is told that it worked, unless it asks
+ * for what was before. */
+static bool
+add_core_limit(scmp_filter_ctx ctx)
+{
+	struct scmp_arg_cmp set[] = {
+		SCMP_CMP64(0, SCMP_CMP_EQ, 0), EQ32(1, RLIMIT_CORE),
+		SCMP_CMP64(2, SCMP_CMP_NE, 0), SCMP_CMP64(3, SCMP_CMP_EQ, 0),
+	};
+	struct scmp_arg_cmp core = EQ32(0, RLIMIT_CORE);
+
+	if (!add(ctx, SCMP_ACT_ERRNO(0), "setrlimit", &core, 1) ||
+	    !add(ctx, SCMP_ACT_ERRNO(0), "prlimit64", set, 4))
+		return false;
+	set[3].op = SCMP_CMP_NE;
+	return add(ctx, SCMP_ACT_ERRNO(EPERM), "prlimit64", set, 4);
 }
 
 static bool
@@ -350,7 +379,7 @@ add_base(scmp_filter_ctx ctx)
 	    add_set_id_open(ctx, "openat", 2) && add_ioctls(ctx) &&
 	    add_families(ctx) && add_internet(ctx) &&
 	    add_fast_open(ctx) && add_leases(ctx) && add_limits(ctx) &&
-	    add_whiteout(ctx) && add_huge_pages(ctx);
+	    add_core_limit(ctx) && add_whiteout(ctx) && add_huge_pages(ctx);
 }
 
 /* No sockets but Unix ones: where there is no network namespace. */
@@ -458,7 +487,8 @@ add_shared(scmp_filter_ctx ctx)
 			return false;
 	}
 	/* setpriority and ioprio_set: a process, not a group or a user. */
-	return add(ctx, SCMP_ACT_ERRNO(EPERM), "setpriority",
+	return refuse_fcntl(ctx, F_NOTIFY) &&
+	    add(ctx, SCMP_ACT_ERRNO(EPERM), "setpriority",
 	    (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
 	    PRIO_PROCESS)}, 1) && add(ctx, SCMP_ACT_ERRNO(EPERM),
 	    "ioprio_set", (struct scmp_arg_cmp[]){SCMP_CMP64(0, SCMP_CMP_NE,
