@@ -92,7 +92,8 @@ warn_expiry(const char *path)
 	struct buf b;
 
 	buf_init(&b, CERT_FILE_MAX);
-	if (io_read_file(path, &b, &ignored) == 0 &&
+	if (io_check_again(path, &ignored) == 0 &&
+	    io_read_file(path, &b, &ignored) == 0 &&
 	    buf_add(&b, bytes_of("", 1)) == 0 &&
 	    cert_expiry((const char *)buf_bytes(&b).ptr, &end,
 	    &ignored) == 0 && end < now + (int64_t)WARN_DAYS * DAY_S)
@@ -114,6 +115,9 @@ load_cert(struct edge *e, struct error *error)
 	    error) != 0 ||
 	    find_file(e->settings, e->settings->key, "edge.key", key,
 	    error) != 0)
+		return -1;
+	if (e->tls != NULL && (io_check_again(cert, error) != 0 ||
+	    io_check_again(key, error) != 0))
 		return -1;
 	tls = tls_context_server(&settings, error);
 	if (tls == NULL)

@@ -167,6 +167,20 @@ served_serial()
 	is_alive proxy
 }
 
+@test "a key that comes through a pipe is read once" {
+	local only='tls.key: a pipe or device, which is read only once'
+
+	make_certs_once
+	mv "$T/certs/tls.key" "$T/copy"
+	mkfifo "$T/certs/tls.key"
+	start_bg writer cp "$T/copy" "$T/certs/tls.key"
+	pair hold
+	wait_line proxy "$only; keeping the certificate in use"
+	kill -HUP "${PID[proxy]}"
+	wait_line proxy "$only; going on with the configuration in use"
+	[[ $(served_serial) == serial=* ]]
+}
+
 @test "SIGHUP loads the certificate at once" {
 	pair hold
 	kill -HUP "${PID[proxy]}"
