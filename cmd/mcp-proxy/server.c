@@ -61,6 +61,20 @@ is_trace(const char *s)
 	    s[DOWNSTREAM_TRACE_LEN] == '\0';
 }
 
+/* Whether there is room for a connection more.  Those that carry no request do
+ * not keep others out; a peer that was told the limit never goes beyond, so
+ * that a few places are kept free. */
+static bool
+has_room(struct proxy *p)
+{
+	size_t max = (size_t)p->config->streams_max;
+	size_t spare = max / SERVER_SPARE_PART + (max > 1);
+
+	if (p->downstream_count >= max - spare)
+		downstream_make_room(p);
+	return p->downstream_count < max;
+}
+
 static void
 on_open(void *user, struct chan_stream *stream, struct bytes json)
 {
@@ -82,7 +96,7 @@ on_open(void *user, struct chan_stream *stream, struct bytes json)
 	else if (p->draining)
 		chan_reset(&h->hop.chan, stream, FRAME_DRAINING, BLAME_PROXY,
 		    "shutting down");
-	else if (p->downstream_count >= (size_t)p->config->streams_max)
+	else if (!has_room(p))
 		chan_reset(&h->hop.chan, stream, FRAME_LIMIT, BLAME_PROXY,
 		    "too many connections");
 	else {
@@ -246,7 +260,7 @@ on_tls_accepted(struct server *s, int fd, const struct sock_addr *peer)
 {
 	struct proxy *p = &s->proxy;
 
-	if (p->downstream_count >= (size_t)p->config->streams_max) {
+	if (!has_room(p)) {
 		warn_full(s);
 		sock_set_abort(fd);
 		close(fd);

@@ -229,6 +229,28 @@ served_serial()
 	TO=$T/hop run_tool 0 client "$GET" 'expect=hi' end
 }
 
+@test "who asks for nothing, or in part, does not keep others out" {
+	start_upstream "$ASKED" "$EVENTS" hold -- hold -- "$ASKED" \
+		'send=HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok' end
+	start_proxy --listen "$T/hop" <<-END
+	$allow_loopback
+	limits: {streams: 4}
+	END
+	open_stream busy
+	TO=$T/hop start_client silent hold
+	start_client half "${GET/%"\r\n"/"Content-Length: 9\r\n\r\nx"}" hold
+	wait_until lines_at_least "$T/upstream.out" ' open$' 2
+	start_client head 'send=GET / HTTP/1.1\r\n' hold
+	wait_until lines_at_least "$T/proxy.err" 'agent connected' 4
+	run_tool 1 client "$GET" 'expect=ok$' end
+	TO=$T/hop wait_until client "$GET" 'expect=ok$' end
+	eq "$(grep -c 'agent closed: .*end=limit/proxy' "$T/proxy.err")" 1
+	run_tool 0 client "$GET" 'expect=ok$' end
+	run_tool 0 client "$GET" 'expect=ok$' end
+	eq "$(grep -c 'agent closed: .*end=limit/proxy' "$T/proxy.err")" 2
+	is_alive busy
+}
+
 # open_stream NAME: a client in the background that has a response running.
 open_stream()
 {
