@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/mcp-proxy/metadata.h"
+#include "cmd/mcp-proxy/rules.h"
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/str.h"
@@ -495,6 +496,22 @@ find_route(struct downstream *d, const struct http_head *h,
 	return NULL;
 }
 
+/* The same if it has a place for the target: who may ask for what is below
+ * a prefix may not leave it. */
+static const struct config_route *
+find_place(struct downstream *d, const struct http_head *h,
+    struct failure *ret_why)
+{
+	const struct config_route *route = find_route(d, h, ret_why);
+
+	if (route == NULL || route->prefix == NULL ||
+	    !rules_goes_up(h->target))
+		return route;
+	failure_set(ret_why, 400, FRAME_PROTOCOL, BLAME_CLIENT,
+	    "target: '..' in a path that has a prefix");
+	return NULL;
+}
+
 static void
 start_request(struct downstream *d, const struct body *body)
 {
@@ -505,7 +522,7 @@ start_request(struct downstream *d, const struct body *body)
 	struct failure why;
 
 	d->request_count++;
-	route = find_route(d, h, &why);
+	route = find_place(d, h, &why);
 	if (route != NULL && d->proxy->draining) {
 		failure_set(&why, 503, FRAME_DRAINING, BLAME_PROXY,
 		    "shutting down");
