@@ -243,17 +243,16 @@ stdio_start(struct server *s, struct error *e)
 
 /* ---- listeners ---- */
 
-/* Says that agents are refused, but not for each of a flood. */
-static void
-warn_full(struct server *s)
+/* Whether something is to be said of agents, but not for each of a flood. */
+static bool
+may_warn(int64_t *last_ms)
 {
 	int64_t now_ms = clock_ms();
 
-	if (s->warned_ms != 0 && now_ms - s->warned_ms < SERVER_WARN_MS)
-		return;
-	s->warned_ms = now_ms;
-	diag_warning("agents: more than %lld connections: refused",
-	    (long long)s->proxy.config->streams_max);
+	if (*last_ms != 0 && now_ms - *last_ms < SERVER_WARN_MS)
+		return false;
+	*last_ms = now_ms;
+	return true;
 }
 
 static void
@@ -262,7 +261,9 @@ on_tls_accepted(struct server *s, int fd, const struct sock_addr *peer)
 	struct proxy *p = &s->proxy;
 
 	if (!has_room(p)) {
-		warn_full(s);
+		if (may_warn(&s->warned_ms))
+			diag_warning("agents: more than %lld connections: "
+			    "refused", (long long)p->config->streams_max);
 		sock_set_abort(fd);
 		close(fd);
 		return;
@@ -296,8 +297,11 @@ on_acceptable(struct ev_loop *ev, ev_io *io, int revents)
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM) {
-			diag_warning("accept: %s; again in %d ms",
-			    strerror(errno), SERVER_RETRY_MS);
+			int code = errno;
+
+			if (may_warn(&l->warned_ms))
+				diag_warning("accept: %s; again in %d ms",
+				    strerror(code), SERVER_RETRY_MS);
 			ev_io_stop(ev, io);
 			ev_timer_set(&l->retry, SERVER_RETRY_MS / 1000.0, 0);
 			ev_timer_start(ev, &l->retry);

@@ -31,6 +31,7 @@ struct listener {
 	ev_io io;
 	ev_timer retry;
 	int fd; /* -1: none */
+	int64_t warned_ms; /* that accept(2) failed */
 	void (*accepted)(struct server *s, int fd,
 	    const struct sock_addr *peer);
 };

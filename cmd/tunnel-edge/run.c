@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "cmd/tunnel-edge/agent.h"
 #include "cmd/tunnel-edge/command.h"
@@ -263,19 +262,15 @@ on_terminate(struct ev_loop *ev, ev_signal *w, int revents)
 
 /* ---- the start ---- */
 
-/* Raises the limit of open files as far as it goes. */
 static void
 raise_files(const struct edge_settings *s)
 {
-	struct rlimit limit;
-	rlim_t need = (rlim_t)s->agents_max + OTHER_FDS;
+	uint64_t limit = proc_raise_files();
+	uint64_t need = (uint64_t)s->agents_max + OTHER_FDS;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < need)
+	if (limit < need)
 		diag_warning("open files: the limit is %llu, %llu agents may "
-		    "need %llu", (unsigned long long)limit.rlim_max,
+		    "need %llu", (unsigned long long)limit,
 		    (unsigned long long)s->agents_max,
 		    (unsigned long long)need);
 }

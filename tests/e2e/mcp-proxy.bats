@@ -402,15 +402,37 @@ rss_below()
 	(($(rss_kib proxy) < $1))
 }
 
+# few_files OPTION: the proxy starts with such a limit (ulimit) of 40.
+few_files()
+{
+	# shellcheck disable=SC2016
+	start_ready proxy bash -c 'ulimit "$0" 40 && exec "$@"' "$1" \
+		"$BIN/mcp-proxy" -v --config "$T/proxy.yaml" \
+		--listen-tls 127.0.0.1:0 --ready-fd 9
+	PROXY=$(ready_get proxy tls)
+}
+
+@test "as many files are open as the hard limit allows, but for commands" {
+	write_config "{command: [bash, -c, 'ulimit -Sn >$T/limit']}" </dev/null
+	few_files -Sn
+	start_bg idle node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
+		"$NAME" 60
+	wait_until lines_at_least "$T/proxy.err" 'agent connected' 60
+	run -1 grep 'Too many open files' "$T/proxy.err"
+	run -0 agent_curl -H 'Content-Type: application/json' \
+		-d '{"jsonrpc":"2.0","id":1,"method":"initialize"}' /mcp
+	wait_until has_line "$T/limit" '^40$'
+}
+
 @test "a proxy that runs out of descriptors goes on when some are free" {
 	pair "$ASKED" "$OK" hold
 	stop proxy
-	ulimit -Sn 40
-	run_proxy
-	ulimit -Sn "$(ulimit -Hn)"
+	few_files -n
 	start_bg idle node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
 		"$NAME" 60
 	wait_line proxy 'warning: accept: Too many open files; again in 100 ms'
+	sleep_a_while
+	eq "$(grep -c 'accept: ' "$T/proxy.err")" 1
 	stop idle
 	run_tool 0 client "$GET" 'expect=ok$' end
 }
