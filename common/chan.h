@@ -87,6 +87,9 @@ struct chan_events {
 	 * chan_fail did.  Not called after the owner's own chan_reset. */
 	void (*closed)(void *user, struct chan_stream *s,
 	    const struct frame_reason *why);
+	/* Bytes of other channels than 0 are dropped as they come: a window of
+	 * single bytes of two channels takes nine times its memory. */
+	bool one_channel;
 };
 
 /* How far the peer has introduced itself. */

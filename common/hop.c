@@ -12,6 +12,7 @@
 #include "common/jsonr.h"
 #include "common/jsonw.h"
 #include "common/sock.h"
+#include "common/str.h"
 
 enum {
 	IN_LEN = 256 << 10,       /* read at once */
@@ -613,7 +614,10 @@ hop_parse_hello(struct bytes json, struct hop_peer *ret,
 	    e) >= 0 &&
 	    parse_limits(hello, ret_limits, e) == 0) {
 		*ret = p;
-		return 0;
+		/* It stands in logs, and in lines that scripts read. */
+		if (p.domain[0] == '\0' || str_is_hostname(p.domain))
+			return 0;
+		error_set(e, "domain: no host name");
 	}
 	return error_prefix(e, "HELLO");
 }

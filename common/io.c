@@ -160,6 +160,18 @@ io_read_file(const char *path, struct buf *b, struct error *e)
 	return r;
 }
 
+int
+io_check_again(const char *path, struct error *e)
+{
+	struct stat st;
+
+	if (path == NULL || stat(path, &st) != 0 ||
+	    !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		return 0;
+	return error_set(e, "%s: a pipe or device, which is read only once",
+	    path);
+}
+
 static int
 write_and_close(int fd, const char *name, struct bytes in, bool sync,
     struct error *e)

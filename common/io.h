@@ -40,6 +40,11 @@ int io_append_line(int fd, bool *torn, struct bytes line);
 int io_read_file(const char *path, struct buf *b, struct error *e);
 int io_read_fd(int fd, const char *name, struct buf *b, struct error *e);
 
+/* Whether a file that was read before, NULL for none, can be read again: a pipe
+ * gave its bytes once, and to open it would wait for somebody to write.
+ * Returns 0, or -1 with a text. */
+int io_check_again(const char *path, struct error *e);
+
 /* Replaces dir_fd/name by the bytes in: written to a temporary file in the
  * same directory, synced, renamed, directory synced.  Returns 0, or -1 with a
  * text. */

@@ -78,20 +78,46 @@ needs_escape(uint8_t c)
 	return c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
 }
 
+/* U+0080 to U+009F, which terminals obey as they obey ESC. */
+static bool
+is_control(struct bytes in)
+{
+	return in.len > 1 && in.ptr[0] == 0xc2 && in.ptr[1] >= 0x80 &&
+	    in.ptr[1] < 0xa0;
+}
+
+/* How many of the bytes can stand as they are. */
+static size_t
+plain_len(struct bytes in)
+{
+	size_t len = 0, n = 1;
+
+	while (len < in.len && n != 0) {
+		struct bytes left = bytes_after(in, len);
+
+		n = needs_escape(left.ptr[0]) || is_control(left) ? 0
+		    : utf8_len(left.ptr, left.len);
+		len += n;
+	}
+	return len;
+}
+
 static void
 put_string(struct jsonw *w, struct bytes in)
 {
 	put(w, "\"", 1);
 	while (in.len != 0) {
-		size_t plain = 0, n = 1;
+		size_t plain = plain_len(in);
 
-		while (plain < in.len && !needs_escape(in.ptr[plain]) &&
-		    (n = utf8_len(in.ptr + plain, in.len - plain)) != 0)
-			plain += n;
 		put(w, (const char *)in.ptr, plain);
 		in = bytes_after(in, plain);
 		if (in.len == 0)
 			break;
+		if (is_control(in)) {
+			put_escape(w, in.ptr[1]); /* c2 9b is U+009B */
+			in = bytes_after(in, 2);
+			continue;
+		}
 		if (needs_escape(in.ptr[0]))
 			put_escape(w, in.ptr[0]);
 		else

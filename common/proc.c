@@ -25,6 +25,8 @@ enum {
 
 static const char *const nothing_dropped[] = {NULL};
 
+static struct rlimit files; /* before proc_raise_files; zeros: not called */
+
 static void
 reset_signals(void)
 {
@@ -97,6 +99,9 @@ child_exec(const struct launch *l, int report_fd)
 		placed = place_fds(c->fds);
 	if (placed != -1 && (c->dir == NULL || chdir(c->dir) == 0)) {
 		close_range((unsigned)placed, ~0U, CLOSE_RANGE_CLOEXEC);
+		/* Last: below the old limit no descriptor may be free. */
+		if (files.rlim_max != 0)
+			setrlimit(RLIMIT_NOFILE, &files);
 		if (c->envp == NULL)
 			execvp(path, argv);
 		else
@@ -313,6 +318,19 @@ proc_forbid_core(void)
 	struct rlimit none = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &none);
+}
+
+uint64_t
+proc_raise_files(void)
+{
+	struct rlimit raised;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return 0;
+	raised = files;
+	raised.rlim_cur = raised.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur
+	    : files.rlim_cur;
 }
 
 int

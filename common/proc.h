@@ -4,6 +4,7 @@
 #ifndef ADIT_PROC_H
 #define ADIT_PROC_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/error.h"
@@ -63,6 +64,10 @@ void proc_take_hangup(void);
 /* Lets no core dump of this process or its children show the secrets that it
  * holds (core(5)). */
 void proc_forbid_core(void);
+
+/* Raises the limit of open files as far as it goes, and returns it.  What is
+ * started has the limit that there was: some look at each descriptor. */
+uint64_t proc_raise_files(void);
 
 /* The exit status that says what wait(2)'s status says: the child's own, or
  * EXIT_SIGNAL plus the signal. */

@@ -19,8 +19,11 @@ enum {
 	AHEAD_BULK = 128 << 10,         /* read from a socket at once */
 	AHEAD_PLAIN = RECORD_MAX + 512, /* one record and its frame */
 	GATHER_MAX = 128 << 10,         /* records written at once */
-	READ_RECORDS = 256,             /* by one tls_read: small ones cost
-					 * more than their bytes say */
+	READS_MAX = 512,                /* of io by one tls_read: small records
+					 * cost more than their bytes say */
+	IDLE_READS_MAX = 64,            /* of those, in a row, without data: 32
+					 * records, such as updates of keys */
+	HANDSHAKE_READS_MAX = 2048,     /* of io by one tls_handshake */
 };
 
 struct tls_context {
@@ -37,6 +40,7 @@ struct tls {
 	bool more;       /* another tls_write follows */
 	bool wants_write;
 	bool eof;        /* io ended */
+	int reads_left;  /* of io in this call of OpenSSL */
 	bool stopped;    /* a read failed after bytes that it had: result */
 	int result, result_errno;
 	int io_errno;    /* of the last io that failed for good, or 0 */
@@ -191,6 +195,10 @@ bio_read(BIO *b, char *at, int cap)
 	struct tls *t = BIO_get_data(b);
 
 	BIO_clear_retry_flags(b);
+	/* OpenSSL would go on for as long as records without data come. */
+	if (t->reads_left == 0)
+		return -1;
+	t->reads_left--;
 	return bio_result(t, b, t->io.read(t->io.user, (uint8_t *)at,
 	    (size_t)cap), BIO_FLAGS_READ);
 }
@@ -515,6 +523,10 @@ judge(struct tls *t, int result)
 		snprintf(t->error, sizeof t->error, "connection closed");
 		ERR_clear_error();
 		errno = ECONNRESET;
+	} else if (t->reads_left == 0) {
+		snprintf(t->error, sizeof t->error, "too many small records");
+		ERR_clear_error();
+		errno = EPROTO;
 	} else {
 		first_reason(t->error, sizeof t->error);
 		if (verify != X509_V_OK)
@@ -531,6 +543,7 @@ tls_handshake(struct tls *t, struct error *e)
 	int r;
 
 	ERR_clear_error();
+	t->reads_left = HANDSHAKE_READS_MAX;
 	r = SSL_do_handshake(t->ssl);
 	if (r == 1)
 		return 1;
@@ -560,10 +573,13 @@ tls_read(struct tls *t, uint8_t *at, size_t cap)
 		return t->result;
 	}
 	ERR_clear_error();
-	for (int i = 0; got < cap && i < READ_RECORDS; i++) {
+	for (int i = 0; got < cap && i < READS_MAX;
+	    i += IDLE_READS_MAX - t->reads_left) {
 		size_t n;
-		int r = SSL_read_ex(t->ssl, at + got, cap - got, &n);
+		int r;
 
+		t->reads_left = IDLE_READS_MAX;
+		r = SSL_read_ex(t->ssl, at + got, cap - got, &n);
 		if (r == 1) {
 			got += n;
 			continue;

@@ -77,7 +77,8 @@ int tls_handshake(struct tls *t, struct error *e);
 /* Reads as much as there is, up to cap; of many small records less, and
  * tls_has_pending tells.  Returns the bytes, 0 after the peer's close_notify,
  * or -1 with errno: EAGAIN, ECONNRESET (cut off without close_notify), EPROTO
- * (anything else; tls_error has a text), or that of io. */
+ * (anything else, such as many records in a row without data, for which others
+ * would have to wait; tls_error has a text), or that of io. */
 ssize_t tls_read(struct tls *t, uint8_t *at, size_t cap);
 
 /* Writes a prefix of in.  more: another write follows at once, so the last

@@ -135,10 +135,11 @@ set_dump(const struct settings *s, struct dump *d, struct error *e)
 }
 
 static int
-open_outputs(const struct settings *s, struct dump *d, struct error *e)
+open_outputs(const struct settings *s, struct dump *d, int input_fd,
+    struct error *e)
 {
 	if (s->output != NULL && !is_word(s->output, "-")) {
-		if (output_open(&d->lines, s->output, e) != 0)
+		if (output_open(&d->lines, s->output, input_fd, e) != 0)
 			return -1;
 	} else if (d->tap) {
 		output_init(&d->lines, STDERR_FILENO, "standard error");
@@ -148,7 +149,7 @@ open_outputs(const struct settings *s, struct dump *d, struct error *e)
 	if (s->write == NULL)
 		return 0;
 	if (!str_eq(s->write, "-"))
-		return output_open(&d->capture, s->write, e);
+		return output_open(&d->capture, s->write, input_fd, e);
 	output_init(&d->capture, STDOUT_FILENO, "standard output");
 	return 0;
 }
@@ -175,19 +176,28 @@ dump_and_report(struct dump *d, int fd, const char *name)
 	return EXIT_FAILED;
 }
 
-static int
-dump_file(struct dump *d, const char *path)
+static bool
+is_standard(const char *path)
 {
-	bool standard = path == NULL || str_eq(path, "-");
-	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	int status;
+	return path == NULL || str_eq(path, "-");
+}
 
-	if (fd == -1) {
-		diag_error("%s: %s", path, strerror(errno));
-		return EXIT_FAILED;
-	}
-	status = dump_and_report(d, fd, standard ? "standard input" : path);
-	if (!standard)
+static int
+open_input(const char *path, struct error *e)
+{
+	int fd = is_standard(path) ? STDIN_FILENO
+	    : open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd == -1 ? error_errno(e, "%s", path) : fd;
+}
+
+static int
+dump_file(struct dump *d, int fd, const char *path)
+{
+	int status = dump_and_report(d, fd, is_standard(path)
+	    ? "standard input" : path);
+
+	if (fd != STDIN_FILENO)
 		close(fd);
 	return status;
 }
@@ -261,7 +271,7 @@ main(int argc, char **argv)
 	static struct dump dump = {.lines.fd = -1, .capture.fd = -1};
 	struct settings settings = {.stream = DUMP_ANY_STREAM};
 	struct error e;
-	int operand, status;
+	int operand, status, input_fd = -1;
 
 	diag_init(command.program);
 	switch (opt_parse(&command, argc, argv, 1, &settings, &operand, &e)) {
@@ -276,12 +286,14 @@ main(int argc, char **argv)
 	if (check_operands(argc, operand, dump.tap, &e) != 0 ||
 	    set_dump(&settings, &dump, &e) != 0)
 		return opt_usage_error(&command, &e);
-	if (open_outputs(&settings, &dump, &e) != 0) {
+	if ((!dump.tap &&
+	    (input_fd = open_input(argv[operand], &e)) == -1) ||
+	    open_outputs(&settings, &dump, input_fd, &e) != 0) {
 		diag_error("%s", e.text);
 		return EXIT_FAILED;
 	}
 	status = dump.tap ? dump_tap(&dump, argv + operand)
-	    : dump_file(&dump, argv[operand]);
+	    : dump_file(&dump, input_fd, argv[operand]);
 	filter_free(dump.filter);
 	return status;
 }

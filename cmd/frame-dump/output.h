@@ -23,9 +23,10 @@ struct output {
 /* Takes over nothing: fd stays the caller's. */
 void output_init(struct output *o, int fd, const char *name);
 
-/* Creates the file path, readable for its owner only, or truncates it.
- * Returns 0, or -1 with a text. */
-int output_open(struct output *o, const char *path, struct error *e);
+/* Creates the file path, or truncates it if it is not that of input_fd, -1 for
+ * none; readable for its owner only.  Returns 0, or -1 with a text. */
+int output_open(struct output *o, const char *path, int input_fd,
+    struct error *e);
 
 /* Writes what waits; may block, also on a descriptor that somebody else made
  * non-blocking.  Returns 0, or -1 with a text. */

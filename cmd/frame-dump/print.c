@@ -293,7 +293,8 @@ put_json(struct jsonw *w, const char *key, struct bytes json)
 		jsonw_bytes(w, json);
 		return;
 	}
-	object = jv_dump_string(object, 0);
+	/* Terminals obey U+0080 to U+009F, which jq lets stand. */
+	object = jv_dump_string(object, JV_PRINT_ASCII);
 	if (buf_add(w->out, string_bytes(object)) != 0)
 		w->failed = true;
 	jv_free(object);

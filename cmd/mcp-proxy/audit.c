@@ -104,20 +104,28 @@ put_uri(struct jsonw *w, struct bytes in)
 	put(w, "uri", clean_uri(in, out), AUDIT_TEXT_MAX);
 }
 
-/* An id as the message has it, if it is short. */
+/* An id, if it is short: a number as the message has it. */
 static void
 put_id(struct jsonw *w, struct bytes id)
 {
 	struct jsonr v;
 	struct error e;
+	struct buf text;
 
 	if (id.len == 0 || id.len > AUDIT_WORD_MAX ||
 	    jsonr_parse(id, &v, &e) != 0 ||
 	    (v.kind != JSONR_NUMBER && v.kind != JSONR_STRING))
 		return;
 	jsonw_key(w, "id");
-	if (!w->failed && buf_add(w->out, v.text) != 0)
+	if (v.kind == JSONR_NUMBER) {
+		w->failed = w->failed || buf_add(w->out, v.text) != 0;
+		return;
+	}
+	buf_init(&text, AUDIT_WORD_MAX);
+	if (jsonr_add_str(v, &text) != 0)
 		w->failed = true;
+	jsonw_bytes(w, buf_bytes(&text));
+	buf_reset(&text);
 }
 
 static void

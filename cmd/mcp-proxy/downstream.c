@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/mcp-proxy/metadata.h"
+#include "cmd/mcp-proxy/rules.h"
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/str.h"
@@ -33,6 +34,25 @@ downstream_new(struct proxy *p, const char *trace, const char *peer)
 		random_hex(d->trace, DOWNSTREAM_TRACE_LEN);
 	str_format(d->peer, sizeof d->peer, "%s", peer);
 	return d;
+}
+
+static void
+wait_end(struct downstream *d)
+{
+	struct proxy *p = d->proxy;
+
+	if (d->waits_ms == 0)
+		return;
+	d->waits_ms = 0;
+	if (d->waiting_prev != NULL)
+		d->waiting_prev->waiting_next = d->waiting_next;
+	else
+		p->waiting_first = d->waiting_next;
+	if (d->waiting_next != NULL)
+		d->waiting_next->waiting_prev = d->waiting_prev;
+	else
+		p->waiting_last = d->waiting_prev;
+	d->waiting_next = d->waiting_prev = NULL;
 }
 
 static void
@@ -63,6 +83,22 @@ list_remove(struct downstream *d)
 		p->emptied(p);
 }
 
+/* d has no whole request any more, or yet. */
+static void
+wait_begin(struct downstream *d)
+{
+	struct proxy *p = d->proxy;
+
+	wait_end(d);
+	d->waits_ms = clock_ms();
+	d->waiting_prev = p->waiting_last;
+	if (d->waiting_prev != NULL)
+		d->waiting_prev->waiting_next = d;
+	else
+		p->waiting_first = d;
+	p->waiting_last = d;
+}
+
 /* Frees everything; the wire is closed already. */
 static void
 bury(struct downstream *d, const char *end)
@@ -75,6 +111,7 @@ bury(struct downstream *d, const char *end)
 	buf_reset(&d->rx);
 	diag_info("agent closed: trace=%s requests=%" PRIu64 " end=%s",
 	    d->trace, d->request_count, end);
+	wait_end(d);
 	list_remove(d);
 	proxy_bury(d->proxy, &d->corpse);
 }
@@ -150,6 +187,8 @@ linger_ms(const struct downstream *d)
 static void
 finish(struct downstream *d)
 {
+	if (d->waits_ms == 0)
+		wait_begin(d);
 	d->state = DOWNSTREAM_LINGER;
 	watchdog_set(d->proxy->ev, &d->watchdog, linger_ms(d));
 	wire_resume(&d->wire);
@@ -162,6 +201,7 @@ start(struct downstream *d)
 	struct error e;
 
 	list_add(d);
+	wait_begin(d);
 	watchdog_set(d->proxy->ev, &d->watchdog, d->proxy->config->header_ms);
 	diag_info("agent connected: trace=%s peer=%s", d->trace, d->peer);
 	if (wire_start_tls(&d->wire, d->proxy->server_tls, NULL, &e) == 0)
@@ -211,6 +251,26 @@ downstream_lost(struct downstream *d, const struct frame_reason *why)
 		str_format(end, sizeof end, "%s/%s",
 		    frame_code_name(why->code), frame_blame_name(why->blame));
 	close_by_agent(d, end);
+}
+
+void
+downstream_make_room(struct proxy *p)
+{
+	struct downstream *d = p->waiting_first;
+
+	if (d == NULL || clock_ms() - d->waits_ms < DOWNSTREAM_GRACE_MS)
+		return;
+	if (d->state == DOWNSTREAM_EXCHANGE)
+		exchange_cancel(&d->exchange);
+	if (d->request_count == 0 || d->state == DOWNSTREAM_EXCHANGE ||
+	    is_cut_short(d)) {
+		wire_abort(&d->wire, FRAME_LIMIT, BLAME_PROXY,
+		    "others came first");
+		bury(d, "limit/proxy");
+	} else {
+		wire_finish(&d->wire);
+		close_ended(d, "limit/proxy");
+	}
 }
 
 void
@@ -293,6 +353,7 @@ downstream_send(struct downstream *d, struct bytes in)
 static void
 next_request(struct downstream *d)
 {
+	wait_begin(d);
 	d->state = DOWNSTREAM_HEAD;
 	d->scan = (struct http_scan){0};
 	d->blank_skipped = d->head_begun = false;
@@ -435,6 +496,22 @@ find_route(struct downstream *d, const struct http_head *h,
 	return NULL;
 }
 
+/* The same if it has a place for the target: who may ask for what is below
+ * a prefix may not leave it. */
+static const struct config_route *
+find_place(struct downstream *d, const struct http_head *h,
+    struct failure *ret_why)
+{
+	const struct config_route *route = find_route(d, h, ret_why);
+
+	if (route == NULL || route->prefix == NULL ||
+	    !rules_goes_up(h->target))
+		return route;
+	failure_set(ret_why, 400, FRAME_PROTOCOL, BLAME_CLIENT,
+	    "target: '..' in a path that has a prefix");
+	return NULL;
+}
+
 static void
 start_request(struct downstream *d, const struct body *body)
 {
@@ -445,7 +522,7 @@ start_request(struct downstream *d, const struct body *body)
 	struct failure why;
 
 	d->request_count++;
-	route = find_route(d, h, &why);
+	route = find_place(d, h, &why);
 	if (route != NULL && d->proxy->draining) {
 		failure_set(&why, 503, FRAME_DRAINING, BLAME_PROXY,
 		    "shutting down");
@@ -476,6 +553,7 @@ take_head(struct downstream *d, struct bytes in)
 		return 0;
 	if (!d->head_begun) {
 		d->head_begun = true;
+		wait_begin(d);
 		watchdog_set(d->proxy->ev, &d->watchdog, config->header_ms);
 	}
 	/* RFC 9112 section 2.2: one empty line before a request is skipped. */
@@ -518,9 +596,11 @@ take(struct downstream *d, struct bytes in)
 		case DOWNSTREAM_EXCHANGE:
 			n = exchange_request(&d->exchange, rest);
 			used += n;
-			if (d->state == DOWNSTREAM_EXCHANGE)
-				return used;
-			break;
+			if (d->state != DOWNSTREAM_EXCHANGE)
+				break;
+			if (d->exchange.request.state == BODY_DONE)
+				wait_end(d);
+			return used;
 		case DOWNSTREAM_SHAKING:
 		case DOWNSTREAM_LINGER:
 		case DOWNSTREAM_CLOSED:

@@ -11,6 +11,7 @@
 enum {
 	DOWNSTREAM_TRACE_LEN = 32,
 	DOWNSTREAM_LINGER_MS = 2000, /* for the agent to read the last words */
+	DOWNSTREAM_GRACE_MS = 5000,  /* to wait, before others come first */
 };
 
 enum downstream_state {
@@ -25,6 +26,8 @@ struct downstream {
 	struct corpse corpse;
 	struct proxy *proxy;
 	struct downstream *next, *prev;
+	struct downstream *waiting_next, *waiting_prev;
+	int64_t waits_ms;      /* for a whole request since; 0: has it */
 	enum downstream_state state;
 	struct wire wire;
 	struct watchdog watchdog;
@@ -52,6 +55,10 @@ void downstream_start_stream(struct proxy *p, struct chan *c,
 
 /* The stream is gone. */
 void downstream_lost(struct downstream *d, const struct frame_reason *why);
+
+/* Closes the connection that has waited longest for a whole request, unless
+ * that is not long yet. */
+void downstream_make_room(struct proxy *p);
 
 /* Closes every connection that carries no request; the others after it. */
 void downstream_drain_all(struct proxy *p);

@@ -537,7 +537,8 @@ reload(struct evaluator *v)
 	judge_free(v->fresh);
 	v->fresh = NULL;
 	buf_init(&program, JUDGE_LENGTH_LEN + JUDGE_PROGRAM_MAX);
-	if (read_program(v, &program, &e) == 0) {
+	if (io_check_again(v->file, &e) == 0 &&
+	    read_program(v, &program, &e) == 0) {
 		v->fresh = judge_new(v, buf_bytes(&program), &e);
 		if (v->fresh == NULL)
 			error_prefix(&e, "%s", v->file);

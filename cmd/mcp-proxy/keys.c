@@ -2,6 +2,7 @@
 #include "cmd/mcp-proxy/keys.h"
 
 #include "common/diag.h"
+#include "common/io.h"
 #include "common/sock.h"
 #include "common/str.h"
 #include "common/tls.h"
@@ -106,11 +107,13 @@ load_again(struct keys *k)
 	struct keys_pair pair;
 	struct error e;
 
-	if (keys_load(&pair, c, &e) == 0) {
+	if (io_check_again(c->cert_file, &e) == 0 &&
+	    io_check_again(c->key_file, &e) == 0 &&
+	    keys_load(&pair, c, &e) == 0) {
 		keys_take(k, &pair, c);
 		return;
 	}
-	memcpy(k->loaded, pair.stamps, sizeof k->loaded);
+	memcpy(k->loaded, k->seen, sizeof k->loaded);
 	diag_warning("%s; keeping the certificate in use", e.text);
 }
 

@@ -222,5 +222,6 @@ main(int argc, char **argv)
 	if (check_settings(&settings, &e) != 0)
 		return opt_usage_error(&command, &e);
 	proc_forbid_core();
+	proc_raise_files();
 	return run(&settings);
 }

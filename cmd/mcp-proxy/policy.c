@@ -10,6 +10,7 @@
 #include "cmd/mcp-proxy/verdict.h"
 #include "common/clock.h"
 #include "common/diag.h"
+#include "common/io.h"
 #include "common/str.h"
 
 enum {
@@ -314,7 +315,9 @@ program_new(struct proxy *p, const char *file, struct error *e)
 		free(g);
 		return NULL;
 	}
-	g->evaluator = evaluator_new(p->ev, g->file, &program_events, p, e);
+	if (p->config == NULL || io_check_again(file, e) == 0)
+		g->evaluator = evaluator_new(p->ev, g->file, &program_events,
+		    p, e);
 	if (g->evaluator == NULL) {
 		program_free(g);
 		return NULL;

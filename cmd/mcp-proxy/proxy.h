@@ -56,6 +56,8 @@ struct proxy {
 	struct kept *kept;              /* files of routes */
 	ev_timer kept_look;
 	struct downstream *downstreams;
+	struct downstream *waiting_first, *waiting_last; /* for whole
+	                                 * requests, in the order of waits_ms */
 	size_t downstream_count;
 	size_t downstream_peak;         /* since memory was given back */
 	uint64_t era;                   /* configurations that were in use:

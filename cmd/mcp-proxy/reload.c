@@ -27,9 +27,15 @@ load(struct server *s)
 {
 	struct config *c = malloc(sizeof *c);
 	struct config_problems problems;
+	struct error e;
 
 	if (c == NULL) {
 		refuse(s, "out of memory", 0);
+		return NULL;
+	}
+	if (io_check_again(s->config_path, &e) != 0) {
+		refuse(s, e.text, 0);
+		free(c);
 		return NULL;
 	}
 	if (config_load(s->config_path, c, &problems) != 0) {

@@ -184,3 +184,40 @@ rules_is_plain(struct bytes uri)
 		uri = bytes_after(uri, 1);
 	return !bad && is_plain_path(uri);
 }
+
+/* Takes a byte off the front of *in, percent-encoded or not. */
+static uint8_t
+take_byte(struct bytes *in)
+{
+	bool coded = in->len >= 3 && in->ptr[0] == '%' &&
+	    ascii_hex(in->ptr[1]) != -1 && ascii_hex(in->ptr[2]) != -1;
+	uint8_t c = coded ? (uint8_t)(ascii_hex(in->ptr[1]) << 4 |
+	    ascii_hex(in->ptr[2])) : in->ptr[0];
+
+	*in = bytes_after(*in, coded ? 3 : 1);
+	return c;
+}
+
+bool
+rules_goes_up(struct bytes target)
+{
+	size_t dots = 0;
+	bool named = false, ended = false; /* the segment, and its name */
+
+	while (target.len != 0 && target.ptr[0] != '?') {
+		uint8_t c = take_byte(&target);
+
+		if (c == '/' || c == '\\') {
+			if (dots == 2 && !named)
+				return true;
+			dots = 0;
+			named = ended = false;
+		} else if (c == ';') {
+			ended = true;
+		} else if (!ended) {
+			dots += c == '.';
+			named = named || c != '.';
+		}
+	}
+	return dots == 2 && !named;
+}

@@ -22,4 +22,8 @@ bool rules_allow(char *const *list, struct bytes name);
  * byte. */
 bool rules_is_plain(struct bytes uri);
 
+/* Whether the path of a request's target has a segment "..", in whatever way
+ * some read one: percent-encoded, between backslashes, or with a ';' behind. */
+bool rules_goes_up(struct bytes target);
+
 #endif

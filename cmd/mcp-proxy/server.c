@@ -61,6 +61,20 @@ is_trace(const char *s)
 	    s[DOWNSTREAM_TRACE_LEN] == '\0';
 }
 
+/* Whether there is room for a connection more.  Those that carry no request do
+ * not keep others out; a peer that was told the limit never goes beyond, so
+ * that a few places are kept free. */
+static bool
+has_room(struct proxy *p)
+{
+	size_t max = (size_t)p->config->streams_max;
+	size_t spare = max / SERVER_SPARE_PART + (max > 1);
+
+	if (p->downstream_count >= max - spare)
+		downstream_make_room(p);
+	return p->downstream_count < max;
+}
+
 static void
 on_open(void *user, struct chan_stream *stream, struct bytes json)
 {
@@ -82,7 +96,7 @@ on_open(void *user, struct chan_stream *stream, struct bytes json)
 	else if (p->draining)
 		chan_reset(&h->hop.chan, stream, FRAME_DRAINING, BLAME_PROXY,
 		    "shutting down");
-	else if (p->downstream_count >= (size_t)p->config->streams_max)
+	else if (!has_room(p))
 		chan_reset(&h->hop.chan, stream, FRAME_LIMIT, BLAME_PROXY,
 		    "too many connections");
 	else {
@@ -103,7 +117,8 @@ on_data(void *user, struct chan_stream *stream, uint16_t channel,
 	struct downstream *d = stream->user;
 
 	(void)user;
-	return d == NULL || channel != 0 ? in.len : wire_feed(&d->wire, in);
+	(void)channel;
+	return d == NULL ? in.len : wire_feed(&d->wire, in);
 }
 
 static void
@@ -168,7 +183,7 @@ on_down(void *user, const struct frame_reason *why)
 static const struct chan_events chan_events = {
 	.hello = on_hello, .goaway = on_goaway, .open = on_open,
 	.data = on_data, .end = on_end, .writable = on_writable,
-	.closed = on_closed,
+	.closed = on_closed, .one_channel = true,
 };
 
 /* Starts a hop over descriptors, which it owns from now on. */
@@ -228,17 +243,16 @@ stdio_start(struct server *s, struct error *e)
 
 /* ---- listeners ---- */
 
-/* Says that agents are refused, but not for each of a flood. */
-static void
-warn_full(struct server *s)
+/* Whether something is to be said of agents, but not for each of a flood. */
+static bool
+may_warn(int64_t *last_ms)
 {
 	int64_t now_ms = clock_ms();
 
-	if (s->warned_ms != 0 && now_ms - s->warned_ms < SERVER_WARN_MS)
-		return;
-	s->warned_ms = now_ms;
-	diag_warning("agents: more than %lld connections: refused",
-	    (long long)s->proxy.config->streams_max);
+	if (*last_ms != 0 && now_ms - *last_ms < SERVER_WARN_MS)
+		return false;
+	*last_ms = now_ms;
+	return true;
 }
 
 static void
@@ -246,8 +260,10 @@ on_tls_accepted(struct server *s, int fd, const struct sock_addr *peer)
 {
 	struct proxy *p = &s->proxy;
 
-	if (p->downstream_count >= (size_t)p->config->streams_max) {
-		warn_full(s);
+	if (!has_room(p)) {
+		if (may_warn(&s->warned_ms))
+			diag_warning("agents: more than %lld connections: "
+			    "refused", (long long)p->config->streams_max);
 		sock_set_abort(fd);
 		close(fd);
 		return;
@@ -281,8 +297,11 @@ on_acceptable(struct ev_loop *ev, ev_io *io, int revents)
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM) {
-			diag_warning("accept: %s; again in %d ms",
-			    strerror(errno), SERVER_RETRY_MS);
+			int code = errno;
+
+			if (may_warn(&l->warned_ms))
+				diag_warning("accept: %s; again in %d ms",
+				    strerror(code), SERVER_RETRY_MS);
 			ev_io_stop(ev, io);
 			ev_timer_set(&l->retry, SERVER_RETRY_MS / 1000.0, 0);
 			ev_timer_start(ev, &l->retry);

@@ -10,6 +10,7 @@
 
 enum {
 	SERVER_ACCEPTS_PER_TURN = 64,
+	SERVER_SPARE_PART = 64, /* of limits.streams is kept free */
 	SERVER_CROWD = 64,     /* connections whose end gives memory back */
 	SERVER_WARN_MS = 10000, /* between two warnings of refused agents */
 	SERVER_RETRY_MS = 100, /* to accept again when descriptors ran out */
@@ -30,6 +31,7 @@ struct listener {
 	ev_io io;
 	ev_timer retry;
 	int fd; /* -1: none */
+	int64_t warned_ms; /* that accept(2) failed */
 	void (*accepted)(struct server *s, int fd,
 	    const struct sock_addr *peer);
 };

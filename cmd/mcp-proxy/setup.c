@@ -8,6 +8,7 @@
 #include "cmd/mcp-proxy/service.h"
 #include "cmd/mcp-proxy/upstream.h"
 #include "common/exit.h"
+#include "common/io.h"
 #include "common/tls.h"
 
 /* ---- before it is used ---- */
@@ -67,6 +68,16 @@ services_retire(const struct config *c, const struct config *other)
 	}
 }
 
+/* Whether the files of c, which is not the first, can be read. */
+static int
+check_again(const struct config *c, struct error *e)
+{
+	if (io_check_again(c->ca_file, e) != 0 ||
+	    io_check_again(c->cert_file, e) != 0)
+		return -1;
+	return io_check_again(c->key_file, e);
+}
+
 int
 setup_prepare(struct setup *u, struct proxy *p, struct config *c,
     struct error *e)
@@ -74,8 +85,9 @@ setup_prepare(struct setup *u, struct proxy *p, struct config *c,
 	*u = (struct setup){.config = c};
 	if (p->config != NULL)
 		config_share(c, p->config);
-	if (client_tls_load(u, e) == 0 && keys_load(&u->keys, c, e) == 0 &&
-	    services_start(u, p, e) == 0)
+	if ((p->config == NULL || check_again(c, e) == 0) &&
+	    client_tls_load(u, e) == 0 &&
+	    keys_load(&u->keys, c, e) == 0 && services_start(u, p, e) == 0)
 		return 0;
 	e->code = EXIT_USAGE;
 	setup_cancel(u, p);

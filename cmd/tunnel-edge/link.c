@@ -506,8 +506,8 @@ static size_t
 on_data(void *user, struct chan_stream *s, uint16_t channel, struct bytes in)
 {
 	(void)user;
-	/* Only channel 0 is the stream; other channels are for commands. */
-	return channel == 0 ? agent_take(s->user, in) : in.len;
+	(void)channel;
+	return agent_take(s->user, in);
 }
 
 static void
@@ -542,7 +542,7 @@ on_closed(void *user, struct chan_stream *s, const struct frame_reason *why)
 static const struct chan_events link_events = {
 	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
 	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
-	.writable = on_writable, .closed = on_closed,
+	.writable = on_writable, .closed = on_closed, .one_channel = true,
 };
 
 /* ---- the handshake ---- */

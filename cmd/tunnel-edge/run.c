@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "cmd/tunnel-edge/agent.h"
 #include "cmd/tunnel-edge/command.h"
@@ -92,7 +91,8 @@ warn_expiry(const char *path)
 	struct buf b;
 
 	buf_init(&b, CERT_FILE_MAX);
-	if (io_read_file(path, &b, &ignored) == 0 &&
+	if (io_check_again(path, &ignored) == 0 &&
+	    io_read_file(path, &b, &ignored) == 0 &&
 	    buf_add(&b, bytes_of("", 1)) == 0 &&
 	    cert_expiry((const char *)buf_bytes(&b).ptr, &end,
 	    &ignored) == 0 && end < now + (int64_t)WARN_DAYS * DAY_S)
@@ -114,6 +114,9 @@ load_cert(struct edge *e, struct error *error)
 	    error) != 0 ||
 	    find_file(e->settings, e->settings->key, "edge.key", key,
 	    error) != 0)
+		return -1;
+	if (e->tls != NULL && (io_check_again(cert, error) != 0 ||
+	    io_check_again(key, error) != 0))
 		return -1;
 	tls = tls_context_server(&settings, error);
 	if (tls == NULL)
@@ -259,19 +262,15 @@ on_terminate(struct ev_loop *ev, ev_signal *w, int revents)
 
 /* ---- the start ---- */
 
-/* Raises the limit of open files as far as it goes. */
 static void
 raise_files(const struct edge_settings *s)
 {
-	struct rlimit limit;
-	rlim_t need = (rlim_t)s->agents_max + OTHER_FDS;
+	uint64_t limit = proc_raise_files();
+	uint64_t need = (uint64_t)s->agents_max + OTHER_FDS;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < need)
+	if (limit < need)
 		diag_warning("open files: the limit is %llu, %llu agents may "
-		    "need %llu", (unsigned long long)limit.rlim_max,
+		    "need %llu", (unsigned long long)limit,
 		    (unsigned long long)s->agents_max,
 		    (unsigned long long)need);
 }

@@ -202,7 +202,7 @@ read_bytes(struct state *s, const char *path, const char *file, struct buf *b,
     struct error *e)
 {
 	int r, fd = openat(s->tunnels_fd, file,
-	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	e->code = 0;
 	if (fd == -1) {

@@ -54,16 +54,6 @@ read_token(struct credentials *c, struct error *e)
 	return r;
 }
 
-/* Whether a file gave its bytes once and has no more: opening a named pipe
- * again would wait for somebody to write. */
-static bool
-is_pipe(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
-}
-
 /* Reads the token file again, into another page first: a file that is just
  * being replaced must not cost us the token that we have. */
 static int
@@ -72,7 +62,7 @@ reread_token(struct credentials *c, struct error *e)
 	const char *path = c->settings->token_file;
 	char *fresh;
 
-	if (path == NULL || is_pipe(path))
+	if (path == NULL || io_check_again(path, e) != 0)
 		return 0;
 	fresh = secret_new();
 	if (fresh == NULL)
@@ -159,13 +149,25 @@ credentials_open(struct credentials *c, const struct settings *s,
 	return read_tls(c, e);
 }
 
+/* All three belong together: one that was a pipe leaves the others, too. */
+static int
+reread_tls(struct credentials *c, struct error *e)
+{
+	const struct settings *s = c->settings;
+
+	if (io_check_again(s->ca, e) != 0 || io_check_again(s->cert, e) != 0 ||
+	    io_check_again(s->key, e) != 0)
+		return 0;
+	return read_tls(c, e);
+}
+
 /* Reads again what has changed, or everything. */
 static int
 read_again(struct credentials *c, bool everything, struct error *e)
 {
 	/* A token that cannot be read must not keep a renewed CA away. */
 	bool tls_failed = (note_files(c) || everything) &&
-	    read_tls(c, e) != 0;
+	    reread_tls(c, e) != 0;
 
 	return reread_token(c, e) != 0 || tls_failed ? -1 : 0;
 }

@@ -33,6 +33,19 @@ load frame-dump
 	run_tool 0 jq -rs '.[-1].statistics | .frames, .dropped' <<<"$output"
 }
 
+@test "-o json has nothing in it that a terminal obeys" {
+	{
+		preamble
+		frame 01 0 "$(xxd -p <<<$'{"name":"\xc2\x9b2J\xc3\xbc"}' | tr -d '\n')"
+		frame 13 1 "$(printf '\0\001\001\0\xc2\x9b2J' | xxd -p)"
+	} >"$T/hop"
+	run_tool 0 "$DUMP" -o json "$T/hop"
+	run -1 grep -P '[^\x20-\x7e]' <<<"$output"
+	run_tool 0 "$DUMP" -o json "$T/hop"
+	eq "$(jq -r '.hello.name // .text' <<<"$output")" \
+		$'\xc2\x9b2J\xc3\xbc\n\xc2\x9b2J'
+}
+
 @test "--payload gives the bytes of DATA" {
 	make_session
 	"$DUMP" -o json --payload -f '.channel == 1' "$SESSION" |
@@ -65,6 +78,26 @@ load frame-dump
 	cmp "$SESSION" "$T/copy"
 	eq "$(stat -c %a "$T/copy")" 600
 	"$DUMP" -w - "$SESSION" | cmp - "$SESSION"
+}
+
+@test "a file that was there becomes its owner's only" {
+	make_session
+	install -m 666 /dev/null "$T/copy"
+	install -m 666 /dev/null "$T/lines"
+	run_tool 0 "$DUMP" -o json -w "$T/copy" --output "$T/lines" "$SESSION"
+	eq "$(stat -c %a "$T/copy" "$T/lines")" $'600\n600'
+	cmp "$SESSION" "$T/copy"
+}
+
+@test "a capture is not written over itself" {
+	make_session
+	cp "$SESSION" "$T/copy"
+	run_tool 1 "$DUMP" -w "$SESSION" "$SESSION"
+	eq "$stderr" "frame-dump: $SESSION: is the input"
+	# shellcheck disable=SC2094 # that it is the same file is refused
+	run -1 --separate-stderr "$DUMP" --output "$SESSION" <"$SESSION"
+	eq "$stderr" "frame-dump: $SESSION: is the input"
+	cmp "$SESSION" "$T/copy"
 }
 
 @test "-w with -f records only what the filter wants" {

@@ -173,7 +173,7 @@ blame=policy"
 	audited "$ASKED" "$OK" hold
 	run_tool 0 client "send=GET /%0a HTTP/1.1\r\nHost: $NAME\r\n`
 		`Mcp-Method: \"},\"seq\":9,\"event\":\"gap\r\n`
-		`Mcp-Name: =?base64?CnsiMSI6MX0KGw==?=\r\n\r\n" 'expect=ok$' end
+		`Mcp-Name: =?base64?CnsiMSI6MX0KG8KbMko=?=\r\n\r\n" 'expect=ok$' end
 	stop proxy
 	verify 0 "$A"
 	eq "$(wc -l <"$A")" 4

@@ -316,6 +316,9 @@ change_program()
 	eq "$BODY" "$(denied_call two)"
 	rm "$T/p.jq"
 	wait_line proxy 'No such file or directory; keeping the program in use'
+	mkfifo "$T/p.jq"
+	wait_line proxy 'which is read only once; keeping the program in use'
+	rm "$T/p.jq"
 	kill -KILL "$(pgrep -P "${PID[proxy]}")"
 	wait_line proxy 'its process ended'
 	call_tool t

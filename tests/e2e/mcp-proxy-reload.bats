@@ -50,6 +50,8 @@ refuses()
 	}
 }
 
+ONCE='a pipe or device, which is read only once'
+
 # start_streams [NAME]: an upstream that can stream.
 start_streams()
 {
@@ -369,6 +371,15 @@ is_dialing()
 	sed "s,^upstream: {,&tls: {ca_file: $T/none.crt}\, ,;s,http:,https:," \
 		"$T/good" >"$T/proxy.yaml"
 	refuses ".*$T/none.crt.*"
+	mkfifo "$T/fifo"
+	sed "s,^upstream: {,&tls: {ca_file: $T/fifo}\, ,;s,http:,https:," \
+		"$T/good" >"$T/proxy.yaml"
+	refuses "$T/fifo: $ONCE"
+	{ cat "$T/good" && echo "policy: {program: $T/fifo}"; } >"$T/proxy.yaml"
+	refuses "$T/fifo: $ONCE"
+	rm "$T/proxy.yaml"
+	mkfifo "$T/proxy.yaml"
+	refuses "$T/proxy.yaml: $ONCE"
 	eq "$(status docs) $(status new)" '200 502'
 	wait_until children_are 0
 }

@@ -46,6 +46,25 @@ start_server()
 	eq "$(jq -r .url <<<"$output")" /v1/
 }
 
+@test "a path does not leave its prefix" {
+	local path
+
+	start_server "$T/x.sock"
+	bridge_config <<-END
+	docs: {upstream: 'unix:$T/x.sock', prefix: /v1}
+	other: unix:$T/x.sock
+	END
+	run_proxy
+	for path in /../a /.. /a/%2e%2E/b '/a\..\b' /a/..%2fb '/..;x/a'; do
+		run -0 agent_curl --path-as-is -w '%{http_code}' "$path"
+		[[ $output == *'in a path that has a prefix'*400 ]]
+	done
+	HOST=other.$DOMAIN run -0 agent_curl --path-as-is '/../a'
+	eq "$(jq -r .url <<<"$output")" /../a
+	run -0 agent_curl --path-as-is '/...//a..b/..c?/../'
+	eq "$(jq -r .url <<<"$output")" '/v1/...//a..b/..c?/../'
+}
+
 @test "host and prefix are for TCP as well" {
 	start_upstream "$ASKED" "$OK" hold
 	bridge_config <<-END

@@ -167,6 +167,20 @@ served_serial()
 	is_alive proxy
 }
 
+@test "a key that comes through a pipe is read once" {
+	local only='tls.key: a pipe or device, which is read only once'
+
+	make_certs_once
+	mv "$T/certs/tls.key" "$T/copy"
+	mkfifo "$T/certs/tls.key"
+	start_bg writer cp "$T/copy" "$T/certs/tls.key"
+	pair hold
+	wait_line proxy "$only; keeping the certificate in use"
+	kill -HUP "${PID[proxy]}"
+	wait_line proxy "$only; going on with the configuration in use"
+	[[ $(served_serial) == serial=* ]]
+}
+
 @test "SIGHUP loads the certificate at once" {
 	pair hold
 	kill -HUP "${PID[proxy]}"
@@ -213,6 +227,28 @@ served_serial()
 	stop one
 	wait_line proxy 'end=cancelled'
 	TO=$T/hop run_tool 0 client "$GET" 'expect=hi' end
+}
+
+@test "who asks for nothing, or in part, does not keep others out" {
+	start_upstream "$ASKED" "$EVENTS" hold -- hold -- "$ASKED" \
+		'send=HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok' end
+	start_proxy --listen "$T/hop" <<-END
+	$allow_loopback
+	limits: {streams: 4}
+	END
+	open_stream busy
+	TO=$T/hop start_client silent hold
+	start_client half "${GET/%"\r\n"/"Content-Length: 9\r\n\r\nx"}" hold
+	wait_until lines_at_least "$T/upstream.out" ' open$' 2
+	start_client head 'send=GET / HTTP/1.1\r\n' hold
+	wait_until lines_at_least "$T/proxy.err" 'agent connected' 4
+	run_tool 1 client "$GET" 'expect=ok$' end
+	TO=$T/hop wait_until client "$GET" 'expect=ok$' end
+	eq "$(grep -c 'agent closed: .*end=limit/proxy' "$T/proxy.err")" 1
+	run_tool 0 client "$GET" 'expect=ok$' end
+	run_tool 0 client "$GET" 'expect=ok$' end
+	eq "$(grep -c 'agent closed: .*end=limit/proxy' "$T/proxy.err")" 2
+	is_alive busy
 }
 
 # open_stream NAME: a client in the background that has a response running.
@@ -366,15 +402,37 @@ rss_below()
 	(($(rss_kib proxy) < $1))
 }
 
+# few_files OPTION: the proxy starts with such a limit (ulimit) of 40.
+few_files()
+{
+	# shellcheck disable=SC2016
+	start_ready proxy bash -c 'ulimit "$0" 40 && exec "$@"' "$1" \
+		"$BIN/mcp-proxy" -v --config "$T/proxy.yaml" \
+		--listen-tls 127.0.0.1:0 --ready-fd 9
+	PROXY=$(ready_get proxy tls)
+}
+
+@test "as many files are open as the hard limit allows, but for commands" {
+	write_config "{command: [bash, -c, 'ulimit -Sn >$T/limit']}" </dev/null
+	few_files -Sn
+	start_bg idle node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
+		"$NAME" 60
+	wait_until lines_at_least "$T/proxy.err" 'agent connected' 60
+	run -1 grep 'Too many open files' "$T/proxy.err"
+	run -0 agent_curl -H 'Content-Type: application/json' \
+		-d '{"jsonrpc":"2.0","id":1,"method":"initialize"}' /mcp
+	wait_until has_line "$T/limit" '^40$'
+}
+
 @test "a proxy that runs out of descriptors goes on when some are free" {
 	pair "$ASKED" "$OK" hold
 	stop proxy
-	ulimit -Sn 40
-	run_proxy
-	ulimit -Sn "$(ulimit -Hn)"
+	few_files -n
 	start_bg idle node "$ROOT/tests/fakes/idle-clients.mjs" "$PROXY" "$T/certs/ca.crt" \
 		"$NAME" 60
 	wait_line proxy 'warning: accept: Too many open files; again in 100 ms'
+	sleep_a_while
+	eq "$(grep -c 'accept: ' "$T/proxy.err")" 1
 	stop idle
 	run_tool 0 client "$GET" 'expect=ok$' end
 }

@@ -954,6 +954,9 @@ reset_count()
 	echo '{"name":"acme","domains":["other.exa' >"$S/tunnels/acme.json"
 	wait_line edge "warning: $S/tunnels/acme.json: JSON: .*, the tunnel stays as it was"
 	echoes
+	mkfifo "$T/fifo"
+	mv "$T/fifo" "$S/tunnels/pipe.json"
+	wait_line edge "warning: $S/tunnels/pipe.json: JSON: .*, the tunnel is not served"
 	echo '{"name":"two","domains":["acme.tunnel.example"]}' \
 		>"$S/tunnels/two.json"
 	wait_line edge "warning: tunnel two: domain $DOMAIN: belongs to tunnel acme, the tunnel is not served"
@@ -975,6 +978,20 @@ reset_count()
 	kill -HUP "${PID[edge]}"
 	wait_line edge "warning: $S/edge.crt.*, the old certificate stays"
 	eq "$(served_cert)" "$before"
+	rm "$S/edge.crt"
+	mkfifo "$S/edge.crt"
+	kill -HUP "${PID[edge]}"
+	wait_line edge "edge.crt: a pipe or device, which is read only once, the old certificate stays"
+	eq "$(served_cert)" "$before"
+	echoes
+}
+
+@test "a certificate that comes through a pipe is read once" {
+	mv "$S/edge.crt" "$T/copy"
+	mkfifo "$S/edge.crt"
+	start_bg writer cp "$T/copy" "$S/edge.crt"
+	start_edge
+	start_link a
 	echoes
 }
 

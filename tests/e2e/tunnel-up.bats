@@ -197,6 +197,19 @@ usage_error()
 	run -1 grep -q 'warning' "$T/up.err"
 }
 
+@test "a client key that comes through a pipe is read once" {
+	start_edge token="$T/token" client-ca="$C/ca.pem"
+	mkfifo -m 600 "$T/key"
+	start_bg writer cp "$C/client.key" "$T/key"
+	start_bg up "$BIN/tunnel-up" --edge "127.0.0.1:$LINK" \
+		--ca "$C/ca.pem" --cert "$C/client.pem" --key "$T/key" \
+		--backoff-min 10ms --backoff-max 50ms "${PROXY_CHILD[@]}"
+	wait_until edge_event up 1
+	order drop
+	wait_until edge_event up 2
+	run -1 grep -q 'warning' "$T/up.err"
+}
+
 @test "a CA file that was renewed is used at the next dial" {
 	start_edge
 	cp "$BATS_FILE_TMPDIR/foreign/ca.pem" "$T/ca.pem"

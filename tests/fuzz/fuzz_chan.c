@@ -150,8 +150,9 @@ on_closed(void *user, struct chan_stream *s, const struct frame_reason *why)
 }
 
 static const struct chan_events events = {
-	on_hello, on_auth, on_goaway, on_open, on_data, on_end, on_event,
-	on_writable, on_closed,
+	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
+	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
+	.writable = on_writable, .closed = on_closed,
 };
 
 /* Credit is neither lost nor made; memory is within its bounds. */

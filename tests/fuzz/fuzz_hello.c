@@ -24,6 +24,7 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	assert(memchr(p.version, '\0', sizeof p.version) != NULL);
 	assert(memchr(p.instance, '\0', sizeof p.instance) != NULL);
 	assert(memchr(p.domain, '\0', sizeof p.domain) != NULL);
+	assert(strpbrk(p.domain, " \n=") == NULL);
 	assert(p.generation >= 0);
 	return 0;
 }

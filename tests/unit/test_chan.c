@@ -591,6 +591,31 @@ test_fail_inside(void)
 }
 
 static void
+test_one_channel(void)
+{
+	struct chan_events events;
+	struct chan_stream *s;
+	struct end e;
+
+	start(&e, NULL, NULL);
+	events = *e.chan.events;
+	events.one_channel = true;
+	e.chan.events = &events;
+	e.appetite = 0;
+	end_feed_text(&e, FRAME_OPEN, 1, "{}");
+	end_feed_text(&e, FRAME_DATA, 1, "ab");
+	s = chan_get(&e.chan, 1);
+	for (int i = 0; i < 1000; i++) {
+		end_feed_frame(&e, FRAME_DATA, 1, 1, bytes_cstr("x"));
+		end_feed_text(&e, FRAME_DATA, 1, "y");
+	}
+	ok(buf_len(&s->rx.buf) < 1100, "%zu bytes wait, and nothing else",
+	    buf_len(&s->rx.buf));
+	eq_int(s->unreturned, 1000, "what was dropped is used up");
+	end_done(&e);
+}
+
+static void
 test_resume(void)
 {
 	struct chan_stream *s;
@@ -837,6 +862,7 @@ main(void)
 	test_overflow();
 	test_fail();
 	test_fail_inside();
+	test_one_channel();
 	test_resume();
 	test_handlers();
 	test_writable_handlers();

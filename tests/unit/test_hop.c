@@ -151,8 +151,9 @@ on_down(void *user, const struct frame_reason *why)
 }
 
 static const struct chan_events events = {
-	on_hello, on_auth, on_goaway, on_open, on_data, on_end, on_event,
-	on_writable, on_closed,
+	.hello = on_hello, .auth = on_auth, .goaway = on_goaway,
+	.open = on_open, .data = on_data, .end = on_end, .event = on_event,
+	.writable = on_writable, .closed = on_closed,
 };
 
 static void
@@ -446,6 +447,10 @@ test_parse_hello(void)
 		{"{\"name\":7}", "HELLO: name: no string"},
 		{"{\"generation\":-1}", "HELLO: generation: not a whole "
 		    "number from 0 to 9007199254740992"},
+		{"{\"domain\":\"a.example\\n\"}",
+		    "HELLO: domain: no host name"},
+		{"{\"domain\":\"a.example instance=x\"}",
+		    "HELLO: domain: no host name"},
 		{"[]", "HELLO: no object"},
 	};
 	struct chan_limits l;

@@ -123,6 +123,10 @@ test_write(void)
 	    "\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""),
 	    "what is no UTF-8 is replaced");
 	buf_clear(&b);
+	jsonw_str(&w, "\xc2\x80\xc2\x9b" "2J\xc2\x9f\xc2\xa0\xc2");
+	eq_bytes(buf_bytes(&b), bytes_cstr("\"\\u0080\\u009b2J\\u009f\xc2\xa0"
+	    "\xef\xbf\xbd\""), "what a terminal would obey is escaped");
+	buf_clear(&b);
 	jsonw_open(&w, '{');
 	jsonw_key_name(&w, "p", bytes_cstr("\xc3\xbc"));
 	jsonw_key_name(&w, "q", bytes_cstr("\xfc\"b"));

@@ -99,6 +99,25 @@ test_uris(void)
 	ok(!rules_is_plain(bytes_of("a:b\0c", 5)), "not plain: a NUL");
 }
 
+static void
+test_goes_up(void)
+{
+	static const char *const up[] = {
+		"/..", "/../a", "/a/..", "/a/../b?c", "/%2e%2E/", "/.%2e",
+		"/a%2f..%2Fb", "/..\\a", "/%5c..%5C", "/..;x/a", "/..;", "..",
+	};
+	static const char *const stays[] = {
+		"/", "", "*", "/.", "/...", "/..a", "/a..", "/a?/../", "/;../a",
+		"/.;./", "/%2", "/%zz..", "/..%", "/a;/..b",
+	};
+
+	for (size_t i = 0; i < sizeof up / sizeof *up; i++)
+		ok(rules_goes_up(bytes_cstr(up[i])), "up: %s", up[i]);
+	for (size_t i = 0; i < sizeof stays / sizeof *stays; i++)
+		ok(!rules_goes_up(bytes_cstr(stays[i])), "stays: '%s'",
+		    stays[i]);
+}
+
 static int
 check(const char *text)
 {
@@ -216,6 +235,7 @@ main(void)
 	test_match();
 	test_lists();
 	test_uris();
+	test_goes_up();
 	test_strict();
 	test_get();
 	test_many();

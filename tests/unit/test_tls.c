@@ -2,6 +2,7 @@
 /* tls over socket pairs with certificates that openssl(1) makes: who is
  * trusted, what a broken connection looks like, bulk in both directions. */
 #include <fcntl.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -482,6 +483,129 @@ test_small_records(void)
 	close_ends(&n);
 }
 
+/* A client of its own, for what tls.h does not send. */
+struct rough {
+	struct ends ends;
+	SSL_CTX *context;
+	SSL *ssl;
+};
+
+/* Its hello offers so many protocols more. */
+static void
+open_rough(struct rough *r, int protocols)
+{
+	static uint8_t alpn[8 << 10] = "\6adit/1";
+	unsigned len = 7;
+
+	set_defaults();
+	open_ends(&r->ends, "a.example");
+	for (; protocols > 0; protocols--, len += 8)
+		memcpy(alpn + len, "\7padding", 8);
+	r->context = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_alpn_protos(r->context, alpn, len);
+	r->ssl = SSL_new(r->context);
+	SSL_set_fd(r->ssl, r->ends.client_fd);
+	SSL_set_connect_state(r->ssl);
+}
+
+static void
+close_rough(struct rough *r)
+{
+	SSL_free(r->ssl);
+	SSL_CTX_free(r->context);
+	close_ends(&r->ends);
+}
+
+static void
+shake_rough(struct rough *r)
+{
+	int s = 0, c = 0;
+
+	for (int i = 0; i < 10 && (s != 1 || c != 1); i++) {
+		c = SSL_do_handshake(r->ssl);
+		s = tls_handshake(r->ends.server, &r->ends.error);
+	}
+	ok(s == 1 && c == 1, "a handshake with a rough client");
+}
+
+static void
+update_keys(struct rough *r, int count)
+{
+	int sent = 0;
+
+	while (sent < count &&
+	    SSL_key_update(r->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+	    SSL_do_handshake(r->ssl) == 1)
+		sent++;
+	eq_int(sent, count, "%d updates of keys are sent", count);
+}
+
+/* Records without data are read for as long as they come, and others wait. */
+static void
+test_idle_records(void)
+{
+	uint8_t in[64];
+	struct rough r;
+
+	open_rough(&r, 0);
+	shake_rough(&r);
+	for (int i = 0; i < 3; i++) {
+		update_keys(&r, 31);
+		eq_int(SSL_write(r.ssl, "x", 1), 1, "then a byte");
+		eq_int(tls_read(r.ends.server, in, sizeof in), 1, "is read");
+	}
+	update_keys(&r, 40);
+	errno = 0;
+	ok(tls_read(r.ends.server, in, sizeof in) == -1 && errno == EPROTO,
+	    "more in a row are an error");
+	eq_str(tls_error(r.ends.server), "too many small records",
+	    "that has its text");
+	close_rough(&r);
+}
+
+/* Sends the bytes of a record in records of one each. */
+static void
+send_split(int fd, const uint8_t *record, size_t len)
+{
+	static uint8_t out[6 * (16 << 10)];
+	size_t n = 0;
+
+	for (size_t i = 5; i < len; i++) {
+		memcpy(out + n, record, 3);
+		memcpy(out + n + 3, "\0\1", 2);
+		out[n + 5] = record[i];
+		n += 6;
+	}
+	ok(send(fd, out, n, 0) == (ssize_t)n, "a hello in %zu records",
+	    len - 5);
+}
+
+static void
+split_hello(int protocols, int want, const char *title)
+{
+	static uint8_t hello[16 << 10];
+	struct rough r;
+	ssize_t n;
+
+	open_rough(&r, protocols);
+	SSL_do_handshake(r.ssl);
+	n = recv(r.ends.server_fd, hello, sizeof hello, 0);
+	send_split(r.ends.client_fd, hello, n > 5 ? (size_t)n : 5);
+	eq_int(tls_handshake(r.ends.server, &r.ends.error), want, "%s",
+	    title);
+	if (want < 0)
+		eq_str(r.ends.error.text,
+		    "TLS handshake: too many small records", "says why");
+	close_rough(&r);
+}
+
+static void
+test_split_hello(void)
+{
+	split_hello(0, 0, "a hello in small records is read");
+	split_hello(512, -1, "in thousands it is not");
+}
+
 static void
 test_io(void)
 {
@@ -537,6 +661,8 @@ main(void)
 	test_bulk(false);
 	test_bulk(true);
 	test_small_records();
+	test_idle_records();
+	test_split_hello();
 	test_io();
 	eq_int(test_open_fds(), before, "no descriptor is left");
 	shell(cleanup);
