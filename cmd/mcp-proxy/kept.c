@@ -6,6 +6,7 @@
 #include "cmd/mcp-proxy/downstream.h"
 #include "cmd/mcp-proxy/stamp.h"
 #include "common/diag.h"
+#include "common/io.h"
 #include "common/str.h"
 
 struct kept {
@@ -30,8 +31,18 @@ find(const struct proxy *p, const struct kept_kind *kind, const char *path)
 	return k;
 }
 
+/* While it serves, nothing may wait for a pipe. */
+static void *
+read_file(const struct proxy *p, const struct kept *k, struct error *e)
+{
+	if (p->config != NULL && io_check_again(k->path, e) != 0)
+		return NULL;
+	return k->kind->read(k->path, e);
+}
+
 static struct kept *
-kept_new(const struct kept_kind *kind, const char *path, struct error *e)
+kept_new(const struct proxy *p, const struct kept_kind *kind,
+    const char *path, struct error *e)
 {
 	struct kept *k = calloc(1, sizeof *k);
 
@@ -43,7 +54,7 @@ kept_new(const struct kept_kind *kind, const char *path, struct error *e)
 	k->kind = kind;
 	k->refs = 1;
 	stamp_watch_init(&k->watch, path);
-	k->value = kind->read(path, e);
+	k->value = read_file(p, k, e);
 	if (k->value != NULL)
 		return k;
 	free(k->path);
@@ -61,7 +72,7 @@ kept_hold(struct proxy *p, const struct kept_kind *kind, const char *path,
 		k->refs++;
 		return k;
 	}
-	k = kept_new(kind, path, e);
+	k = kept_new(p, kind, path, e);
 	if (k == NULL)
 		return NULL;
 	k->next = p->kept;
@@ -94,7 +105,7 @@ static void
 load_again(struct proxy *p, struct kept *k)
 {
 	struct error e;
-	void *fresh = k->kind->read(k->path, &e);
+	void *fresh = read_file(p, k, &e);
 
 	if (fresh == NULL) {
 		diag_warning("%s; keeping the %s in use", e.text,

@@ -502,6 +502,23 @@ agents: {file: $T/agents}"
 	wait_until is_let_in "$TOKEN"
 }
 
+@test "a file that has become a pipe is not waited for" {
+	make_keys
+	trust
+	issue
+	rm "$T/keys"
+	mkfifo "$T/keys"
+	wait_line proxy "$T/keys: .*; keeping the keys in use"
+	bearer "$JWT"
+	eq "$CODE" 200
+	sed -i "s|keys_file: [^,}]*|keys_file: $T/other|" "$T/proxy.yaml"
+	mkfifo "$T/other"
+	kill -HUP "${PID[proxy]}"
+	wait_line proxy "$T/other: .*; going on with the configuration in use"
+	bearer "$JWT"
+	eq "$CODE" 200
+}
+
 @test "SIGHUP takes up that agents are asked for, and that they are not" {
 	add ci
 	start_echo

@@ -154,18 +154,18 @@ test_question(void)
 	ok(verdict_ask(&b, &q, &at) == 0, "a question");
 	eq_bytes(buf_bytes(&b), bytes_cstr("{\"direction\":\"list\",\"route\":"
 	    "\"docs\",\"host\":\"a.b\",\"method\":\"tools/call\",\"name\":"
-	    "\"t\\\"\\n\",\"session\":null,\"entry\":{\"name\":1},"
+	    "\"t\\\"\\n\",\"session\":null,\"agent\":null,\"entry\":{\"name\":1},"
 	    "\"message\":" CALL "}"), "which it is");
 	eq_bytes(bytes_of(buf_bytes(&b).ptr + at, q.message.len), q.message,
 	    "where its message is");
 	buf_clear(&b);
 	q = (struct policy_question){.direction = POLICY_ANSWER,
 		.route = &route, .kind = POLICY_RESOURCE, .session = "ab",
-		.message = bytes_cstr("{}")};
+		.agent = "a\"", .message = bytes_cstr("{}")};
 	ok(verdict_ask(&b, &q, &at) == 0, "of an answer to nothing known");
 	eq_bytes(buf_bytes(&b), bytes_cstr("{\"direction\":\"answer\","
 	    "\"route\":\"docs\",\"host\":null,\"method\":null,\"uri\":null,"
-	    "\"session\":\"ab\",\"message\":{}}"), "which it is");
+	    "\"session\":\"ab\",\"agent\":\"a\\\"\",\"message\":{}}"), "which it is");
 	b.max = buf_len(&b);
 	ok(verdict_ask(&b, &q, &at) == -1, "no room");
 	buf_reset(&b);
