@@ -257,13 +257,14 @@ void
 downstream_make_room(struct proxy *p)
 {
 	struct downstream *d = p->waiting_first;
+	bool cut;
 
 	if (d == NULL || clock_ms() - d->waits_ms < DOWNSTREAM_GRACE_MS)
 		return;
-	if (d->state == DOWNSTREAM_EXCHANGE)
-		exchange_cancel(&d->exchange);
-	if (d->request_count == 0 || d->state == DOWNSTREAM_EXCHANGE ||
-	    is_cut_short(d)) {
+	cut = d->request_count == 0 || d->state == DOWNSTREAM_EXCHANGE ||
+	    is_cut_short(d);
+	cancel(d);
+	if (cut) {
 		wire_abort(&d->wire, FRAME_LIMIT, BLAME_PROXY,
 		    "others came first");
 		bury(d, "limit/proxy");

@@ -20,13 +20,14 @@ add()
 	TOKEN=$("$BIN/mcp-proxy" agent add --file "$T/agents" "$@")
 }
 
-# guard [LINE...] starts the echoing server, and a proxy that lets in whom
-# $T/agents knows; lines are added to its configuration.
+# guard starts the echoing server, and a proxy that lets in whom $T/agents
+# knows.
 guard()
 {
 	start_echo
-	printf '%s\n' "$allow_loopback" "audit: $T/audit" \
-		"agents: {file: $T/agents}" "$@" | write_config
+	write_config <<<"$allow_loopback
+audit: $T/audit
+agents: {file: $T/agents}"
 	run_proxy
 }
 
@@ -310,7 +311,9 @@ write_keys()
 	local hex n
 
 	hex=$(openssl rsa -in "$2" -noout -modulus | sed 's/^Modulus=//')
-	n=$(printf '%b' "$(sed 's/../\\x&/g' <<<"$hex")" | base64url)
+	n=$(for ((i = 0; i < ${#hex}; i += 2)); do
+		printf '%b' "\\x${hex:i:2}"
+	done | base64url)
 	jq -n --arg kid "$1" --arg n "$n" '{keys: [{kty: "RSA", kid: $kid,
 		alg: "RS256", use: "sig", n: $n, e: "AQAB"}]}' >"$T/keys"
 }

@@ -166,7 +166,7 @@ is_whole(const char *verdict)
 }
 
 static const struct audit_decision decision = {
-	.who = {"t", "1.2.3.4:5", 7, "docs"},
+	.who = {"t", "1.2.3.4:5", 7, "docs", NULL},
 	.host = {(const uint8_t *)"docs.example", 12},
 	.rule = "route",
 };
@@ -203,7 +203,7 @@ test_lines(void)
 {
 	const char *path = path_of("lines");
 	struct failure why;
-	struct audit_end end = {.who = {"t", NULL, 1, NULL}, .status = 502,
+	struct audit_end end = {.who = {"t", NULL, 1, NULL, "ci"}, .status = 502,
 	    .bytes_in = 3, .bytes_out = 4, .ms = 5, .why = &why};
 	struct bytes removed[] = {bytes_cstr("a"), bytes_cstr("\"\n")};
 	struct audit_decision d = {.direction = AUDIT_ANSWER,
@@ -227,7 +227,7 @@ test_lines(void)
 	failure_set(&why, 502, FRAME_REFUSED, BLAME_CONNECT, "it is not there");
 	audit_end(&a, &end);
 	eq_str(last_line(path), "\"event\":\"end\",\"trace\":\"t\","
-	    "\"request\":1,\"status\":502,\"bytes_in\":3,\"bytes_out\":4,"
+	    "\"request\":1,\"agent\":\"ci\",\"status\":502,\"bytes_in\":3,\"bytes_out\":4,"
 	    "\"ms\":5,\"code\":\"refused\",\"blame\":\"connect\"}", "an end");
 	audit_note(&a, "reload", "certificate", "tls.crt");
 	eq_str(last_line(path), "\"event\":\"reload\",\"certificate\":"
