@@ -294,6 +294,15 @@ is_private(int fd, const struct stat *st)
 }
 
 int
+io_check_owned(const char *path, const struct stat *st, struct error *e)
+{
+	if (!S_ISREG(st->st_mode))
+		return error_set(e, "%s: not a regular file", path);
+	return (st->st_mode & (S_IWGRP | S_IWOTH)) == 0 ? 0 : error_set(e,
+	    "%s: others than its owner can write it", path);
+}
+
+int
 io_open_private(const char *path, struct error *e)
 {
 	struct stat st;

@@ -4,6 +4,7 @@
 #ifndef ADIT_IO_H
 #define ADIT_IO_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "common/buf.h"
@@ -58,6 +59,10 @@ int io_replace_unsynced(int dir_fd, const char *name, struct bytes in,
 /* Creates the file path, which may not exist, with these bytes. */
 int io_create_file(const char *path, struct bytes in, mode_t mode,
     struct error *e);
+
+/* Whether a file, of which this is the status, is a regular one that only its
+ * owner can write.  Returns 0, or -1 with a text. */
+int io_check_owned(const char *path, const struct stat *st, struct error *e);
 
 /* Opens a file that nobody but its owner, root and the caller's user can use,
  * for reading.  Returns the descriptor, or -1 with a text. */

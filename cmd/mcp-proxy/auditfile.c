@@ -140,17 +140,6 @@ out:
 
 /* ---- opening ---- */
 
-static int
-check_stat(const char *path, const struct stat *st, struct error *e)
-{
-	if (!S_ISREG(st->st_mode))
-		return error_set(e, "%s: not a regular file", path);
-	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return error_set(e, "%s: others than its owner can write it",
-		    path);
-	return 0;
-}
-
 /* Opens and locks it.  Returns the descriptor, or -1 with a text. */
 static int
 open_locked(const char *path, struct stat *ret, struct error *e)
@@ -160,7 +149,7 @@ open_locked(const char *path, struct stat *ret, struct error *e)
 	e->code = EXIT_USAGE;
 	if (fd == -1 || fstat(fd, ret) != 0) {
 		error_errno(e, "%s", path);
-	} else if (check_stat(path, ret, e) != 0) {
+	} else if (io_check_owned(path, ret, e) != 0) {
 		;
 	} else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		e->code = EXIT_FAILED;
@@ -232,7 +221,7 @@ auditfile_check(const char *path, struct error *e)
 	const char *slash = strrchr(path, '/');
 
 	if (stat(path, &st) == 0) {
-		if (check_stat(path, &st, e) != 0)
+		if (io_check_owned(path, &st, e) != 0)
 			return -1;
 		return access(path, R_OK | W_OK) == 0 ? 0
 		    : error_errno(e, "%s", path);

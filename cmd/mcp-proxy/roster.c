@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "common/clock.h"
 #include "common/io.h"
@@ -188,16 +187,12 @@ roster_list_done(struct roster_list *l)
 
 /* Who can write it can let anybody in. */
 static int
-check_mode(int fd, const char *path, struct error *e)
+check_owned(int fd, const char *path, struct error *e)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0)
-		return error_errno(e, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(e, "%s: not a regular file", path);
-	return (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 ? 0 : error_set(e,
-	    "%s: others than its owner can write it", path);
+	return fstat(fd, &st) != 0 ? error_errno(e, "%s", path)
+	    : io_check_owned(path, &st, e);
 }
 
 int
@@ -210,7 +205,7 @@ roster_read(const char *path, struct roster_list *ret, struct error *e)
 	if (fd == -1)
 		return error_errno(e, "%s", path);
 	buf_init(&b, ROSTER_FILE_MAX);
-	if (check_mode(fd, path, e) == 0 && io_read_fd(fd, path, &b, e) == 0)
+	if (check_owned(fd, path, e) == 0 && io_read_fd(fd, path, &b, e) == 0)
 		r = roster_parse(path, buf_bytes(&b), ret, e);
 	buf_reset(&b);
 	io_close(&fd);

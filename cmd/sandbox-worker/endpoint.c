@@ -17,7 +17,6 @@ enum {
 	READ_LEN = 16 * 1024,
 	ANSWER_CAP = 256,
 	UNAVAILABLE = 503,
-	NS_PER_S = 1000000000,
 };
 
 enum connection_state {
@@ -57,7 +56,7 @@ endpoint_judge(const struct webhook_key *key,
 	int r = -1;
 
 	*ret_work = false;
-	if (webhook_verify(key, d, clock_wall_ns() / NS_PER_S, &e) == 0)
+	if (webhook_verify(key, d, clock_wall_s(), &e) == 0)
 		r = webhook_is_work(d->body, &e);
 	if (r < 0) {
 		log_line(DIAG_WARNING, "delivery refused: %s", e.text);

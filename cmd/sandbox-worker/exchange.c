@@ -209,7 +209,7 @@ take_field(struct exchange *x, char *line)
 		str_format(r->request_id, sizeof r->request_id, "%s", value);
 	else
 		retry_note_header(&x->answer, line, value,
-		    clock_wall_ns() / 1000000000);
+		    clock_wall_s());
 }
 
 static void

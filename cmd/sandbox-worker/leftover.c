@@ -28,7 +28,7 @@ static bool
 is_ours(const struct stat *st)
 {
 	return st->st_uid == geteuid() && (st->st_mode & 077) == 0 &&
-	    st->st_mtime < clock_wall_ns() / 1000000000 - LEFTOVER_AGE_S;
+	    st->st_mtime < clock_wall_s() - LEFTOVER_AGE_S;
 }
 
 static void
