@@ -349,6 +349,26 @@ opt_parse(const struct opt_command *command, int argc, char **argv, int first,
 	return OPT_RUN;
 }
 
+bool
+opt_begin(const struct opt_command *command, int argc, char **argv, int first,
+    void *settings, int *ret_operand, int *ret_status)
+{
+	struct error e;
+
+	switch (opt_parse(command, argc, argv, first, settings, ret_operand,
+	    &e)) {
+	case OPT_DONE:
+		*ret_status = opt_close_stdout();
+		return false;
+	case OPT_INVALID:
+		*ret_status = opt_usage_error(command, &e);
+		return false;
+	case OPT_RUN:
+		break;
+	}
+	return true;
+}
+
 int
 opt_usage_error(const struct opt_command *command, const struct error *e)
 {
@@ -427,4 +447,12 @@ opt_close_stdout(void)
 		return EXIT_OK;
 	diag_error("standard output: %s", strerror(errno));
 	return EXIT_FAILED;
+}
+
+int
+opt_end(int status)
+{
+	int closed = opt_close_stdout();
+
+	return status != EXIT_OK ? status : closed;
 }

@@ -67,6 +67,11 @@ enum opt_result opt_parse(const struct opt_command *command, int argc,
     char **argv, int first, void *settings, int *ret_operand,
     struct error *e);
 
+/* The same, and prints what is wrong.  Returns whether to go on; if not,
+ * *ret_status is the exit status. */
+bool opt_begin(const struct opt_command *command, int argc, char **argv,
+    int first, void *settings, int *ret_operand, int *ret_status);
+
 /* Prints *e and "Try 'program --help'." and returns EXIT_USAGE. */
 int opt_usage_error(const struct opt_command *command, const struct error *e);
 
@@ -88,6 +93,10 @@ int opt_run_subcommand(const char *program, const char *purpose,
 /* Flushes stdout.  Returns EXIT_OK, or EXIT_FAILED after printing why the
  * output could not be written.  Every program's last call. */
 int opt_close_stdout(void);
+
+/* The same at the end of what has a status: returns that unless it is
+ * EXIT_OK. */
+int opt_end(int status);
 
 #define ADIT_VERSION_STRING "0.1.0"
 

@@ -274,14 +274,8 @@ main(int argc, char **argv)
 	int operand, status, input_fd = -1;
 
 	diag_init(command.program);
-	switch (opt_parse(&command, argc, argv, 1, &settings, &operand, &e)) {
-	case OPT_DONE:
-		return opt_close_stdout();
-	case OPT_INVALID:
-		return opt_usage_error(&command, &e);
-	case OPT_RUN:
-		break;
-	}
+	if (!opt_begin(&command, argc, argv, 1, &settings, &operand, &status))
+		return status;
 	dump.tap = str_eq(argv[operand - 1], "--");
 	if (check_operands(argc, operand, dump.tap, &e) != 0 ||
 	    set_dump(&settings, &dump, &e) != 0)

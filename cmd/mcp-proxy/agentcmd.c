@@ -394,14 +394,8 @@ run(const struct opt_command *command, int (*run_with)(
 	struct error e;
 	int operand, status;
 
-	switch (opt_parse(command, argc, argv, 3, &s, &operand, &e)) {
-	case OPT_INVALID:
-		return opt_usage_error(command, &e);
-	case OPT_DONE:
-		return opt_close_stdout();
-	case OPT_RUN:
-		break;
-	}
+	if (!opt_begin(command, argc, argv, 3, &s, &operand, &status))
+		return status;
 	if (s.file == NULL)
 		return opt_usage(command, "--file is needed");
 	if (argc - operand != named)
@@ -411,10 +405,9 @@ run(const struct opt_command *command, int (*run_with)(
 		return opt_usage(command, "a name is at most 63 of a-z, 0-9, "
 		    "'-' and '_'");
 	if (run_with(&s, argv[operand], &e) == 0)
-		return opt_close_stdout();
+		return opt_end(EXIT_OK);
 	diag_error("%s", e.text);
-	status = opt_close_stdout();
-	return status != EXIT_OK ? status : EXIT_FAILED;
+	return opt_end(EXIT_FAILED);
 }
 
 static int

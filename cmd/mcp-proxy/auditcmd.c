@@ -165,20 +165,11 @@ run(const struct opt_command *command,
     char **argv)
 {
 	struct settings s = {.head = NULL};
-	struct error e;
-	int operand, status, closed;
+	int operand, status;
 
-	switch (opt_parse(command, argc, argv, 3, &s, &operand, &e)) {
-	case OPT_INVALID:
-		return opt_usage_error(command, &e);
-	case OPT_DONE:
-		return opt_close_stdout();
-	case OPT_RUN:
-		break;
-	}
-	status = run_with(&s, argv + operand);
-	closed = opt_close_stdout();
-	return status != EXIT_OK ? status : closed;
+	if (!opt_begin(command, argc, argv, 3, &s, &operand, &status))
+		return status;
+	return opt_end(run_with(&s, argv + operand));
 }
 
 static int

@@ -316,22 +316,13 @@ run(const struct opt_command *command, int (*run_with)(const struct settings *),
 		.key_kind = "p256", .days = CERT_DAYS,
 		.ca_days = CERT_CA_DAYS, .before_ms = 30 * DAY_MS,
 	};
-	struct error e;
-	int operand, status, closed;
+	int operand, status;
 
-	switch (opt_parse(command, argc, argv, 3, &s, &operand, &e)) {
-	case OPT_INVALID:
-		return opt_usage_error(command, &e);
-	case OPT_DONE:
-		return opt_close_stdout();
-	case OPT_RUN:
-		break;
-	}
+	if (!opt_begin(command, argc, argv, 3, &s, &operand, &status))
+		return status;
 	if (operand != argc)
 		return opt_usage(command, "takes no operands");
-	status = run_with(&s);
-	closed = opt_close_stdout();
-	return status != EXIT_OK ? status : closed;
+	return opt_end(run_with(&s));
 }
 
 static int

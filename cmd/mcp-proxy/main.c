@@ -195,7 +195,7 @@ main(int argc, char **argv)
 {
 	struct settings settings = {.ready_fd = -1};
 	struct error e;
-	int operand;
+	int operand, status;
 
 	diag_init(command.program);
 	if (argc > 1 && str_eq(argv[1], "agent"))
@@ -207,14 +207,8 @@ main(int argc, char **argv)
 	if (argc == 2 && str_eq(argv[1], "judge"))
 		return judge_main();
 	proc_hold_hangup();
-	switch (opt_parse(&command, argc, argv, 1, &settings, &operand, &e)) {
-	case OPT_DONE:
-		return opt_close_stdout();
-	case OPT_INVALID:
-		return opt_usage_error(&command, &e);
-	case OPT_RUN:
-		break;
-	}
+	if (!opt_begin(&command, argc, argv, 1, &settings, &operand, &status))
+		return status;
 	if (operand != argc) {
 		error_set(&e, "'%s': not an option", argv[operand]);
 		return opt_usage_error(&command, &e);

@@ -399,14 +399,8 @@ command_hook(int argc, char **argv)
 	struct error e;
 	int operand, status;
 
-	switch (opt_parse(&hook_options, argc, argv, 2, &s, &operand, &e)) {
-	case OPT_DONE:
-		return opt_close_stdout();
-	case OPT_INVALID:
-		return opt_usage_error(&hook_options, &e);
-	case OPT_RUN:
-		break;
-	}
+	if (!opt_begin(&hook_options, argc, argv, 2, &s, &operand, &status))
+		return status;
 	if (s.listen != NULL && sock_check_listen(s.listen, &e) != 0) {
 		error_prefix(&e, "--listen");
 		return opt_usage_error(&hook_options, &e);

@@ -195,14 +195,8 @@ main(int argc, char **argv)
 
 	diag_init("tunnel-up");
 	proc_hold_hangup();
-	switch (opt_parse(&command, argc, argv, 1, &s, &operand, &e)) {
-	case OPT_DONE:
-		return opt_close_stdout();
-	case OPT_INVALID:
-		return opt_usage_error(&command, &e);
-	case OPT_RUN:
-		break;
-	}
+	if (!opt_begin(&command, argc, argv, 1, &s, &operand, &status))
+		return status;
 	if (s.check)
 		proc_take_hangup();
 	s.command = operand < argc ? argv + operand : NULL;
