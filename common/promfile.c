@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/diag.h"
 #include "common/io.h"
 #include "common/str.h"
 
@@ -73,6 +74,15 @@ write_changes(struct promfile *f, struct error *e)
 	return r;
 }
 
+static void
+say(const struct promfile *f, const struct error *e)
+{
+	if (f->settings.failed != NULL)
+		f->settings.failed(e);
+	else
+		diag_warning("--metrics: %s", e->text);
+}
+
 /* A disk that is full for long is told of once. */
 static void
 write_or_say(struct promfile *f)
@@ -82,7 +92,7 @@ write_or_say(struct promfile *f)
 	if (write_changes(f, &e) == 0)
 		e.text[0] = '\0';
 	else if (!str_eq(e.text, f->why.text))
-		f->settings.failed(&e);
+		say(f, &e);
 	f->why = e;
 }
 

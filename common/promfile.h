@@ -30,7 +30,8 @@ struct promfile_settings {
 	const char *path;     /* NULL: there is no file, and nothing happens */
 	/* Appends all that is to be in the file. */
 	int (*format)(const void *user, struct buf *out);
-	/* It could not be written, and not for the reason said last. */
+	/* It could not be written, and not for the reason said last.  NULL:
+	 * that is a warning. */
 	void (*failed)(const struct error *e);
 	const void *user;
 };

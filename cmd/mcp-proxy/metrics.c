@@ -2,7 +2,6 @@
 #include "cmd/mcp-proxy/metrics.h"
 
 #include "common/clock.h"
-#include "common/diag.h"
 
 static int
 format_metrics(const void *user, struct buf *out)
@@ -36,19 +35,13 @@ format_metrics(const void *user, struct buf *out)
 	    (long long)(c->request_ms % 1000));
 }
 
-static void
-say_metrics(const struct error *e)
-{
-	diag_warning("--metrics: %s", e->text);
-}
-
 int
 metrics_start(struct server *s, const char *path, struct error *e)
 {
 	const struct promfile_settings settings = {.path = path,
-		.format = format_metrics, .failed = say_metrics, .user = s};
+		.format = format_metrics, .user = s};
 
-	s->started_s = clock_wall_ns() / 1000000000;
+	s->started_s = clock_wall_s();
 	return promfile_start(&s->promfile, s->proxy.ev, &settings, e) == 0 ? 0
 	    : error_prefix(e, "--metrics");
 }

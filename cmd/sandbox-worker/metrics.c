@@ -49,7 +49,7 @@ void
 metrics_init(struct metrics *m, size_t sessions_max)
 {
 	*m = (struct metrics){.sessions_max = sessions_max,
-		.started_s = clock_wall_ns() / 1000000000};
+		.started_s = clock_wall_s()};
 	m->progress_s = m->started_s;
 }
 
@@ -62,7 +62,7 @@ metrics_add(struct metrics *m, enum metric which)
 void
 metrics_progress(struct metrics *m)
 {
-	m->progress_s = clock_wall_ns() / 1000000000;
+	m->progress_s = clock_wall_s();
 }
 
 static void

@@ -3,7 +3,6 @@
 
 #include "cmd/tunnel-edge/link.h"
 #include "common/clock.h"
-#include "common/diag.h"
 
 static int
 format_metrics(const void *user, struct buf *out)
@@ -36,19 +35,13 @@ format_metrics(const void *user, struct buf *out)
 	}, 9);
 }
 
-static void
-say_metrics(const struct error *e)
-{
-	diag_warning("--metrics: %s", e->text);
-}
-
 int
 metrics_start(struct edge *e, struct error *error)
 {
 	const struct promfile_settings s = {.path = e->settings->metrics,
-		.format = format_metrics, .failed = say_metrics, .user = e};
+		.format = format_metrics, .user = e};
 
-	e->started_s = clock_wall_ns() / 1000000000;
+	e->started_s = clock_wall_s();
 	return promfile_start(&e->promfile, e->ev, &s, error) == 0 ? 0
 	    : error_prefix(error, "--metrics");
 }

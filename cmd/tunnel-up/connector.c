@@ -293,19 +293,13 @@ format_metrics(const void *user, struct buf *out)
 	}, 6);
 }
 
-static void
-say_metrics(const struct error *e)
-{
-	diag_warning("--metrics: %s", e->text);
-}
-
 static int
 start_metrics(struct connector *c, struct error *e)
 {
 	const struct promfile_settings s = {.path = c->settings->metrics,
-		.format = format_metrics, .failed = say_metrics, .user = c};
+		.format = format_metrics, .user = c};
 
-	c->started_s = clock_wall_ns() / 1000000000;
+	c->started_s = clock_wall_s();
 	return promfile_start(&c->promfile, c->loop.ev, &s, e) == 0 ? 0
 	    : error_prefix(e, "--metrics");
 }
