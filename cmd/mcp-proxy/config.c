@@ -217,6 +217,28 @@ loader_take_map(struct loader *l, const char *path, const struct loader_key *key
 	}
 }
 
+void *
+loader_take_counted(struct loader *l, const char *path,
+    const struct loader_key *key, const struct yamldoc_node *value,
+    size_t size)
+{
+	void *base = l->base, *new;
+
+	if (value->kind == YAMLDOC_NULL)
+		return NULL;
+	new = calloc(1, size);
+	if (new == NULL) {
+		loader_complain(l, value->at, "out of memory");
+		return NULL;
+	}
+	*(size_t *)new = 1;
+	memcpy((char *)base + key->offset, &new, sizeof new);
+	l->base = new;
+	loader_take_map(l, path, key, value);
+	l->base = base;
+	return new;
+}
+
 static void
 parse_value(struct loader *l, const char *path, const struct loader_key *key,
     const struct yamldoc_node *value, void *ret)

@@ -70,23 +70,11 @@ loader_take_agents(struct loader *l, const char *path,
     const struct loader_key *key, const struct yamldoc_node *value)
 {
 	size_t problems = l->problems->count;
-	void *base = l->base;
-	struct config_agents *a;
-	const char *fault;
+	struct config_agents *a = loader_take_counted(l, path, key, value,
+	    sizeof *a);
+	const char *fault = a != NULL && l->problems->count == problems
+	    ? find_fault(a) : NULL;
 
-	if (value->kind == YAMLDOC_NULL)
-		return;
-	a = calloc(1, sizeof *a);
-	if (a == NULL) {
-		loader_complain(l, value->at, "out of memory");
-		return;
-	}
-	a->refs = 1;
-	*(struct config_agents **)(void *)((char *)base + key->offset) = a;
-	l->base = a;
-	loader_take_map(l, path, key, value);
-	l->base = base;
-	fault = l->problems->count == problems ? find_fault(a) : NULL;
 	if (fault != NULL)
 		loader_complain(l, value->at, "%s: %s", path, fault);
 }

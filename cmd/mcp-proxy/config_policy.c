@@ -80,22 +80,11 @@ void
 loader_take_policy(struct loader *l, const char *path,
     const struct loader_key *key, const struct yamldoc_node *value)
 {
-	void *base = l->base;
-	struct config_policy *p;
+	struct config_policy *p = loader_take_counted(l, path, key, value,
+	    sizeof *p);
 
-	if (value->kind == YAMLDOC_NULL)
-		return;
-	p = calloc(1, sizeof *p);
-	if (p == NULL) {
-		loader_complain(l, value->at, "out of memory");
-		return;
-	}
-	p->refs = 1;
-	p->message_max = DEFAULT_JUDGED_LEN;
-	*(struct config_policy **)(void *)((char *)base + key->offset) = p;
-	l->base = p;
-	loader_take_map(l, path, key, value);
-	l->base = base;
+	if (p != NULL && p->message_max == 0)
+		p->message_max = DEFAULT_JUDGED_LEN;
 }
 
 static void

@@ -44,6 +44,13 @@ struct loader_key {
 
 loader_take loader_take_map, loader_take_value, loader_take_routes;
 
+/* Takes a map into fresh memory of so many bytes, which begins with the count
+ * of who holds it, and puts that where key wants it.  Returns it, or NULL if
+ * there is nothing to take. */
+void *loader_take_counted(struct loader *l, const char *path,
+    const struct loader_key *key, const struct yamldoc_node *value,
+    size_t size);
+
 /* Takes a policy into the struct config_policy * at offset. */
 loader_take loader_take_policy;
 extern const struct loader_key loader_policy_keys[];

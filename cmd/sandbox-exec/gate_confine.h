@@ -14,7 +14,8 @@ int gate_confine_fds(const int *keep, size_t count);
 
 /* Gives up for good: root's ids, capabilities, every file but what resolving
  * names needs, every system call but those for sockets of the Internet and
- * files that are read.  Ends with the process parent.  Returns 0, or -1 with errno. */
+ * files that are read.  Ends with the process parent.  Returns 0, or -1 with
+ * errno. */
 int gate_confine(pid_t parent);
 
 #endif

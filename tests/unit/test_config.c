@@ -1,38 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* The configuration file: what is accepted, what each mistake is called and
  * where it is, and which route a host has. */
-#include "cmd/mcp-proxy/config.h"
 #include "cmd/mcp-proxy/duration.h"
 #include "cmd/mcp-proxy/origin.h"
 #include "common/buf.h"
 #include "common/diag.h"
 #include "common/str.h"
 #include "common/yamldoc.h"
-#include "tests/unit/test.h"
+#include "tests/unit/config.h"
 
 #define HOUR_MS INT64_C(3600000)
 
-#define TLS "tls: {cert_file: c, key_file: k}\n"
 #define ROUTES "routes: {a.example: http://10.0.0.1:80}\n"
-
-static void
-print_problems(const struct config_problems *p)
-{
-	for (size_t i = 0; i < p->count; i++)
-		printf("# %s\n", p->text[i]);
-}
-
-/* Parses what must be right; the caller frees *ret. */
-static bool
-parse(const char *text, struct config *ret)
-{
-	struct config_problems problems;
-	int r = config_parse("f", bytes_cstr(text), ret, &problems);
-
-	print_problems(&problems);
-	config_problems_done(&problems);
-	return r == 0;
-}
 
 /* One check: the text gives exactly these problems, in lines. */
 static void
